@@ -1,0 +1,1 @@
+"""Contracts: Avro schemas with pinned ids, and the domains that own topics and tables."""

@@ -1,0 +1,131 @@
+"""``domains.toml`` as frozen objects: which domain owns which topic and table, under which objectives."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from schemas.contracts import FOLDER
+
+UNASSIGNED = "unassigned"
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One Kafka topic as its contract wants it. Times in milliseconds."""
+
+    name: str
+    domain: str
+    contract: str
+    key: str
+    partitions: int
+    replication: int
+    retention_ms: int
+    compression: str
+    max_skew_ms: int
+    horizon_ms: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Hudi table: record key, partition column and write mode (``append`` or ``upsert``)."""
+
+    name: str
+    domain: str
+    key: tuple[str, ...]
+    partition: str
+    mode: str
+    contract: str | None
+
+
+@dataclass(frozen=True)
+class Venue:
+    """A venue: its wire dialect, and each of its channels with the kind it is normalized to ('' = not yet)."""
+
+    name: str
+    dialect: str
+    channels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Domains:
+    """The whole file."""
+
+    venues: dict[str, Venue]
+    topics: dict[str, Topic]
+    tables: dict[str, Table]
+
+    def raw_topics(self, *, normalized_only: bool = False) -> list[str]:
+        """Return the names of raw topics; with ``normalized_only`` without kinds that are not normalized yet."""
+        names = []
+        for venue in self.venues.values():
+            names += [
+                raw_topic(venue.name, channel)
+                for channel, kind in venue.channels.items()
+                if kind or not normalized_only
+            ]
+            names.append(raw_topic(venue.name, UNASSIGNED))
+        return sorted(names)
+
+
+def raw_topic(venue: str, channel: str) -> str:
+    """Return the raw topic of a venue's channel."""
+    return f"raw.{venue}.{channel}.v1"
+
+
+def duration_ms(text: str) -> int:
+    """Parse ``"7d"``, ``"90s"`` … to milliseconds; ``"forever"`` is -1.
+
+    Raises:
+        ValueError: not a number with a unit of ms, s, m, h or d.
+    """
+    if text == "forever":
+        return -1
+    match = re.fullmatch(r"(\d+)(ms|s|m|h|d)", text)
+    if not match:
+        raise ValueError(f"a duration is a whole number with ms, s, m, h or d, or 'forever'; got {text!r}")
+    return int(match[1]) * _UNIT_MS[match[2]]
+
+
+def _topic(name: str, domain: str, spec: dict[str, Any], defaults: dict[str, Any]) -> Topic:
+    merged = {**defaults, **spec}
+    return Topic(
+        name=name,
+        domain=domain,
+        contract=merged["contract"],
+        key=merged["key"],
+        partitions=merged["partitions"],
+        replication=merged["replication"],
+        retention_ms=duration_ms(merged["retention"]),
+        compression=merged["compression"],
+        max_skew_ms=merged["max_skew_ms"],
+        horizon_ms=merged["horizon_ms"],
+    )
+
+
+@lru_cache(maxsize=1)
+def domains() -> Domains:
+    """Read ``schemas/domains.toml``."""
+    doc = tomllib.loads((FOLDER / "domains.toml").read_text())
+    defaults = doc["defaults"]
+    venues = {
+        name: Venue(name, spec["dialect"], dict(spec["channels"])) for name, spec in doc["venues"].items()
+    }
+    topics: dict[str, Topic] = {}
+    tables: dict[str, Table] = {}
+    for domain, spec in doc["domains"].items():
+        if raw := spec.get("raw"):
+            for venue in venues.values():
+                for channel in (*venue.channels, UNASSIGNED):
+                    name = raw_topic(venue.name, channel)
+                    topics[name] = _topic(name, domain, raw, defaults)
+        for name, topic in spec.get("topics", {}).items():
+            topics[name] = _topic(name, domain, topic, defaults)
+        for name, table in spec.get("tables", {}).items():
+            key = tuple(part.strip() for part in table["key"].split(","))
+            tables[name] = Table(name, domain, key, table["partition"], table["mode"], table.get("contract"))
+    return Domains(venues, topics, tables)
