@@ -28,7 +28,7 @@ final class Decimals {
     }
 
     static DecimalData toData(BigDecimal value, DecimalType column) {
-        // fromBigDecimal would round to a smaller scale; holds() has excluded that when the job was planned.
+        // fromBigDecimal would round to a smaller scale; that is excluded when the job is planned.
         DecimalData data = DecimalData.fromBigDecimal(value, column.getPrecision(), column.getScale());
         if (data == null) {
             throw new WireException(value.toPlainString() + " does not fit " + column.asSummaryString());
@@ -48,10 +48,5 @@ final class Decimals {
                     + type.getScale() + ")");
         }
         return exact.unscaledValue().toByteArray();
-    }
-
-    /** Whether each decimal(fromPrecision, fromScale) is exact in decimal(toPrecision, toScale). */
-    static boolean holds(int fromPrecision, int fromScale, int toPrecision, int toScale) {
-        return toScale >= fromScale && toPrecision - toScale >= fromPrecision - fromScale;
     }
 }
