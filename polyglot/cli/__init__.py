@@ -1,0 +1,73 @@
+"""The command line: ``polyglot``. Each module here that has ``register(app)`` adds its commands.
+
+A command module keeps imports of engines and clients inside its functions, so that ``--help`` stays instant; it writes
+through `polyglot.console.Console` and fails with `CommandError`, whose code becomes the exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from typing import Annotated, NoReturn
+
+import click
+import typer
+from pydantic import ValidationError
+
+from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+
+#: The ``--json`` option of every command.
+JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout, for machines.")]
+
+
+def build() -> typer.Typer:
+    """Return the application with the commands of every module in this package."""
+    app = typer.Typer(
+        name="polyglot",
+        help="Market data from one definition: Flink runs it as it happens, Spark replays it, `verify` proves that both "
+        f"wrote the same bytes.\n\n{EXIT_CODES_HELP}",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def root() -> None:  # a callback keeps `polyglot COMMAND` even while there is a single command
+        pass
+
+    for module in pkgutil.iter_modules(__path__):
+        register = getattr(importlib.import_module(f"{__name__}.{module.name}"), "register", None)
+        if register is not None:
+            register(app)
+    return app
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with one of `polyglot.console.Exit`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; failures become a message and a hint on stderr."""
+    console = Console()
+    try:
+        # Not in standalone mode: there, click would turn our exceptions into its own exit codes.
+        code = typer.main.get_command(build()).main(arguments, prog_name="polyglot", standalone_mode=False)
+    except CommandError as error:
+        console.error(str(error), error.hint)
+        return int(error.code)
+    except ValidationError as error:
+        console.error(f"the configuration is not valid: {error}")
+        return int(Exit.USAGE)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return int(Exit.USAGE)
+    except click.ClickException as error:
+        error.show()
+        return int(Exit.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        console.error("interrupted")
+        return int(Exit.INTERRUPTED)
+    return int(code or 0)

@@ -1,0 +1,151 @@
+"""``polyglot up``, ``down``, ``status``, ``doctor`` and ``topics``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from polyglot.cli import JsonOption
+from polyglot.config import Settings
+from polyglot.console import EXIT_CODES_HELP, Console, Exit
+
+PANEL = "Local stack"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the stack's commands."""
+    for command, examples in (
+        (up, "polyglot up\n\npolyglot up --only kafka --only flink\n\nPOLYGLOT_VAR_DIR=/tmp/x polyglot up --json"),
+        (down, "polyglot down\n\npolyglot down --wipe"),
+        (status, "polyglot status\n\npolyglot status --json | jq .components"),
+        (doctor, "polyglot doctor"),
+        (topics, "polyglot topics\n\npolyglot topics --apply\n\npolyglot topics --json"),
+    ):
+        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
+        text = f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}"
+        app.command(rich_help_panel=PANEL, help=text)(command)
+
+
+def up(
+    only: Annotated[
+        list[str] | None, typer.Option(help="Start only this: kafka, flink, clickhouse or redis (repeatable).")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait until everything answers.")] = 120.0,
+    build: Annotated[bool, typer.Option(help="Fetch missing jars and rebuild changed connectors first.")] = True,
+    json_output: JsonOption = False,
+) -> None:
+    """Start the local stack and wait until every service answers.
+
+    What runs already is left alone. One background process stays behind and restarts whatever dies.
+    """
+    from polyglot.stack.control import up as start  # noqa: PLC0415 - keeps --help instant
+    from polyglot.stack.status import collect  # noqa: PLC0415
+
+    settings, console = Settings(), Console(json_output=json_output)
+    seconds = start(settings, console, only=only or (), timeout_s=timeout, build=build)
+    found = collect(settings, only or ())
+    console.table(["component", "url", "version"], [[one.name, one.url, one.version] for one in found])
+    console.result({"seconds": round(seconds, 1), "components": [one.document() for one in found]})
+    console.success(f"up in {seconds:.0f} s; stop it with: polyglot down")
+
+
+def down(
+    wipe: Annotated[bool, typer.Option("--wipe", help="Also delete the stack's data (topics, tables, logs).")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Stop the local stack, and leave no process and no open port behind.
+
+    Data stay for the next `up` unless --wipe is given.
+    """
+    from polyglot.stack.control import down as stop  # noqa: PLC0415
+
+    console = Console(json_output=json_output)
+    ran = stop(Settings(), console, wipe=wipe)
+    console.result({"was_running": ran, "wiped": wipe})
+    console.success("stopped" if ran else "nothing was running")
+
+
+def status(json_output: JsonOption = False) -> None:
+    """Show each service's health, and the state and lag of the jobs.
+
+    Exits with 0 if everything is healthy, 1 if something is not, 3 if nothing runs.
+    """
+    from polyglot.stack.status import Health, collect, collect_groups, collect_jobs  # noqa: PLC0415
+
+    settings, console = Settings(), Console(json_output=json_output)
+    found = collect(settings)
+    jobs, groups = collect_jobs(settings), collect_groups(settings)
+    console.table(
+        ["component", "health", "url", "version", "pid", "memory", "up since", "restarts", "detail"],
+        [one.row() for one in found],
+        styles=["green" if one.health is Health.HEALTHY else "red" for one in found],
+    )
+    if jobs:
+        console.table(["job", "state", "id", "tasks", "running for"], [job.row() for job in jobs], title="jobs")
+    if groups:
+        console.table(["consumer group", "lag"], [[one.group, f"{one.lag:,}"] for one in groups], title="lag (records)")
+    console.result(
+        {
+            "components": [one.document() for one in found],
+            "jobs": [job.document() for job in jobs],
+            "groups": [one.document() for one in groups],
+        }
+    )
+    if all(one.health is Health.STOPPED for one in found):
+        raise typer.Exit(Exit.UNAVAILABLE)
+    if any(one.health is not Health.HEALTHY for one in found):
+        raise typer.Exit(Exit.FAILED)
+
+
+def doctor(json_output: JsonOption = False) -> None:
+    """Check what the stack needs on this machine, and say how to get what is missing.
+
+    Exits with 4 if something is missing.
+    """
+    from polyglot.stack.doctor import examine  # noqa: PLC0415
+
+    console = Console(json_output=json_output)
+    findings = examine(Settings())
+    console.table(
+        ["check", "result", "found", "remedy"],
+        [[one.check, "ok" if one.ok else "MISSING", one.found, one.remedy] for one in findings],
+        styles=["green" if one.ok else "red" for one in findings],
+    )
+    console.result([one.document() for one in findings])
+    if not all(one.ok for one in findings):
+        raise typer.Exit(Exit.MISSING)
+
+
+def topics(
+    apply: Annotated[bool, typer.Option("--apply", help="Make the broker's topics what the plan says.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Show how the broker's topics differ from schemas/domains.toml; with --apply, change them.
+
+    Topics are created and reconfigured, never deleted or repartitioned.
+    """
+    from polyglot.topics import apply as carry_out  # noqa: PLC0415
+    from polyglot.topics import plan  # noqa: PLC0415
+
+    settings, console = Settings(), Console(json_output=json_output)
+    steps = plan(settings)
+    pending = [step for step in steps if step.action != "keep"]
+    console.table(
+        ["topic", "action", "partitions", "retention.ms", "changes"],
+        [
+            [step.topic, step.action, step.partitions, step.config["retention.ms"], step.reason or _changes(step.changes)]
+            for step in steps
+        ],
+        styles=["red" if step.action == "conflict" else None if step.action == "keep" else "yellow" for step in steps],
+    )
+    touched = carry_out(settings, steps) if apply else 0
+    console.result({"applied": apply, "touched": touched, "steps": [step.document() for step in steps]})
+    if apply:
+        console.success(f"{touched} topics changed")
+    else:
+        console.info(f"{len(pending)} of {len(steps)} topics to change" + ("; --apply does it" if pending else ""))
+
+
+def _changes(changes: dict[str, tuple[str, str]]) -> str:
+    return ", ".join(f"{name}: {old} → {new}" for name, (old, new) in changes.items())

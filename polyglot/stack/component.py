@@ -1,0 +1,27 @@
+"""What a component of the local stack is: how to prepare and start it, and how to ask whether it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Returns the service's version; raises any exception while the service does not answer as it should.
+Probe = Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Component:
+    """One process of the stack."""
+
+    name: str
+    command: tuple[str, ...]
+    url: str
+    ports: Mapping[int, str]  # port → the setting that moves it
+    probe: Probe
+    env: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None  # idempotent; runs before every start
+    stop_after: tuple[str, ...] = ()  # stopped only when these have ended
+    grace_s: float = 20.0  # time between SIGTERM and SIGKILL
+    logs: tuple[Path, ...] = ()  # where to look when it does not come up
+    managed: bool = True  # False: configured to be on another machine; only probed

@@ -1,0 +1,69 @@
+"""Who listens where on this machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+import psutil
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def is_local(host: str) -> bool:
+    """Whether `host` is this machine's loopback: only then does the stack start the service itself."""
+    return host in LOOPBACK_HOSTS
+
+
+def is_open(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether something accepts connections on the port."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((host, port)) == 0
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen on the port now (connections in TIME_WAIT do not matter)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return not is_open(port, host)
+
+
+def listener(port: int) -> str:
+    """Describe the process that listens on the port, as far as we may see it."""
+    try:
+        pids = {
+            connection.pid
+            for connection in psutil.net_connections(kind="tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+        }
+        for pid in pids:
+            if pid:
+                command = " ".join(psutil.Process(pid).cmdline())
+                return f"pid {pid} ({command[:80]}{'…' if len(command) > 80 else ''})"  # noqa: PLR2004
+    except psutil.Error:
+        pass
+    return "another process"
+
+
+def free_ports(count: int, *, run: int = 1, avoid: Iterable[int] = ()) -> list[int]:
+    """Return `count` ports that were free a moment ago; each is the first of `run` consecutive free ones."""
+    found: list[int] = []
+    taken = set(avoid)
+    while len(found) < count:
+        with ExitStack() as held:
+            first = held.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            base = first.getsockname()[1]
+            block = range(base, base + run)
+            if taken.intersection(block) or block[-1] > 65535:  # noqa: PLR2004
+                continue
+            if all(is_free(port) for port in block[1:]):
+                found.append(base)
+                taken.update(block)
+    return found

@@ -1,0 +1,72 @@
+"""Health by asking the service the question its clients will ask; each probe returns the service's version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from polyglot.config import ClickHouseSettings, RedisSettings
+
+TIMEOUT_S = 3.0
+
+
+class UnhealthyError(Exception):
+    """The service answered, but not as a healthy one does."""
+
+
+def probe_kafka(conf: Mapping[str, str | int]) -> str:
+    """Fetch the cluster's metadata: a controller and at least one broker must be there."""
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - half a second of import that `--help` can do without
+
+    # `log_level` 0: while the broker starts, refused connections are expected and would flood stderr.
+    client = AdminClient({**conf, "socket.timeout.ms": int(TIMEOUT_S * 1000), "log_level": 0})
+    metadata = client.list_topics(timeout=TIMEOUT_S)
+    if not metadata.brokers:
+        raise UnhealthyError("the cluster has no broker")
+    return f"{len(metadata.brokers)} broker, {sum(not name.startswith('__') for name in metadata.topics)} topics"
+
+
+def _overview(url: str) -> dict[str, Any]:
+    answer = httpx.get(f"{url}/overview", timeout=TIMEOUT_S)
+    answer.raise_for_status()
+    body = answer.json()
+    if not isinstance(body, dict) or "flink-version" not in body:
+        raise UnhealthyError("this is not a JobManager")
+    return body
+
+
+def probe_jobmanager(url: str) -> str:
+    return str(_overview(url)["flink-version"])
+
+
+def probe_taskmanager(url: str) -> str:
+    """At least one TaskManager must be registered and heard of within its heartbeat."""
+    overview = _overview(url)
+    if overview["taskmanagers"] < 1 or overview["slots-total"] < 1:
+        raise UnhealthyError("no TaskManager is registered")
+    return f"{overview['flink-version']}, {overview['slots-available']} of {overview['slots-total']} slots free"
+
+
+def probe_clickhouse(conf: ClickHouseSettings) -> str:
+    answer = httpx.post(
+        conf.url,
+        content="SELECT version()",
+        auth=(conf.username, conf.password.get_secret_value()),
+        timeout=TIMEOUT_S,
+    )
+    answer.raise_for_status()
+    return answer.text.strip()
+
+
+def probe_redis(conf: RedisSettings) -> str:
+    """PING, after AUTH where a password is set."""
+    from redis import Redis  # noqa: PLC0415 - as above
+
+    password = conf.password.get_secret_value() if conf.password else None
+    with Redis(conf.host, conf.port, password=password, socket_timeout=TIMEOUT_S) as client:
+        if not client.ping():
+            raise UnhealthyError("PING was not answered with PONG")
+        info = client.info("server")
+    return str(info.get("valkey_version") or info["redis_version"])
