@@ -50,6 +50,7 @@ def all_contracts() -> tuple[Contract, ...]:
 
     Raises:
         ContractError: a file is missing or differs from the pinned text.
+
     """
     found = []
     for entry in json.loads((FOLDER / "ids.lock").read_text())["schemas"]:
@@ -71,6 +72,7 @@ def contract(name: str, version: int | None = None) -> Contract:
 
     Raises:
         ContractError: there is none.
+
     """
     matches = [c for c in all_contracts() if c.name == name and version in (None, c.version)]
     if not matches:

@@ -82,6 +82,7 @@ def duration_ms(text: str) -> int:
 
     Raises:
         ValueError: not a number with a unit of ms, s, m, h or d.
+
     """
     if text == "forever":
         return -1
@@ -112,9 +113,7 @@ def domains() -> Domains:
     """Read ``schemas/domains.toml``."""
     doc = tomllib.loads((FOLDER / "domains.toml").read_text())
     defaults = doc["defaults"]
-    venues = {
-        name: Venue(name, spec["dialect"], dict(spec["channels"])) for name, spec in doc["venues"].items()
-    }
+    venues = {name: Venue(name, spec["dialect"], dict(spec["channels"])) for name, spec in doc["venues"].items()}
     topics: dict[str, Topic] = {}
     tables: dict[str, Table] = {}
     for domain, spec in doc["domains"].items():

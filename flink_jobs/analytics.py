@@ -1,0 +1,82 @@
+"""Analytics: normalized trades and quotes → bars; Gold and ClickHouse tail the analytics topics.
+
+normalized.trade.v1 ─► drop transport duplicates ─► windows 1s 1m 5m 1h 1d ─► finish ─► analytics.bar.v1
+normalized.quote.v1 ─► drop transport duplicates ─► windows 1s ─────────────► finish ─► analytics.quote_bar.v1
+                            └─► behind the state, or numbers missing ─► repair.analytics.v1
+analytics.bar.v1 ───────► gold_bar, ClickHouse bars
+analytics.quote_bar.v1 ─► gold_quote_bar, ClickHouse quote_bars
+"""
+
+from __future__ import annotations
+
+import sql
+from flink_jobs import tables
+from flink_jobs.finish import FINISHED, finish_bars, finish_quote_bars
+from flink_jobs.late_firing import late_firing
+from flink_jobs.repair import repair_requests
+from flink_jobs.runtime import start
+from flink_jobs.transport import fresh
+from schemas.domains import domains
+
+#: What the reducers need of a normalized record.
+TRADE = (
+    "entity_id", "event_time", "ingest_date", "entity_seq", "price", "aggressor", "venue_trade_id", *tables.LIMBS
+)  # fmt: skip
+QUOTE = (
+    "entity_id", "event_time", "ingest_date", "entity_seq", "bid_price", "bid_size", "ask_price", "ask_size"
+)  # fmt: skip
+ROWTIME = (
+    "rowtime AS TO_TIMESTAMP_LTZ(event_time / 1000, 3)",
+    "WATERMARK FOR rowtime AS rowtime - INTERVAL '1' SECOND",
+    "pt AS PROCTIME()",
+)
+STREAMS = (
+    # kind, bar, columns, intervals, finishing kernel
+    ("trade", "bar", TRADE, tuple(sql.INTERVALS), finish_bars),
+    ("quote", "quote_bar", QUOTE, ("1s",), finish_quote_bars),
+)
+
+
+def main() -> None:
+    """Build and submit the job."""
+    lateness_ms = max(t.horizon_ms + t.max_skew_ms for t in domains().topics.values())
+    job = start("analytics", late_firing(lateness_ms))
+    config = job.settings
+    job.ddl(
+        [
+            tables.wire_sink("analytics", config, ["analytics.bar.v1", "analytics.quote_bar.v1"]),
+            tables.contract_sink("repair", config, "repair_request", "repair.analytics.v1", key="entity_id"),
+        ]
+    )
+    inserts = []
+    for kind, bar, cols, intervals, finish in STREAMS:
+        source, topic = f"normalized_{kind}", f"normalized.{kind}.v1"
+        job.ddl([tables.contract_source(source, config, kind, topic, "polyglot-analytics", cols=cols, extra=ROWTIME)])
+        job.view(f"fresh_{kind}", fresh(source))
+        job.view(f"{kind}s_keyed", sql.keyed(bar, "flink", f"fresh_{kind}"))
+        windows = job.table.sql_query(" UNION ALL ".join(f"({sql.aggregate(bar, 'flink', i)})" for i in intervals))
+        finished = job.table.to_changelog_stream(windows).flat_map(finish, output_type=FINISHED)
+        job.table.create_temporary_view(f"finished_{bar}", job.table.from_data_stream(finished))
+        inserts += [
+            f"INSERT INTO analytics SELECT topic, TO_TIMESTAMP_LTZ(ts, 3), k, v FROM finished_{bar}",
+            f"INSERT INTO repair {repair_requests(f'fresh_{kind}', kind, lateness_ms)}",
+        ]
+
+    for bar, key in (("bar", tables.BAR_KEY), ("quote_bar", tables.QUOTE_BAR_KEY)):
+        source, cols = f"finished_{bar}_log", tables.columns(bar)
+        job.ddl(
+            [
+                tables.contract_source(source, config, bar, f"analytics.{bar}.v1", f"polyglot-gold_{bar}"),
+                tables.upsert_table(f"gold_{bar}", config, tables.gold_columns(bar), "bar_key", "event_date"),
+                tables.clickhouse_table(f"clickhouse_{bar}", config, tables.clickhouse_columns(bar), f"{bar}s"),
+            ]
+        )
+        inserts += [
+            f"INSERT INTO gold_{bar} SELECT {key}, {tables.names(cols)}, {tables.EVENT_DATE} FROM {source}",
+            f"INSERT INTO clickhouse_{bar} SELECT {tables.clickhouse_select(bar)} FROM {source}",
+        ]
+    job.submit(inserts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The windows' aggregates become bars: derived columns, version and encoding, by the kernels of ``udfs/bars.py``.
+
+The windows' output is a changelog. Topics carry inserts and update-afters only: a bar replaces its predecessor by its
+version, so what was before is not part of the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from pyflink.common import Row, RowKind, Types
+from udfs.bars import INTERVALS, finish_bar, finish_quote_bar, key_time
+
+_BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+#: Topic, record time in ms, key, value.
+FINISHED = Types.ROW_NAMED(["topic", "ts", "k", "v"], [Types.STRING(), Types.LONG(), _BYTES, _BYTES])
+
+
+def finish_bars(row: Row) -> Iterable[Row]:
+    """Turn one row of ``sql/bars.sql`` into a record of analytics.bar.v1; an update-before into nothing."""
+    if row.get_row_kind() == RowKind.UPDATE_BEFORE:
+        return
+    entity_id, interval, count, open_key, close_key, high, low, *sums = row
+    length = INTERVALS[interval]
+    start = key_time(open_key) // length * length
+    bar = finish_bar(entity_id, interval, start, count, open_key, close_key, Decimal(high), Decimal(low), sums)
+    yield Row("analytics.bar.v1", start // 1000, bar.key(), bar.encode())
+
+
+def finish_quote_bars(row: Row) -> Iterable[Row]:
+    """Turn one row of ``sql/quote_bars.sql`` into a record of analytics.quote_bar.v1."""
+    if row.get_row_kind() == RowKind.UPDATE_BEFORE:
+        return
+    entity_id, count, close_key = row
+    length = INTERVALS["1s"]
+    start = key_time(close_key) // length * length
+    bar = finish_quote_bar(entity_id, start, count, close_key)
+    yield Row("analytics.quote_bar.v1", start // 1000, bar.key(), bar.encode())

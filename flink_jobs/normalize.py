@@ -1,0 +1,64 @@
+"""Normalize: ``raw.*`` → standard trades and quotes, dead letters; Silver tails the normalized topics.
+
+raw.* ──(50 ms per shard)──► fold: gate, identity, dedup, entity_seq, encode ──► normalized.trade.v1
+                                                                           ├──► normalized.quote.v1
+                                                                           └──► deadletter.normalization.v1
+normalized.trade.v1 ──► drop transport duplicates ──► silver_trade
+normalized.quote.v1 ──► drop transport duplicates ──► silver_quote
+"""
+
+from __future__ import annotations
+
+from udfs.normalize import Normalizer
+
+from flink_jobs import tables
+from flink_jobs.runtime import start
+from flink_jobs.shards import fold_shards
+from flink_jobs.transport import fresh
+from flink_jobs.wire_rows import WIRE_ROWS, normalized_rows
+from schemas.domains import domains
+
+OUTPUTS = ("normalized.trade.v1", "normalized.quote.v1", "deadletter.normalization.v1")
+
+
+def main() -> None:
+    """Build and submit the job."""
+    job = start("normalize")
+    config = job.settings
+    silver = {kind: tables.silver_columns(kind) for kind in ("trade", "quote")}
+
+    job.ddl(
+        [
+            tables.wire_source("raw", config, domains().raw_topics(normalized_only=True), "polyglot-normalize"),
+            tables.wire_sink("normalized", config, OUTPUTS),
+        ]
+    )
+    fold_shards(job, "raw", Normalizer.restore, normalized_rows, WIRE_ROWS, view="folded", uid="fold-raw")
+    inserts = [
+        "INSERT INTO normalized SELECT r.topic, TO_TIMESTAMP_LTZ(r.ts, 3), r.k, r.v "
+        "FROM folded CROSS JOIN UNNEST(records) AS r (topic, ts, k, v)"
+    ]
+
+    for kind, cols in silver.items():
+        source, target = f"normalized_{kind}", f"silver_{kind}"
+        job.ddl(
+            [
+                tables.contract_source(
+                    source,
+                    config,
+                    kind,
+                    f"normalized.{kind}.v1",
+                    f"polyglot-{target}",
+                    cols=cols,
+                    extra=["pt AS PROCTIME()"],
+                ),
+                tables.append_table(target, config, {**cols, "ingest_date": "STRING"}, "event_id", "ingest_date"),
+            ]
+        )
+        job.view(f"fresh_{kind}", fresh(source))
+        inserts.append(f"INSERT INTO {target} SELECT {tables.silver_select(kind)} FROM fresh_{kind}")
+    job.submit(inserts)
+
+
+if __name__ == "__main__":
+    main()
