@@ -51,7 +51,13 @@ def main() -> None:
     inserts = []
     for kind, bar, cols, intervals, finish in STREAMS:
         source, topic = f"normalized_{kind}", f"normalized.{kind}.v1"
-        job.ddl([tables.contract_source(source, config, kind, topic, "polyglot-analytics", cols=cols, extra=ROWTIME)])
+        job.ddl(
+            [
+                tables.contract_source(
+                    source, config, kind, topic, f"polyglot-analytics-{kind}", cols=cols, extra=ROWTIME
+                )
+            ]
+        )
         job.view(f"fresh_{kind}", fresh(source))
         job.view(f"{kind}s_keyed", sql.keyed(bar, "flink", f"fresh_{kind}"))
         windows = job.table.sql_query(" UNION ALL ".join(f"({sql.aggregate(bar, 'flink', i)})" for i in intervals))

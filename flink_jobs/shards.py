@@ -50,7 +50,7 @@ class ShardFold(KeyedProcessFunction):  # type: ignore[misc]
         self._folds: dict[str, Any] = {}
         self._deltas: dict[str, int] = {}
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:  # noqa: ARG002
         topic, partition = value[0], value[1]
         shard = f"{topic}/{partition}"
         fold = self._folds.get(shard)

@@ -1,0 +1,117 @@
+"""``polyglot submit``, ``jobs``, ``drain`` and ``query``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from polyglot.cli import JsonOption
+from polyglot.config import Settings
+from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+
+PANEL = "Jobs"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command, examples in (
+        (submit, "polyglot submit\n\npolyglot submit normalize\n\npolyglot submit analytics --from-savepoint PATH"),
+        (jobs, "polyglot jobs\n\npolyglot jobs --json"),
+        (drain, "polyglot drain\n\npolyglot drain --timeout 300"),
+        (query, 'polyglot query "select * from bars_latest order by window_start desc limit 5"'),
+    ):
+        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
+        app.command(rich_help_panel=PANEL, help=f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}")(
+            command
+        )
+
+
+def submit(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Default: all.")] = None,
+    from_savepoint: Annotated[str, typer.Option(help="Restore one job from this savepoint or checkpoint.")] = "",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start from the beginning of the topics, without state.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Submit the jobs through `flink run`, each from its last checkpoint; what runs already is left alone."""
+    from polyglot.jobs import JOBS  # noqa: PLC0415 - keeps --help instant
+    from polyglot.jobs.lifecycle import submit as start  # noqa: PLC0415
+
+    console = Console(json_output=json_output)
+    wanted = names or list(JOBS)
+    if unknown := sorted(set(wanted) - set(JOBS)):
+        raise CommandError(f"no such job: {', '.join(unknown)}", hint=f"Jobs: {', '.join(JOBS)}", code=Exit.USAGE)
+    if from_savepoint and len(wanted) != 1:
+        raise CommandError("a savepoint belongs to one job: name it", code=Exit.USAGE)
+    done = start(Settings(), console, wanted, from_savepoint=from_savepoint, fresh=fresh)
+    console.table(
+        ["job", "id", "restored from"],
+        [[s.name, s.job_id, "already running" if s.already_running else s.restored_from or "-"] for s in done],
+    )
+    console.result([vars(s) for s in done])
+
+
+def jobs(json_output: JsonOption = False) -> None:
+    """List the cluster's jobs, newest first."""
+    from polyglot.jobs.rest import FlinkRest  # noqa: PLC0415
+
+    console = Console(json_output=json_output)
+    with FlinkRest(Settings().flink.url) as rest:
+        found = rest.jobs()
+    console.table(
+        ["job", "state", "tasks running", "id"],
+        [[j.name, j.state, f"{j.tasks.get('running', 0)}/{j.tasks.get('total', 0)}", j.id] for j in found],
+    )
+    console.result([vars(j) for j in found])
+
+
+def drain(
+    timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 900.0, json_output: JsonOption = False
+) -> None:
+    """Wait until everything that was fed has come through to every topic and store."""
+    from polyglot.jobs.drain import drain as wait  # noqa: PLC0415
+
+    console = Console(json_output=json_output)
+    seconds = wait(Settings(), console, timeout)
+    console.result({"seconds": round(seconds, 1)})
+    console.success(f"drained in {seconds:.1f} s")
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="A ClickHouse query; tables are in the configured database.")],
+    limit: Annotated[int, typer.Option(help="Rows shown at most.")] = 100,
+    json_output: JsonOption = False,
+) -> None:
+    """Run a query on ClickHouse and show its rows."""
+    import clickhouse_connect  # noqa: PLC0415
+    from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415
+
+    console, config = Console(json_output=json_output), Settings().clickhouse
+    try:
+        client = clickhouse_connect.get_client(
+            host=config.host,
+            port=config.port,
+            username=config.username,
+            password=config.password.get_secret_value(),
+            database=config.database,
+            secure=config.secure,
+        )
+    except ClickHouseError as error:
+        raise CommandError(
+            f"no answer from ClickHouse at {config.url}: {error}",
+            hint="Start it with: polyglot up",
+            code=Exit.UNAVAILABLE,
+        ) from error
+    try:
+        found = client.query(sql)
+    except ClickHouseError as error:
+        raise CommandError(str(error)) from error
+    finally:
+        client.close()
+    rows = found.result_rows[:limit]
+    console.table(list(found.column_names), [list(map(str, row)) for row in rows])
+    console.result({"columns": list(found.column_names), "rows": [list(map(str, row)) for row in rows]})
+    if len(found.result_rows) > limit:
+        console.warn(f"{len(found.result_rows) - limit:,} further rows are not shown: use --limit")

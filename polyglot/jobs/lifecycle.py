@@ -1,0 +1,114 @@
+"""Submitting jobs through ``flink run``, each from its last checkpoint when it has one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyglot.config import Settings
+from polyglot.console import CommandError, Console, Exit
+from polyglot.jobs.rest import FlinkRest
+from polyglot.stack.flink import client_env, flink_command
+from polyglot.stack.layout import Layout
+
+_START_DEADLINE_S = 120.0
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """Outcome of one submission; ``restored_from`` is a checkpoint or savepoint path, or empty."""
+
+    name: str
+    job_id: str
+    restored_from: str
+    already_running: bool
+
+
+def _record(settings: Settings, name: str) -> Path:
+    return Layout.at(settings.var_dir).var / "jobs" / f"{name}.json"
+
+
+def latest_checkpoint(settings: Settings, name: str) -> str:
+    """Return the newest complete checkpoint of the job's former runs, or an empty string.
+
+    A run is found by the job ids this suite submitted under that name, so that another cluster's files are never used.
+    """
+    record = _record(settings, name)
+    if not record.exists():
+        return ""
+    ids: list[str] = json.loads(record.read_text())["job_ids"]
+    checkpoints = Layout.at(settings.var_dir).checkpoints
+    found = [path for job_id in ids for path in (checkpoints / job_id).glob("chk-*/_metadata")]
+    return str(max(found, key=lambda p: p.stat().st_mtime).parent) if found else ""
+
+
+def submit(
+    settings: Settings, console: Console, names: list[str], *, from_savepoint: str = "", fresh: bool = False
+) -> list[Submitted]:
+    """Submit jobs that do not run yet and wait until all their tasks do.
+
+    Raises:
+        CommandError: the client failed, or a job's tasks do not come up.
+    """
+    with FlinkRest(settings.flink.url) as rest:
+        running = {job.name: job.id for job in rest.jobs(live=True)}
+        done = [Submitted(n, running[n], "", already_running=True) for n in names if n in running]
+        missing = [n for n in names if n not in running]
+        with ThreadPoolExecutor(max_workers=max(1, len(missing))) as pool:
+            done += pool.map(lambda n: _submit_one(settings, console, n, from_savepoint, fresh=fresh), missing)
+        for name in names:
+            _await_running(rest, name)
+    return sorted(done, key=lambda s: names.index(s.name))
+
+
+def _submit_one(settings: Settings, console: Console, name: str, from_savepoint: str, *, fresh: bool) -> Submitted:
+    origin = "" if fresh else from_savepoint or latest_checkpoint(settings, name)
+    console.info(f"submitting {name}" + (f" from {origin}" if origin else ""))
+    command = [flink_command(), "run", "--detached", *(["-s", origin] if origin else []), "-pym", f"flink_jobs.{name}"]
+    done = subprocess.run(command, env=client_env(settings), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
+        raise CommandError(f"`flink run` failed for {name}:\n{tail}")
+    with FlinkRest(settings.flink.url) as rest:
+        job = next((j for j in rest.jobs() if j.name == name), None)
+    if job is None:
+        raise CommandError(f"{name} was submitted but the cluster does not list it:\n{done.stdout[-2000:]}")
+    record = _record(settings, name)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    former = json.loads(record.read_text())["job_ids"] if record.exists() and not fresh else []
+    record.write_text(json.dumps({"job_ids": [*former, job.id]}))
+    return Submitted(name, job.id, origin, already_running=False)
+
+
+def _await_running(rest: FlinkRest, name: str) -> None:
+    deadline = time.monotonic() + _START_DEADLINE_S
+    while time.monotonic() < deadline:
+        job = rest.job(name)
+        if job and job.running:
+            return
+        time.sleep(_POLL_S)
+    newest = next((j for j in rest.jobs() if j.name == name), None)
+    cause = rest.exceptions(newest.id)[:3000] if newest else ""
+    raise CommandError(f"{name} does not run after {_START_DEADLINE_S:.0f} s\n{cause}", code=Exit.TIMEOUT)
+
+
+def savepoint(settings: Settings, name: str) -> str:
+    """Stop a job with a savepoint (through the CLI) and return the savepoint's path."""
+    with FlinkRest(settings.flink.url) as rest:
+        job = rest.job(name)
+    if job is None:
+        raise CommandError(f"{name} does not run", code=Exit.UNAVAILABLE)
+    target = Layout.at(settings.var_dir).savepoints
+    done = subprocess.run(
+        [flink_command(), "stop", "--savepointPath", target.as_uri(), job.id],
+        env=client_env(settings), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    paths = [line.rsplit(" ", 1)[-1] for line in done.stdout.splitlines() if "Savepoint completed. Path:" in line]
+    if done.returncode != 0 or not paths:
+        raise CommandError(f"stopping {name} with a savepoint failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    return paths[0]

@@ -1,0 +1,54 @@
+"""Offsets of topics and of consumer groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from polyglot.config import Settings
+
+#: (topic, partition) → next offset.
+Offsets = dict[tuple[str, int], int]
+_TIMEOUT_S = 20.0
+
+
+class OffsetReader:
+    """Reads offsets through one admin client."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._admin = AdminClient({**settings.kafka.librdkafka(), "log_level": 2})
+
+    def partitions(self, wanted: Iterable[str]) -> list[TopicPartition]:
+        """Return the partitions of the topics named, as far as they exist."""
+        names = set(wanted)
+        topics = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+        return [
+            TopicPartition(name, partition)
+            for name, meta in sorted(topics.items())
+            if name in names
+            for partition in meta.partitions
+        ]
+
+    def ends(self, wanted: Iterable[str]) -> Offsets:
+        """Return the end offsets (the offset that the next record will get)."""
+        request = {p: OffsetSpec.latest() for p in self.partitions(wanted)}
+        if not request:
+            return {}
+        futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S)
+        return {(p.topic, p.partition): f.result().offset for p, f in futures.items()}
+
+    def committed(self, group: str) -> Offsets:
+        """Return what a group has committed; Flink's sources commit when a checkpoint completes."""
+        try:
+            future = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
+            found = future.result(timeout=_TIMEOUT_S).topic_partitions
+        except KafkaException:  # no such group yet
+            return {}
+        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+
+def lag(ends: Offsets, committed: Offsets) -> int:
+    """Return how many records of ``ends`` a group has not committed yet."""
+    return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
