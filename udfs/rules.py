@@ -1,0 +1,65 @@
+"""What ``domains.toml`` says about one raw topic, as the kernels need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from schemas.contracts import contract
+from schemas.domains import UNASSIGNED, domains, raw_topic
+from udfs.times import DAY
+from udfs.venues import DIALECTS, Dialect
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One raw topic: who speaks in it, what it is normalized to, and its gate of time (µs)."""
+
+    topic: str
+    venue: str
+    channel: str
+    kind: str
+    dialect: Dialect
+    dialect_name: str
+    max_skew: int
+    horizon: int
+
+    @property
+    def window(self) -> int:
+        """How far behind the newest ingest time an id is remembered, µs."""
+        return self.horizon + self.max_skew
+
+    @property
+    def days_kept(self) -> int:
+        """How many ingest dates before the newest one an accepted record can still have."""
+        return (self.window + self.max_skew) // DAY + 2
+
+    @property
+    def contract_label(self) -> str:
+        """The contract that a rejected record did not meet."""
+        return contract(self.kind or "raw_envelope").label
+
+
+@lru_cache(maxsize=256)
+def rules(topic: str) -> Rules:
+    """Return the rules of a raw topic.
+
+    Raises:
+        KeyError: ``domains.toml`` has no such raw topic.
+    """
+    found = domains()
+    for venue in found.venues.values():
+        for channel, kind in {**venue.channels, UNASSIGNED: ""}.items():
+            if raw_topic(venue.name, channel) == topic:
+                spec = found.topics[topic]
+                return Rules(
+                    topic=topic,
+                    venue=venue.name,
+                    channel=channel,
+                    kind=kind,
+                    dialect=DIALECTS[venue.dialect],
+                    dialect_name=venue.dialect,
+                    max_skew=spec.max_skew_ms * 1_000,
+                    horizon=spec.horizon_ms * 1_000,
+                )
+    raise KeyError(f"no raw topic {topic!r} in domains.toml")
