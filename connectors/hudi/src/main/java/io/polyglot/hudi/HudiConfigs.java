@@ -1,0 +1,64 @@
+package io.polyglot.hudi;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.avro.Schema;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hudi.common.engine.EngineType;
+import org.apache.hudi.config.HoodieWriteConfig;
+import org.apache.hudi.storage.StorageConfiguration;
+import org.apache.hudi.storage.hadoop.HadoopStorageConfiguration;
+
+/** Hudi and Hadoop settings of one table: defaults chosen for many small commits by one writer, then the DDL's own. */
+final class HudiConfigs {
+    private static final Map<String, String> DEFAULTS = Map.ofEntries(
+            // One writer with file:// needs no server beside it, and its classes are not in the jar.
+            Map.entry("hoodie.embed.timeline.server", "false"),
+            Map.entry("hoodie.write.markers.type", "DIRECT"),
+            // The metadata table costs several more files per commit; these tables have few files to list.
+            Map.entry("hoodie.metadata.enable", "false"),
+            // Each instant sleeps this long to outwait other hosts' clocks; there is one host per table.
+            Map.entry("hoodie.time.generator.max_expected_clock_skew_ms", "1"),
+            // Rows are already unique per commit (UpsertWriter keeps the winner).
+            Map.entry("hoodie.combine.before.upsert", "false"),
+            Map.entry("hoodie.parquet.compression.codec", "snappy"),
+            Map.entry("hoodie.parquet.block.size", String.valueOf(32 << 20)),
+            Map.entry("hoodie.parquet.small.file.limit", String.valueOf(32 << 20)),
+            Map.entry("hoodie.index.type", "SIMPLE"),
+            Map.entry("hoodie.parquet.bloom.filter.enabled", "false"),
+            // Old file versions and old instants go away in large steps, not a little at every commit.
+            Map.entry("hoodie.clean.trigger.max.commits", "20"),
+            Map.entry("hoodie.clean.commits.retained", "20"),
+            Map.entry("hoodie.keep.min.commits", "50"),
+            Map.entry("hoodie.keep.max.commits", "100"));
+
+    private HudiConfigs() {}
+
+    static HoodieWriteConfig write(TableSpec spec, Schema schema) {
+        var keys = RowKeys.of(spec);
+        var props = new HashMap<>(DEFAULTS);
+        // Appends never replace a file, so there is nothing to clean.
+        props.put("hoodie.clean.automatic", String.valueOf(spec.isUpsert()));
+        props.put("hoodie.datasource.write.recordkey.field", String.join(",", spec.keyFields()));
+        props.put("hoodie.datasource.write.partitionpath.field", String.join(",", spec.partitionFields()));
+        props.put("hoodie.datasource.write.keygenerator.class", keys.generator().getClassName());
+        if (!spec.orderingFields().isEmpty()) {
+            props.put("hoodie.table.ordering.fields", String.join(",", spec.orderingFields()));
+            props.put("hoodie.datasource.write.precombine.field", String.join(",", spec.orderingFields()));
+        }
+        props.putAll(spec.hoodie());
+        return HoodieWriteConfig.newBuilder()
+                .withEngineType(EngineType.JAVA)
+                .withPath(spec.path())
+                .forTable(spec.name())
+                .withSchema(schema.toString())
+                .withProps(props)
+                .build();
+    }
+
+    static StorageConfiguration<Configuration> storage(TableSpec spec) {
+        var conf = new Configuration();
+        spec.hadoop().forEach(conf::set);
+        return new HadoopStorageConfiguration(conf);
+    }
+}

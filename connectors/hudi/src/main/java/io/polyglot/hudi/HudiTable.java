@@ -1,0 +1,197 @@
+package io.polyglot.hudi;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.flink.table.api.ValidationException;
+import org.apache.hudi.client.HoodieJavaWriteClient;
+import org.apache.hudi.client.WriteStatus;
+import org.apache.hudi.client.common.HoodieJavaEngineContext;
+import org.apache.hudi.common.config.RecordMergeMode;
+import org.apache.hudi.common.model.HoodieRecord;
+import org.apache.hudi.common.model.HoodieTimelineTimeZone;
+import org.apache.hudi.common.model.HoodieWriteStat;
+import org.apache.hudi.common.model.WriteOperationType;
+import org.apache.hudi.common.table.HoodieTableMetaClient;
+import org.apache.hudi.common.table.timeline.HoodieInstant;
+import org.apache.hudi.common.table.timeline.HoodieTimeline;
+import org.apache.hudi.common.util.Option;
+import org.apache.hudi.config.HoodieWriteConfig;
+import org.apache.hudi.exception.TableNotFoundException;
+import org.apache.hudi.storage.StorageConfiguration;
+import org.apache.hudi.table.HoodieJavaTable;
+
+/** One Hudi table on storage, and the few things the sink does with its timeline. Not thread safe. */
+final class HudiTable implements AutoCloseable {
+    /** What the timeline says about an instant. */
+    enum State { COMPLETED, PENDING, MISSING }
+
+    private final TableSpec spec;
+    private final HoodieJavaEngineContext context;
+    private final HoodieWriteConfig config;
+    private final HoodieTableMetaClient metaClient;
+    private final HoodieJavaWriteClient<Object> client;
+
+    private HudiTable(TableSpec spec, RowCodec codec) throws IOException {
+        this.spec = spec;
+        this.config = HudiConfigs.write(spec, codec.schema());
+        StorageConfiguration<?> storage = HudiConfigs.storage(spec);
+        this.context = new HoodieJavaEngineContext(storage);
+        this.metaClient = loadOrCreate(storage, codec);
+        this.client = new HoodieJavaWriteClient<>(context, config);
+    }
+
+    /** Opens the table, creating it when there is none. */
+    static HudiTable open(TableSpec spec, RowCodec codec) throws IOException {
+        return new HudiTable(spec, codec);
+    }
+
+    /**
+     * Begins an instant for appended files. Unlike {@code client.startCommit()} this leaves other pending instants
+     * alone: the one before may still be waiting for its checkpoint to complete.
+     */
+    String startAppend() {
+        var instant = client.createNewInstantTime(true);
+        if (config.getFailedWritesCleanPolicy().isLazy()) {
+            client.getHeartbeatClient().start(instant);
+        }
+        var requested = metaClient.createNewInstant(HoodieInstant.State.REQUESTED, metaClient.getCommitActionType(), instant);
+        metaClient.getActiveTimeline().createNewInstant(requested);
+        metaClient.getActiveTimeline().transitionRequestedToInflight(requested, Option.empty());
+        return instant;
+    }
+
+    /** A table object for this instant's files. */
+    HoodieJavaTable<Object> forWriting() {
+        metaClient.reloadActiveTimeline();
+        return HoodieJavaTable.create(config, context, metaClient);
+    }
+
+    HoodieWriteConfig config() {
+        return config;
+    }
+
+    State state(String instant) {
+        return states(List.of(instant)).get(instant);
+    }
+
+    Map<String, State> states(List<String> instants) {
+        var timeline = metaClient.reloadActiveTimeline();
+        return instants.stream().collect(Collectors.toMap(i -> i, i -> state(timeline, i)));
+    }
+
+    private State state(HoodieTimeline timeline, String instant) {
+        if (timeline.filterCompletedInstants().containsInstant(instant)) {
+            return State.COMPLETED;
+        }
+        if (timeline.filterInflightsAndRequested().containsInstant(instant)) {
+            return State.PENDING;
+        }
+        boolean archived = timeline.isBeforeTimelineStarts(instant)
+                && metaClient.getArchivedTimeline().filterCompletedInstants().containsInstant(instant);
+        return archived ? State.COMPLETED : State.MISSING;
+    }
+
+    void commitAppend(String instant, List<HoodieWriteStat> stats) {
+        commit(spec.operation(), instant, stats);
+    }
+
+    /** Writes and commits rows by key. Repeating it after a crash stores the same rows again, which changes nothing. */
+    void upsert(List<HoodieRecord<Object>> records) {
+        // Rolls back what a crashed attempt left behind.
+        var instant = client.startCommit();
+        var stats = client.upsert(records, instant).stream().map(HudiTable::checked).toList();
+        commit(WriteOperationType.UPSERT, instant, stats);
+    }
+
+    private void commit(WriteOperationType operation, String instant, List<HoodieWriteStat> stats) {
+        if (config.getFailedWritesCleanPolicy().isLazy()) {
+            // The heartbeat of a restored instant stopped with the process that wrote it.
+            client.getHeartbeatClient().start(instant);
+        }
+        client.setOperationType(operation);
+        if (!client.commitStats(instant, stats, Option.empty(), metaClient.getCommitActionType())) {
+            throw new IllegalStateException("Hudi refused to commit " + instant + " to " + spec.path());
+        }
+    }
+
+    private static HoodieWriteStat checked(WriteStatus status) {
+        if (status.hasErrors()) {
+            var cause = status.hasGlobalError() ? status.getGlobalError() : status.getErrors().values().iterator().next();
+            throw new IllegalStateException("Hudi could not write " + status.getTotalErrorRecords() + " rows", cause);
+        }
+        return status.getStat();
+    }
+
+    /** Removes what earlier attempts wrote but never handed to a committer. */
+    void rollbackOrphans(Set<String> handedOver) {
+        metaClient.reloadActiveTimeline().filterInflightsAndRequested().getInstants().stream()
+                .filter(i -> i.getAction().equals(metaClient.getCommitActionType()))
+                .map(HoodieInstant::requestedTime)
+                .filter(i -> !handedOver.contains(i))
+                .forEach(client::rollback);
+    }
+
+    @Override
+    public void close() {
+        client.close();
+    }
+
+    private HoodieTableMetaClient loadOrCreate(StorageConfiguration<?> storage, RowCodec codec) throws IOException {
+        // Writer and committer of one job open the table at the same time; only one may create it.
+        synchronized (HudiTable.class) {
+            try {
+                var existing = HoodieTableMetaClient.builder().setConf(storage).setBasePath(spec.path())
+                        .setTimeGeneratorConfig(config.getTimeGeneratorConfig()).build();
+                requireSameTable(existing);
+                return existing;
+            } catch (TableNotFoundException e) {
+                return create(storage, codec);
+            }
+        }
+    }
+
+    private HoodieTableMetaClient create(StorageConfiguration<?> storage, RowCodec codec) throws IOException {
+        var keys = RowKeys.of(spec);
+        var table = HoodieTableMetaClient.newTableBuilder()
+                .setTableType(spec.type())
+                .setTableName(spec.name())
+                .setTableCreateSchema(codec.schema().toString())
+                .setKeyGeneratorClassProp(keys.generator().getClassName())
+                .setHiveStylePartitioningEnable(keys.hiveStyle())
+                .setUrlEncodePartitioning(true)
+                .setCommitTimezone(HoodieTimelineTimeZone.UTC)
+                .setPopulateMetaFields(true)
+                .setRecordMergeMode(spec.orderingFields().isEmpty()
+                        ? RecordMergeMode.COMMIT_TIME_ORDERING : RecordMergeMode.EVENT_TIME_ORDERING);
+        if (!spec.keyFields().isEmpty()) {
+            table.setRecordKeyFields(String.join(",", spec.keyFields()));
+        }
+        if (!spec.partitionFields().isEmpty()) {
+            table.setPartitionFields(String.join(",", spec.partitionFields()));
+        }
+        if (!spec.orderingFields().isEmpty()) {
+            table.setOrderingFields(String.join(",", spec.orderingFields()));
+        }
+        return table.initTable(storage, spec.path());
+    }
+
+    private void requireSameTable(HoodieTableMetaClient existing) {
+        var stored = existing.getTableConfig();
+        requireSame("table.type", stored.getTableType(), spec.type());
+        requireSame("record key", List.of(stored.getRecordKeyFields().orElse(new String[0])), spec.keyFields());
+        requireSame("partition columns", List.of(stored.getPartitionFields().orElse(new String[0])), spec.partitionFields());
+        if (spec.isUpsert()) {
+            requireSame("ordering.fields", stored.getOrderingFields(), spec.orderingFields());
+        }
+    }
+
+    private void requireSame(String what, Object stored, Object wanted) {
+        if (!stored.equals(wanted)) {
+            throw new ValidationException("the Hudi table at " + spec.path() + " has " + what + " " + stored
+                    + ", the DDL says " + wanted);
+        }
+    }
+}
