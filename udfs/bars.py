@@ -138,6 +138,11 @@ def _extreme(value: Decimal | None, name: str) -> int:
     return unscaled(value, PLACES)
 
 
+def key_time(sort_key: str) -> int:
+    """Return the event time, µs, that a sort key begins with (16 digits)."""
+    return int(sort_key[:16])
+
+
 def _trade_key(key: str) -> tuple[int, str]:
     """Split ``<34 digits of time and sequence>|<price>|<venue trade id>``."""
     _, price, trade_id = key.split("|", 2)

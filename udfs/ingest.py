@@ -70,7 +70,11 @@ class Ingestor:
         self._dedup = Dedup(rules(topic))
 
     def process(
-        self, values: Sequence[bytes], offsets: Sequence[int], partition: int, timestamps: Sequence[int]
+        self,
+        values: Sequence[bytes],
+        offsets: Sequence[int],
+        partition: int,
+        timestamps: Sequence[int] | None = None,
     ) -> Ingested:
         """Fold the next batch of the log into the state.
 
@@ -78,7 +82,7 @@ class Ingestor:
             values: Kafka values.
             offsets: their offsets.
             partition: their partition.
-            timestamps: their Kafka timestamps in ms, for dead letters that have no time of their own.
+            timestamps: their Kafka timestamps in ms, for dead letters that have no time of their own; 0 without.
         """
         env, index, bad = decode(values)
         keep = [
@@ -103,7 +107,7 @@ class Ingestor:
                 reason=item.reason,
                 detail=item.detail,
                 contract=contract("raw_envelope").label,
-                event_time=timestamps[item.index] * 1_000,
+                event_time=timestamps[item.index] * 1_000 if timestamps else 0,
                 record=values[item.index],
             )
             for item in bad
