@@ -80,8 +80,8 @@ class _LineTracker:
 
     def advance(self, amount: float = 1) -> None:
         self._done += amount
-        if not self._total:
-            return
+        if not self._total or self._text:
+            return  # a task that describes its steps has said what there is to say
         tenth = int(10 * self._done / self._total)
         if tenth > self._shown:
             self._shown = tenth

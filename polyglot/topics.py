@@ -161,8 +161,6 @@ def _explicit_configs(client: AdminClient, topics: Iterable[str]) -> dict[str, d
         return {}
     explicit = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
     return {
-        resource.name: {
-            name: str(entry.value) for name, entry in future.result().items() if entry.source == explicit
-        }
+        resource.name: {name: str(entry.value) for name, entry in future.result().items() if entry.source == explicit}
         for resource, future in client.describe_configs(resources).items()
     }

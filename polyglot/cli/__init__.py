@@ -25,8 +25,8 @@ def build() -> typer.Typer:
     """Return the application with the commands of every module in this package."""
     app = typer.Typer(
         name="polyglot",
-        help="Market data from one definition: Flink runs it as it happens, Spark replays it, `verify` proves that both "
-        f"wrote the same bytes.\n\n{EXIT_CODES_HELP}",
+        help="Market data from one definition: Flink runs it as it happens, Spark replays it, `verify` proves that "
+        f"both wrote the same bytes.\n\n{EXIT_CODES_HELP}",
         no_args_is_help=True,
         rich_markup_mode="markdown",
         pretty_exceptions_enable=False,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.config import Settings
+from polyglot.config import settings
 from polyglot.console import EXIT_CODES_HELP, Console, Exit
 
 PANEL = "Local stack"
@@ -42,9 +42,9 @@ def up(
     from polyglot.stack.control import up as start  # noqa: PLC0415 - keeps --help instant
     from polyglot.stack.status import collect  # noqa: PLC0415
 
-    settings, console = Settings(), Console(json_output=json_output)
-    seconds = start(settings, console, only=only or (), timeout_s=timeout, build=build)
-    found = collect(settings, only or ())
+    conf, console = settings(), Console(json_output=json_output)
+    seconds = start(conf, console, only=only or (), timeout_s=timeout, build=build)
+    found = collect(conf, only or ())
     console.table(["component", "url", "version"], [[one.name, one.url, one.version] for one in found])
     console.result({"seconds": round(seconds, 1), "components": [one.document() for one in found]})
     console.success(f"up in {seconds:.0f} s; stop it with: polyglot down")
@@ -61,7 +61,7 @@ def down(
     from polyglot.stack.control import down as stop  # noqa: PLC0415
 
     console = Console(json_output=json_output)
-    ran = stop(Settings(), console, wipe=wipe)
+    ran = stop(settings(), console, wipe=wipe)
     console.result({"was_running": ran, "wiped": wipe})
     console.success("stopped" if ran else "nothing was running")
 
@@ -73,9 +73,9 @@ def status(json_output: JsonOption = False) -> None:
     """
     from polyglot.stack.status import Health, collect, collect_groups, collect_jobs  # noqa: PLC0415
 
-    settings, console = Settings(), Console(json_output=json_output)
-    found = collect(settings)
-    jobs, groups = collect_jobs(settings), collect_groups(settings)
+    conf, console = settings(), Console(json_output=json_output)
+    found = collect(conf)
+    jobs, groups = collect_jobs(conf), collect_groups(conf)
     console.table(
         ["component", "health", "url", "version", "pid", "memory", "up since", "restarts", "detail"],
         [one.row() for one in found],
@@ -106,7 +106,7 @@ def doctor(json_output: JsonOption = False) -> None:
     from polyglot.stack.doctor import examine  # noqa: PLC0415
 
     console = Console(json_output=json_output)
-    findings = examine(Settings())
+    findings = examine(settings())
     console.table(
         ["check", "result", "found", "remedy"],
         [[one.check, "ok" if one.ok else "MISSING", one.found, one.remedy] for one in findings],
@@ -128,18 +128,24 @@ def topics(
     from polyglot.topics import apply as carry_out  # noqa: PLC0415
     from polyglot.topics import plan  # noqa: PLC0415
 
-    settings, console = Settings(), Console(json_output=json_output)
-    steps = plan(settings)
+    conf, console = settings(), Console(json_output=json_output)
+    steps = plan(conf)
     pending = [step for step in steps if step.action != "keep"]
     console.table(
         ["topic", "action", "partitions", "retention.ms", "changes"],
         [
-            [step.topic, step.action, step.partitions, step.config["retention.ms"], step.reason or _changes(step.changes)]
+            [
+                step.topic,
+                step.action,
+                step.partitions,
+                step.config["retention.ms"],
+                step.reason or _changes(step.changes),
+            ]
             for step in steps
         ],
         styles=["red" if step.action == "conflict" else None if step.action == "keep" else "yellow" for step in steps],
     )
-    touched = carry_out(settings, steps) if apply else 0
+    touched = carry_out(conf, steps) if apply else 0
     console.result({"applied": apply, "touched": touched, "steps": [step.document() for step in steps]})
     if apply:
         console.success(f"{touched} topics changed")

@@ -22,7 +22,12 @@ BUILDERS = {
     "redis": cache,
 }
 #: What a user may name; the two halves of the cluster only make sense together.
-NAMES = {"kafka": ("kafka",), "flink": ("jobmanager", "taskmanager"), "clickhouse": ("clickhouse",), "redis": ("redis",)}
+NAMES = {
+    "kafka": ("kafka",),
+    "flink": ("jobmanager", "taskmanager"),
+    "clickhouse": ("clickhouse",),
+    "redis": ("redis",),
+}
 
 
 def components(settings: Settings, only: Sequence[str] = ()) -> list[Component]:

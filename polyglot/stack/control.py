@@ -212,7 +212,9 @@ def _await_one(component: Component, layout: Layout, deadline: float, deaths_bef
                 f"{component.name} does not start ({running.last_exit})", hint=_logs(component), code=Exit.FAILED
             )
         time.sleep(0.3)
-    raise CommandError(f"{component.name} did not become healthy in time: {error}", hint=_logs(component), code=Exit.TIMEOUT)
+    raise CommandError(
+        f"{component.name} did not become healthy in time: {error}", hint=_logs(component), code=Exit.TIMEOUT
+    )
 
 
 def after_start(settings: Settings, name: str) -> None:

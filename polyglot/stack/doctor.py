@@ -56,7 +56,9 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _python() -> Finding:
     found = ".".join(map(str, sys.version_info[:3]))
-    return Finding("Python 3.11", sys.version_info[:2] == (3, 11), found, "install python3.11 with venv, then: make setup")
+    return Finding(
+        "Python 3.11", sys.version_info[:2] == (3, 11), found, "install python3.11 with venv, then: make setup"
+    )
 
 
 def _environment() -> Finding:
@@ -119,7 +121,9 @@ def _disk(settings: Settings) -> Finding:
     folder = next(path for path in (settings.var_dir.resolve(), *settings.var_dir.resolve().parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1024**3
     ok = free >= DISK_GB
-    return Finding("disk", ok, f"{free:.0f} GB free in {folder}", "" if ok else f"{DISK_GB} GB; POLYGLOT_VAR_DIR moves it")
+    return Finding(
+        "disk", ok, f"{free:.0f} GB free in {folder}", "" if ok else f"{DISK_GB} GB; POLYGLOT_VAR_DIR moves it"
+    )
 
 
 def _ports(settings: Settings) -> list[Finding]:

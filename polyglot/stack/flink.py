@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,48 @@ import yaml
 
 from polyglot.config import ROOT, Settings
 from polyglot.stack.component import Component
-from polyglot.stack.maven import connector_jars
+from polyglot.stack.flink_config import Memory, flatten, flink_config, jobmanager_memory, taskmanager_memory
+from polyglot.stack.kafka import java
 from polyglot.stack.layout import Layout
+from polyglot.stack.maven import connector_jars
 from polyglot.stack.ports import is_local
 from polyglot.stack.probes import probe_jobmanager, probe_taskmanager
 
-#: The JobManager keeps job graphs and checkpoint metadata; states stay below this by far.
-JOBMANAGER_MEMORY = "1152m"
-#: Each job's user-code class loader costs metaspace; with Flink's default of 256m the 13th job kills the TaskManager.
-TASKMANAGER_METASPACE = "768m"
+
+@dataclass(frozen=True)
+class Role:
+    """One of the cluster's two kinds of process."""
+
+    name: str
+    main: str
+    memory: Callable[[Settings], Memory]
+
+
+JOBMANAGER = Role(
+    "jobmanager",
+    "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
+    lambda _: jobmanager_memory(),
+)
+TASKMANAGER = Role(
+    "taskmanager",
+    "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
+    lambda settings: taskmanager_memory(settings.flink.taskmanager_memory_mb),
+)
+
+
+def shipped_config() -> dict[str, Any]:
+    """Return the distribution's own ``config.yaml``, flat."""
+    return flatten(yaml.safe_load((home() / "conf" / "config.yaml").read_text()))
+
+
+#: The distribution sizes whole processes; we size their parts, and Flink refuses to be told both.
+_REPLACED = frozenset({"jobmanager.memory.process.size", "taskmanager.memory.process.size"})
+
+
+def effective_config(settings: Settings) -> dict[str, Any]:
+    """Return what the cluster runs with: the distribution's options, overlaid with ours."""
+    kept = {key: value for key, value in shipped_config().items() if key not in _REPLACED}
+    return kept | flink_config(settings)
 
 
 def home() -> Path:
@@ -30,79 +63,6 @@ def home() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("apache-flink is not installed in this Python environment")
     return Path(spec.submodule_search_locations[0])
-
-
-def flink_config(settings: Settings) -> dict[str, Any]:
-    """Return the options that differ from the distribution's own ``config.yaml``, flat."""
-    layout = Layout.at(settings.var_dir)
-    host = "127.0.0.1"
-    return {
-        # Everything on loopback; the RPC port is next to the REST port, the others are picked by the system.
-        "jobmanager.rpc.address": host,
-        "jobmanager.rpc.port": settings.flink.rest_port + 1,
-        "jobmanager.bind-host": host,
-        "rest.address": host,
-        "rest.bind-address": host,
-        "rest.port": settings.flink.rest_port,
-        "rest.bind-port": str(settings.flink.rest_port),
-        "taskmanager.host": host,
-        "taskmanager.bind-host": host,
-        # Memory: 12 slots of light pipelines. Python workers live outside the JVM; heap carries state (hashmap).
-        "jobmanager.memory.process.size": JOBMANAGER_MEMORY,
-        "jobmanager.memory.jvm-metaspace.size": "320m",
-        "taskmanager.memory.process.size": f"{settings.flink.taskmanager_memory_mb}m",
-        "taskmanager.memory.jvm-metaspace.size": TASKMANAGER_METASPACE,
-        "taskmanager.memory.managed.size": "64m",
-        "taskmanager.memory.task.off-heap.size": "256m",
-        "taskmanager.memory.network.min": "160m",
-        "taskmanager.memory.network.max": "256m",
-        "taskmanager.memory.jvm-overhead.max": "256m",
-        "taskmanager.numberOfTaskSlots": settings.flink.taskmanager_slots,
-        "parallelism.default": settings.flink.parallelism,
-        # Python: the interpreter this very command runs in, on both sides. Its memory is not Flink's managed memory.
-        "python.executable": sys.executable,
-        "python.client.executable": sys.executable,
-        "python.fn-execution.memory.managed": False,
-        # State and recovery.
-        "state.backend.type": "hashmap",
-        "execution.checkpointing.interval": f"{int(settings.flink.checkpoint_interval_s * 1000)} ms",
-        "execution.checkpointing.storage": "filesystem",
-        "execution.checkpointing.dir": layout.checkpoints.as_uri(),
-        "execution.checkpointing.savepoint-dir": layout.savepoints.as_uri(),
-        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        "execution.checkpointing.num-retained": 2,
-        "execution.checkpointing.tolerable-failed-checkpoints": 100,
-        "restart-strategy.type": "exponential-delay",
-        "restart-strategy.exponential-delay.initial-backoff": "1 s",
-        "restart-strategy.exponential-delay.max-backoff": "10 s",
-        "restart-strategy.exponential-delay.backoff-multiplier": 1.5,
-        "restart-strategy.exponential-delay.reset-backoff-threshold": "2 min",
-        # A killed TaskManager refuses connections: noticed after a few failed calls, while a merely slow one is given
-        # the whole timeout, since two busy cores do stall a heartbeat for seconds.
-        "heartbeat.interval": "2 s",
-        "heartbeat.timeout": "40 s",
-        "heartbeat.rpc-failure-threshold": 3,
-        "jobmanager.execution.failover-strategy": "region",
-        "slotmanager.redundant-taskmanager-num": 0,
-        "cluster.processes.halt-on-fatal-error": True,
-        "classloader.check-leaked-classloader": False,
-        # Files.
-        "io.tmp.dirs": str(layout.flink / "tmp"),
-        "web.tmpdir": str(layout.flink / "tmp"),
-        "web.log.path": str(layout.log("jobmanager")),
-        "taskmanager.log.path": str(layout.log("taskmanager")),
-    }
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested YAML keys into dotted ones."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 LOG4J2 = """\
@@ -130,8 +90,7 @@ def write_home(settings: Settings) -> None:
     for folder in (conf, lib, layout.flink / "tmp", layout.flink / "pid", layout.checkpoints, layout.savepoints):
         folder.mkdir(parents=True, exist_ok=True)
     layout.logs.mkdir(parents=True, exist_ok=True)
-    shipped = flatten(yaml.safe_load((home() / "conf" / "config.yaml").read_text()))
-    _replace(conf / "config.yaml", yaml.safe_dump(shipped | flink_config(settings), sort_keys=True))
+    _replace(conf / "config.yaml", yaml.safe_dump(effective_config(settings), sort_keys=True))
     for name in ("log4j-console.properties", "log4j.properties"):
         _replace(conf / name, LOG4J2)
     _replace(conf / "log4j-cli.properties", (home() / "conf" / "log4j-cli.properties").read_text())
@@ -185,29 +144,56 @@ def flink_command() -> str:
     return str(home() / "bin" / "flink")
 
 
-def _component(settings: Settings, name: str) -> Component:
+def _component(settings: Settings, role: Role) -> Component:
     layout = Layout.at(settings.var_dir)
-    leader = name == "jobmanager"
+    leader = role.name == "jobmanager"
     setting = "POLYGLOT_FLINK__REST_PORT"
     rest = settings.flink.rest_port
     url = settings.flink.url
     return Component(
-        name=name,
-        command=("bash", str(home() / "bin" / f"{name}.sh"), "start-foreground"),
+        name=role.name,
+        command=_command(settings, role),
         url=url if leader else f"{url}/#/task-manager",
         ports={rest: setting, rest + 1: setting} if leader else {},
         probe=(lambda: probe_jobmanager(url)) if leader else (lambda: probe_taskmanager(url)),
-        env={**client_env(settings), "POLYGLOT_LOG": str(layout.log(name))},
+        env={**client_env(settings), "POLYGLOT_LOG": str(layout.log(role.name))},
         prepare=lambda: write_home(settings),
         stop_after=("taskmanager",) if leader else (),
-        logs=(layout.log(name), layout.output(name)),
+        logs=(layout.log(role.name), layout.output(role.name)),
         managed=is_local(settings.flink.host),
     )
 
 
+def _command(settings: Settings, role: Role) -> tuple[str, ...]:
+    """Return the JVM's command line.
+
+    Flink's own start scripts ask seven short-lived JVMs for it, which took longer than the service itself.
+    """
+    layout = Layout.at(settings.var_dir)
+    conf = layout.flink / "conf"
+    lib = layout.flink / "lib"
+    names = sorted(jar.name for jar in library(settings))
+    # As in the scripts: by name, and Flink itself last.
+    names.sort(key=lambda name: name.startswith("flink-dist"))
+    return (
+        java(),
+        *role.memory(settings).jvm(),
+        "-XX:+UseG1GC",
+        "-XX:+ExitOnOutOfMemoryError",
+        *shipped_config()["env.java.opts.all"].split(),
+        f"-Dlog.file={layout.log(role.name)}",
+        f"-Dlog4j.configurationFile={(conf / 'log4j-console.properties').as_uri()}",
+        "-classpath",
+        os.pathsep.join(str(lib / name) for name in names),
+        role.main,
+        "--configDir",
+        str(conf),
+    )
+
+
 def jobmanager(settings: Settings) -> Component:
-    return _component(settings, "jobmanager")
+    return _component(settings, JOBMANAGER)
 
 
 def taskmanager(settings: Settings) -> Component:
-    return _component(settings, "taskmanager")
+    return _component(settings, TASKMANAGER)

@@ -96,6 +96,19 @@ appender.file.policies.size.type = SizeBasedTriggeringPolicy
 appender.file.policies.size.size = 20MB
 appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.max = 3
+# One line per partition and metadata record, at every start.
+logger.replay.name = org.apache.kafka.controller
+logger.replay.level = WARN
+logger.state.name = state.change.logger
+logger.state.level = WARN
+logger.partition.name = kafka.cluster.Partition
+logger.partition.level = WARN
+logger.log.name = org.apache.kafka.storage.internals.log
+logger.log.level = WARN
+logger.logs.name = kafka.log
+logger.logs.level = WARN
+logger.config.name = kafka.server.metadata
+logger.config.level = WARN
 """
 
 

@@ -62,9 +62,9 @@ class Layout:
         return self.stack / f"{name}.pid"
 
     def output(self, name: str) -> Path:
-        """What the process itself wrote to stdout and stderr."""
+        """Return where the process's own stdout and stderr go."""
         return self.logs / f"{name}.out"
 
     def log(self, name: str) -> Path:
-        """The log that the service rotates itself."""
+        """Return the log that the service rotates itself."""
         return self.logs / f"{name}.log"

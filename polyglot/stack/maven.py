@@ -56,7 +56,7 @@ def connector_sources() -> list[Path]:
     files = [*CONNECTORS.glob("pom.xml"), *CONNECTORS.glob("*/pom.xml")]
     files += [path for path in CONNECTORS.glob("*/src/main/**/*") if path.is_file()]
     # Contracts may be packaged as resources.
-    files += [path for path in (ROOT / "schemas").glob("*.avsc")] + list((ROOT / "schemas").glob("ids.lock"))
+    files += [*(ROOT / "schemas").glob("*.avsc"), *(ROOT / "schemas").glob("ids.lock")]
     return files
 
 

@@ -45,7 +45,7 @@ def listener(port: int) -> str:
         for pid in pids:
             if pid:
                 command = " ".join(psutil.Process(pid).cmdline())
-                return f"pid {pid} ({command[:80]}{'…' if len(command) > 80 else ''})"  # noqa: PLR2004
+                return f"pid {pid} ({command[:80]}{'…' if len(command) > 80 else ''})"
     except psutil.Error:
         pass
     return "another process"
@@ -61,7 +61,7 @@ def free_ports(count: int, *, run: int = 1, avoid: Iterable[int] = ()) -> list[i
             first.bind(("127.0.0.1", 0))
             base = first.getsockname()[1]
             block = range(base, base + run)
-            if taken.intersection(block) or block[-1] > 65535:  # noqa: PLR2004
+            if taken.intersection(block) or block[-1] > 65535:
                 continue
             if all(is_free(port) for port in block[1:]):
                 found.append(base)

@@ -35,7 +35,7 @@ class Identity:
         try:
             process = psutil.Process(self.pid)
             # The kernel counts start times in ticks of 10 ms from boot; psutil adds a boot time that may drift.
-            same = abs(process.create_time() - self.created) < 0.5  # noqa: PLR2004
+            same = abs(process.create_time() - self.created) < 0.5
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             return None
@@ -107,13 +107,21 @@ def terminate(identities: Iterable[Identity], grace: float) -> list[Identity]:
     return [identity for identity, _ in alive]
 
 
-def reap(pid: int) -> int | None:
-    """Collect an ended child, so that it does not stay as a zombie.
+def reap(identity: Identity, timeout: float = 10.0) -> int | None:
+    """Wait until a killed or ended process has let go of everything (ports, files), and collect it.
 
-    Return its exit code (negative: the signal that ended it), or None for a process that is not our ended child.
+    A process of many threads looks like a zombie while its last threads are still ending. Return its exit code
+    (negative: the signal that ended it), or None if it is somebody else's child or still there after `timeout` s.
     """
-    try:
-        collected, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return None
-    return os.waitstatus_to_exitcode(status) if collected else None
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        try:
+            collected, status = os.waitpid(identity.pid, os.WNOHANG)
+        except ChildProcessError:
+            if not psutil.pid_exists(identity.pid):
+                return None
+        else:
+            if collected:
+                return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    return None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from polyglot.config import Settings
+from polyglot.config import Settings, settings
 from polyglot.stack.component import Component
 from polyglot.stack.components import BUILDERS, fingerprint
 from polyglot.stack.layout import Layout
@@ -37,6 +37,13 @@ STABLE_S = 60.0
 def backoff_s(deaths: int) -> float:
     """Return the pause before a start that follows `deaths` deaths in a row: 0, 1, 2, 4 … seconds."""
     return 0.0 if deaths <= 1 else min(2.0 ** (deaths - 2), MAX_BACKOFF_S)
+
+
+def describe_exit(code: int | None) -> str:
+    """Return "exit 1", "signal 9", or "ended" where nobody told us how (None)."""
+    if code is None:
+        return "ended"
+    return f"exit {code}" if code >= 0 else f"signal {-code}"
 
 
 class Supervisor:
@@ -121,8 +128,7 @@ class Supervisor:
         # The zombie keeps its pid, and so its process group's id, from being reused until it is reaped.
         left = orphans_of(identity, self._state.stack_id)
         kill(left)
-        code = reap(identity.pid)
-        ended = f"exit {code}" if code is not None and code >= 0 else f"signal {-code}" if code else "ended"
+        ended = describe_exit(reap(identity))
         log.warning("%s: pid %s %s, %d orphans killed", component.name, identity.pid, ended, len(left))
         running.pid = running.created = None
         self._write(running, last_exit=ended)
@@ -150,14 +156,15 @@ def stop_components(state: State) -> list[str]:
         killed += [identities[identity] for identity in forced]
         for identity in identities:
             kill(orphans_of(identity, state.stack_id))
-            reap(identity.pid)
+            reap(identity)
     return killed
 
 
 def main(names: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    settings = Settings()
-    Supervisor(settings, [BUILDERS[name](settings) for name in names], os.environ[STACK_VARIABLE]).run()
+    configured = settings()
+    chosen = [BUILDERS[name](configured) for name in names]
+    Supervisor(configured, chosen, os.environ[STACK_VARIABLE]).run()
 
 
 if __name__ == "__main__":
