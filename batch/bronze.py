@@ -1,0 +1,187 @@
+"""Bronze as shards: every (topic, partition) whole, in log order, in one Spark partition.
+
+The kernels are folds over a shard's log. What a date's records become depends on earlier records of the log only, so
+a bounded replay reads whole ingest dates (the scope of ``entity_seq``), the dates before that shape the identity
+window, and whatever later date's records lie *between* them in the log.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as fn
+from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
+
+from batch.ranges import Days, Span, day_text, warm_up_days
+from schemas.domains import UNASSIGNED, domains, raw_topic
+
+ENVELOPE = (
+    "event_id",
+    "entity_id",
+    "venue",
+    "channel",
+    "event_time",
+    "event_time_source",
+    "ingest_time",
+    "source_id",
+    "source_seq",
+    "payload",
+)
+LOG = ("topic", "kafka_partition", "kafka_offset")
+_MAX_BINS = 64
+
+
+class BronzeError(RuntimeError):
+    """Bronze is not there or not readable."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One topic-partition: rows to fold, and the last offset that may shape the result."""
+
+    topic: str
+    partition: int
+    rows: int
+    last_offset: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to read for one kind: dates and shards."""
+
+    days: Days
+    shards: tuple[Shard, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(shard.rows for shard in self.shards)
+
+
+def topics_of(kind: str) -> list[str]:
+    """Return the raw topics that feed a kind; frames of no known entity go with the trades, as dead letters."""
+    doc = domains()
+    names = [
+        raw_topic(venue.name, channel)
+        for venue in doc.venues.values()
+        for channel, becomes in venue.channels.items()
+        if becomes == kind
+    ]
+    if kind == "trade":
+        names += [raw_topic(venue, UNASSIGNED) for venue in doc.venues]
+    return sorted(names)
+
+
+def read_bronze(spark: SparkSession, lake_uri: str) -> DataFrame:
+    """Open the newest snapshot of Bronze.
+
+    Raises:
+        BronzeError: there is no such table.
+    """
+    path = f"{lake_uri}/bronze_raw"
+    try:
+        table = spark.read.format("hudi").load(path)
+    except Exception as error:
+        raise BronzeError(f"no Bronze table at {path}: {type(error).__name__}: {first_line(error)}") from error
+    missing = {*ENVELOPE, *LOG, "ingest_date"} - set(table.columns)
+    if missing:
+        raise BronzeError(f"Bronze at {path} lacks the columns {', '.join(sorted(missing))}")
+    return table
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an engine's message: the rest is a stack trace."""
+    return (str(error).splitlines() or [""])[0]
+
+
+def plan(bronze: DataFrame, kind: str, span: Span, entity: str | None) -> Plan:
+    """Find the shards of a kind and how far each must be read; reads three columns of the dates concerned."""
+    doc = domains()
+    topics = [doc.topics[name] for name in topics_of(kind)]
+    wanted = span.ingest_days(topics)
+    first = None if wanted.first is None else wanted.first - warm_up_days(topics)
+    rows = bronze.where(fn.col("topic").isin([topic.name for topic in topics]))
+    rows = rows.where(Days(first, None).sql("ingest_date"))
+    if entity:
+        rows = rows.where(fn.col("entity_id") == entity)
+    found = (
+        rows.groupBy("topic", "kafka_partition", "ingest_date")
+        .agg(fn.min("kafka_offset").alias("low"), fn.max("kafka_offset").alias("high"), fn.count("*").alias("n"))
+        .collect()
+    )
+    return _plan(found, wanted, first)
+
+
+def _plan(found: list[Any], wanted: Days, first: int | None) -> Plan:
+    low = "" if wanted.first is None else day_text(wanted.first)
+    high = "9999" if wanted.last is None else day_text(wanted.last)
+    last_offset: dict[tuple[str, int], int] = {}
+    for row in found:
+        if low <= row.ingest_date <= high:
+            key = (row.topic, row.kafka_partition)
+            last_offset[key] = max(last_offset.get(key, -1), row.high)
+    counts = dict.fromkeys(last_offset, 0)
+    last_day = high
+    for row in found:
+        key = (row.topic, row.kafka_partition)
+        if key in last_offset and row.low <= last_offset[key]:
+            counts[key] += row.n
+            last_day = max(last_day, row.ingest_date)
+    # ISO dates sort as text; the bound may lie behind the last wanted date when logs interleave.
+    last = None if wanted.last is None else max(wanted.last, _day(last_day))
+    shards = (Shard(topic, part, counts[topic, part], end) for (topic, part), end in last_offset.items())
+    return Plan(Days(first, last), tuple(sorted(shards, key=lambda s: (s.topic, s.partition))))
+
+
+def _day(text: str) -> int:
+    return (date.fromisoformat(text) - date(1970, 1, 1)).days
+
+
+def sharded(spark: SparkSession, bronze: DataFrame, work: Plan, entity: str | None) -> DataFrame:
+    """Return the rows of a plan: one Spark partition per bin of shards, each sorted by (topic, partition, offset)."""
+    bins = min(max(len(work.shards), 1), _MAX_BINS)
+    placed = _place(work.shards, bins)
+    salts = _salts(spark, bins)
+    table = [(s.topic, s.partition, s.last_offset, salts[placed[s]]) for s in work.shards]
+    schema = StructType(
+        [
+            StructField("topic", StringType(), nullable=False),
+            StructField("kafka_partition", IntegerType(), nullable=False),
+            StructField("last_offset", LongType(), nullable=False),
+            StructField("bin", LongType(), nullable=False),
+        ]
+    )
+    limits = fn.broadcast(spark.createDataFrame(table, schema))
+    rows = bronze.where(work.days.sql("ingest_date"))
+    rows = rows.where(fn.col("topic").isin(sorted({shard.topic for shard in work.shards})))
+    if entity:
+        rows = rows.where(fn.col("entity_id") == entity)
+    rows = rows.select(*LOG, *ENVELOPE).join(limits, ["topic", "kafka_partition"])
+    return (
+        rows.where("kafka_offset <= last_offset")
+        .repartition(bins, "bin")
+        .sortWithinPartitions(*LOG)
+        .drop("last_offset", "bin")
+    )
+
+
+def _place(shards: tuple[Shard, ...], bins: int) -> dict[Shard, int]:
+    """Spread shards over bins, largest first to the emptiest."""
+    heap = [(0, index) for index in range(bins)]
+    placed = {}
+    for shard in sorted(shards, key=lambda s: (-s.rows, s.topic, s.partition)):
+        load, index = heapq.heappop(heap)
+        placed[shard] = index
+        heapq.heappush(heap, (load + shard.rows, index))
+    return placed
+
+
+def _salts(spark: SparkSession, bins: int) -> list[int]:
+    """Return for each Spark partition a number that hashes to it, so that no two bins share one by chance."""
+    column = fn.pmod(fn.hash("id"), fn.lit(bins)).alias("bin")
+    rows = spark.range(64 * bins, numPartitions=1).select("id", column).groupBy("bin").agg(fn.min("id").alias("id"))
+    salts = {row.bin: row.id for row in rows.collect()}
+    return [salts[index] for index in range(bins)]

@@ -1,0 +1,230 @@
+"""The kernels of ``udfs/`` as Arrow functions: what Spark's Python workers run.
+
+Nothing is computed here: rows go in, the same fold and the same finishing kernels as in the stream come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.accumulators import Accumulator, AccumulatorParam
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import (
+    BinaryType,
+    DataType,
+    DecimalType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from batch.ranges import Span
+from schemas.contracts import contract
+from sql import INTERVALS
+from udfs.bars import finish_bar, finish_quote_bar
+from udfs.envelope import Envelopes
+from udfs.normalize import Normalizer
+
+Kind = Literal["trade", "quote"]
+Bar = Literal["bar", "quote_bar"]
+Batches = Iterable[pa.RecordBatch]
+ArrowFunction = Callable[[Batches], Iterator[pa.RecordBatch]]
+
+#: Wire bytes of a record; of a rejected record (its dead letter), where all other columns are null.
+VALUE, REJECTED = "value", "rejected"
+
+SIZE_LIMBS, NOTIONAL_LIMBS = 3, 4
+SUMS = [
+    *(
+        f"{side}{name}_l{i}"
+        for side in ("", "buy_")
+        for name, n in (("size", SIZE_LIMBS), ("notional", NOTIONAL_LIMBS))
+        for i in range(n)
+    )
+]
+
+
+def spark_type(avro: Any) -> DataType:
+    """Return the column type of an Avro field: times stay µs in a BIGINT, dates days in an INT, decimals exact."""
+    if isinstance(avro, dict) and avro.get("logicalType") == "decimal":
+        return DecimalType(avro["precision"], avro["scale"])
+    base = avro["type"] if isinstance(avro, dict) else avro
+    kinds: dict[str, DataType] = {
+        "string": StringType(),
+        "long": LongType(),
+        "int": IntegerType(),
+        "bytes": BinaryType(),
+    }
+    return kinds[base]
+
+
+def columns(name: str) -> list[StructField]:
+    """Return a contract's columns."""
+    return [StructField(f["name"], spark_type(f["type"])) for f in contract(name).schema["fields"]]
+
+
+def normalized_schema(kind: Kind) -> StructType:
+    """Return what `fold` yields: the contract's columns, ``value`` and ``rejected``; one of the two is null."""
+    return StructType([*columns(kind), StructField(VALUE, BinaryType()), StructField(REJECTED, BinaryType())])
+
+
+def bar_schema(bar: Bar) -> StructType:
+    return StructType([*columns(bar), StructField(VALUE, BinaryType())])
+
+
+def _arrow(schema: StructType) -> pa.Schema:
+    return to_arrow_schema(schema)
+
+
+class CountsParam(AccumulatorParam[dict[str, int]]):
+    """Counters by name, summed."""
+
+    def zero(self, value: dict[str, int]) -> dict[str, int]:  # noqa: ARG002 - the library's signature
+        return {}
+
+    def addInPlace(self, value1: dict[str, int], value2: dict[str, int]) -> dict[str, int]:  # noqa: N802
+        for name, count in value2.items():
+            value1[name] = value1.get(name, 0) + count
+        return value1
+
+
+#: What a fold counts; the first is the sum of the others.
+COUNTS = ("envelopes", "frames", "duplicates", "dead_letters", "not_normalized")
+
+
+def fold(
+    kind: Kind, counts: Accumulator[dict[str, int]], written: Accumulator[dict[str, int]], span: Span
+) -> ArrowFunction:
+    """Return the function that folds sorted shards: batches in, normalized batches out, state carried within a shard.
+
+    Only records of `span` come out, but all rows shape the state. Memory is one batch and the state of one shard.
+    Rows must come sorted by (topic, partition, offset).
+    """
+    schema = _arrow(normalized_schema(kind))
+
+    def run(batches: Batches) -> Iterator[pa.RecordBatch]:
+        shard: tuple[str, int] | None = None
+        normalizer: Normalizer | None = None
+        for batch in batches:
+            for key, part in _by_shard(batch):
+                if key != shard or normalizer is None:
+                    shard, normalizer = key, Normalizer(key[0])
+                done = normalizer.process(Envelopes.from_arrow(part))
+                counts.add(
+                    {
+                        "envelopes": part.num_rows,
+                        "frames": done.frames,
+                        "duplicates": done.duplicates,
+                        "dead_letters": len(done.dead_letters),
+                        "not_normalized": done.not_normalized,
+                    }
+                )
+                records = done.trades if kind == "trade" else done.quotes
+                accepted = _within(records.to_arrow(), span)
+                if accepted.num_rows:
+                    written.add({kind: accepted.num_rows})
+                    yield _widen(accepted, schema)
+                if done.dead_letters:
+                    yield _rejected([letter.encode() for letter in done.dead_letters], schema)
+
+    return run
+
+
+def _by_shard(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], pa.RecordBatch]]:
+    """Cut a sorted batch where the shard changes; usually it is one slice."""
+    if batch.num_rows == 0:
+        return
+    topics, parts = batch.column("topic"), batch.column("kafka_partition")
+    last = batch.num_rows - 1
+    first_key = (topics[0].as_py(), parts[0].as_py())
+    if first_key == (topics[last].as_py(), parts[last].as_py()):
+        yield first_key, batch
+        return
+    keys = zip(topics.to_pylist(), parts.to_pylist(), strict=True)
+    start = 0
+    for key, run in groupby(keys):
+        length = sum(1 for _ in run)
+        yield key, batch.slice(start, length)
+        start += length
+
+
+def _within(batch: pa.RecordBatch, span: Span) -> pa.RecordBatch:
+    times = batch.column("event_time").cast(pa.int64())
+    if span.start is not None:
+        keep = pc.greater_equal(times, span.start)
+        batch, times = batch.filter(keep), times.filter(keep)
+    if span.end is not None:
+        batch = batch.filter(pc.less(times, span.end))
+    return batch
+
+
+def _widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Bring a kernel's batch into the declared order and types; casts are checked, so nothing is rounded or cut."""
+    arrays = [
+        pa.nulls(batch.num_rows, field.type) if field.name == REJECTED else batch.column(field.name).cast(field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _rejected(letters: list[bytes], schema: pa.Schema) -> pa.RecordBatch:
+    arrays = [
+        pa.array(letters, field.type) if field.name == REJECTED else pa.nulls(len(letters), field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def finish(bar: Bar) -> ArrowFunction:
+    """Return the function that turns reduced rows into bars with their wire bytes."""
+    schema = _arrow(bar_schema(bar))
+
+    def run(batches: Batches) -> Iterator[pa.RecordBatch]:
+        def one(row: dict[str, Any]) -> Any:
+            if bar == "bar":
+                interval = row["interval"]
+                return finish_bar(
+                    row["entity_id"],
+                    interval,
+                    _window(row["open_key"], INTERVALS[interval]),
+                    row["trade_count"],
+                    row["open_key"],
+                    row["close_key"],
+                    Decimal(row["high"]),
+                    Decimal(row["low"]),
+                    [row[name] for name in SUMS],
+                )
+            start = _window(row["close_key"], INTERVALS["1s"])
+            return finish_quote_bar(row["entity_id"], start, row["quote_count"], row["close_key"])
+
+        names = [field.name for field in schema if field.name != VALUE]
+        for batch in batches:
+            bars = [one(row) for row in batch.to_pylist()]
+            if not bars:
+                continue
+            arrays = [_array([getattr(each, name) for each in bars], schema.field(name).type) for name in names]
+            arrays.append(pa.array([each.encode() for each in bars], pa.binary()))
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    return run
+
+
+def _window(sort_key: str, length: int) -> int:
+    """Return the start, µs, of the window that a sort key's event time (its first 16 digits) lies in."""
+    event_time = int(sort_key[:16])
+    return event_time - event_time % length
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Return a column; the kernels keep decimals as integers, scaled as the contract says."""
+    if pa.types.is_decimal(kind):
+        # Built from digits: arithmetic would round to the context's precision.
+        values = [Decimal((int(v < 0), tuple(map(int, str(abs(v)))), -kind.scale)) for v in values]
+    return pa.array(values, kind)
