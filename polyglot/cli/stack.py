@@ -1,4 +1,4 @@
-"""``polyglot up``, ``down``, ``status``, ``doctor`` and ``topics``."""
+"""``polyglot build``, ``up``, ``down``, ``status``, ``doctor`` and ``topics``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ PANEL = "Local stack"
 def register(app: typer.Typer) -> None:
     """Add the stack's commands."""
     for command, examples in (
+        (build, "polyglot build"),
         (up, "polyglot up\n\npolyglot up --only kafka --only flink\n\nPOLYGLOT_VAR_DIR=/tmp/x polyglot up --json"),
         (down, "polyglot down\n\npolyglot down --wipe"),
         (status, "polyglot status\n\npolyglot status --json | jq .components"),
@@ -27,12 +28,31 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel=PANEL, help=text)(command)
 
 
+def build(json_output: JsonOption = False) -> None:
+    """Fetch the third-party jars and build the connectors; nothing is done twice.
+
+    `up` does this by itself where it is needed.
+    """
+    from polyglot.stack.maven import build_connectors, fetch_jars  # noqa: PLC0415 - keeps --help instant
+
+    conf, console = settings(), Console(json_output=json_output)
+    with console.progress("build") as tracker:
+        tracker.describe("third-party jars")
+        fetched = fetch_jars(conf)
+        tracker.describe("connectors")
+        built = build_connectors(conf)
+    console.result({"fetched_jars": fetched, "built_connectors": built})
+    console.success("jars and connectors are " + ("ready" if fetched or built else "up to date"))
+
+
 def up(
     only: Annotated[
         list[str] | None, typer.Option(help="Start only this: kafka, flink, clickhouse or redis (repeatable).")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait until everything answers.")] = 120.0,
-    build: Annotated[bool, typer.Option(help="Fetch missing jars and rebuild changed connectors first.")] = True,
+    with_build: Annotated[
+        bool, typer.Option("--build/--no-build", help="Fetch missing jars and rebuild changed connectors first.")
+    ] = True,
     json_output: JsonOption = False,
 ) -> None:
     """Start the local stack and wait until every service answers.
@@ -43,7 +63,7 @@ def up(
     from polyglot.stack.status import collect  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)
-    seconds = start(conf, console, only=only or (), timeout_s=timeout, build=build)
+    seconds = start(conf, console, only=only or (), timeout_s=timeout, build=with_build)
     found = collect(conf, only or ())
     console.table(["component", "url", "version"], [[one.name, one.url, one.version] for one in found])
     console.result({"seconds": round(seconds, 1), "components": [one.document() for one in found]})

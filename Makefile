@@ -1,0 +1,59 @@
+# `make` lists the targets. Needs python3.11 (with venv), a JDK 17, mvn and make; everything else is installed below.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+# The installer's own version is pinned here, everything it installs in requirements.lock.
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+# Captured frames to feed instead of the simulator: make demo CAPTURE="one.gz two.gz"
+CAPTURE ?=
+# Extra arguments: make test ARGS="-k topics", make bench ARGS="--quick"
+ARGS ?=
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.project  ## create .venv, install the pinned packages, fetch jars, build connectors; only what changed
+	@$(BIN)/polyglot build
+
+demo: setup  ## run the whole pipeline on simulated frames (or CAPTURE="file.gz …") and leave the stack running
+	@$(BIN)/polyglot demo $(foreach file,$(CAPTURE),--capture $(file)) $(ARGS)
+
+down: .venv/.project  ## stop the local stack and leave nothing behind; data stay (ARGS=--wipe deletes them)
+	@$(BIN)/polyglot down $(ARGS)
+
+test: setup  ## run all tests: Java connectors, then Python (unit, property, integration)
+	@mvn --batch-mode --no-transfer-progress --quiet --file connectors/pom.xml verify
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## check style, types and import boundaries
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup  ## measure the floor, each stage, the whole path and the latencies, and check what came out
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+.venv/.created:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed (or set PYTHON=…)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.uv: .venv/.created Makefile
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/.packages: .venv/.uv requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.project: .venv/.packages pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.PHONY: help setup demo down test lint bench
