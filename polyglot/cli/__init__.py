@@ -11,7 +11,6 @@ import pkgutil
 import sys
 from typing import Annotated, NoReturn
 
-import click
 import typer
 from pydantic import ValidationError
 
@@ -38,6 +37,8 @@ def build() -> typer.Typer:
         pass
 
     for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue  # `__main__` would run a second command line
         register = getattr(importlib.import_module(f"{__name__}.{module.name}"), "register", None)
         if register is not None:
             register(app)
@@ -53,21 +54,16 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; failures become a message and a hint on stderr."""
     console = Console()
     try:
-        # Not in standalone mode: there, click would turn our exceptions into its own exit codes.
-        code = typer.main.get_command(build()).main(arguments, prog_name="polyglot", standalone_mode=False)
+        build()(arguments, prog_name="polyglot")
+    except SystemExit as done:  # how the library ends a command, with its own message for wrong usage
+        return int(done.code or Exit.OK)
     except CommandError as error:
         console.error(str(error), error.hint)
-        return int(error.code)
+        return error.code
     except ValidationError as error:
         console.error(f"the configuration is not valid: {error}")
-        return int(Exit.USAGE)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return int(Exit.USAGE)
-    except click.ClickException as error:
-        error.show()
-        return int(Exit.USAGE)
-    except (KeyboardInterrupt, click.Abort):
+        return Exit.USAGE
+    except KeyboardInterrupt:
         console.error("interrupted")
-        return int(Exit.INTERRUPTED)
-    return int(code or 0)
+        return Exit.INTERRUPTED
+    return Exit.OK

@@ -1,0 +1,242 @@
+"""The whole stack on real processes: up, kill -9 of everything in turn with its data coming back, down without traces.
+
+The tests of this module are one story and run in order.
+"""
+
+import os
+import signal
+import socket
+import time
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from confluent_kafka import Consumer, KafkaError, Producer
+from redis import Redis
+
+from polyglot.stack.ports import is_open
+
+pytestmark = pytest.mark.integration
+
+TOPIC = "normalized.trade.v1"
+ALL = ["kafka", "jobmanager", "taskmanager", "clickhouse", "redis"]
+#: A capture's record time: a broker with time-based retention would delete it, and one with its own clock replace it.
+LONG_AGO_MS = int(datetime(2019, 3, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+def wait_for(condition, timeout=90.0, what="did not happen in time"):
+    deadline = time.monotonic() + timeout
+    error = None
+    while time.monotonic() < deadline:
+        try:
+            if value := condition():
+                return value
+        except Exception as caught:  # noqa: BLE001 - a service that was just killed fails in any way
+            error = caught
+        time.sleep(0.3)
+    raise AssertionError(f"{what}: {error}")
+
+
+def produce(stack, values):
+    failed = []
+    producer = Producer({**stack.settings.kafka.librdkafka(), "acks": "all", "message.max.bytes": 16_000_000})
+    for value in values:
+        producer.produce(
+            TOPIC, value, key=b"sim:TEST", timestamp=LONG_AGO_MS,
+            on_delivery=lambda error, _: failed.append(error) if error else None,
+        )  # fmt: skip
+    assert producer.flush(60) == 0
+    assert not failed
+
+
+def consume(stack):
+    consumer = Consumer(
+        {
+            **stack.settings.kafka.librdkafka(),
+            "group.id": f"test-{time.monotonic_ns()}",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+        }
+    )
+    consumer.subscribe([TOPIC])
+    records, ended = [], set()
+    deadline = time.monotonic() + 60
+    while len(ended) < 4 and time.monotonic() < deadline:
+        message = consumer.poll(1.0)
+        if message is None:
+            continue
+        if message.error():
+            if message.error().code() == KafkaError._PARTITION_EOF:
+                ended.add(message.partition())
+        else:
+            records.append((message.timestamp()[1], message.value()))
+    consumer.close()
+    assert len(ended) == 4, "the topic could not be read to its end"
+    return records
+
+
+def clickhouse(stack, query):
+    conf = stack.settings.clickhouse
+    answer = httpx.post(conf.url, content=query, auth=(conf.username, conf.password.get_secret_value()), timeout=10)
+    assert answer.is_success, answer.text
+    return answer.text.strip()
+
+
+def redis(stack):
+    return Redis(stack.settings.redis.host, stack.settings.redis.port, decode_responses=True)
+
+
+def kill(stack, name):
+    pid = stack.pid(name)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: stack.pid(name) != pid, what=f"{name} was not started again")
+
+
+def healthy(stack):
+    document = stack.json("status")
+    return {one["name"]: one for one in document["components"] if one["health"] == "healthy"}
+
+
+def test_up_starts_everything(stack):
+    document = stack.json("up")
+    assert [one["name"] for one in document["components"]] == ALL
+    assert all(one["health"] == "healthy" for one in document["components"])
+    assert all(one["memory"] > 0 for one in document["components"])
+    assert document["seconds"] < 60
+
+
+def test_topics_are_there_as_the_contracts_say(stack):
+    steps = stack.json("topics")["steps"]
+    assert steps
+    assert {step["action"] for step in steps} == {"keep"}
+
+
+def test_everything_listens_on_loopback_only(stack):
+    pids = {process.pid for process in stack.running()}
+    assert pids
+    import psutil
+
+    addresses = {
+        connection.laddr.ip
+        for connection in psutil.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.pid in pids
+    }
+    assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+def test_the_stack_fits_its_memory_budget(stack):
+    assert sum(one["memory"] for one in healthy(stack).values()) < 6 * 1024**3
+
+
+def test_up_again_changes_nothing(stack):
+    before = {name: stack.pid(name) for name in ALL}
+    stack.json("up")
+    assert {name: stack.pid(name) for name in ALL} == before
+
+
+def test_up_with_other_settings_is_refused(stack, monkeypatch):
+    monkeypatch.setitem(stack.env, "POLYGLOT_FLINK__TASKMANAGER_MEMORY_MB", "2500")
+    done = stack.run("up", "--no-build")
+    assert done.returncode == 2
+    assert "polyglot down" in done.stderr
+
+
+def test_doctor_knows_the_ports_as_ours(stack):
+    findings = {one["check"]: one for one in stack.json("doctor")}
+    ports = [one for check, one in findings.items() if check.startswith("port ")]
+    assert len(ports) == len(stack.ports)
+    assert {one["found"] for one in ports} == {"used by this stack"}
+
+
+def test_records_survive_the_brokers_death_with_their_own_times(stack):
+    values = [f"{number}".encode() for number in range(1000)] + [b"x" * 5_000_000]
+    produce(stack, values)
+    kill(stack, "kafka")
+    wait_for(lambda: "kafka" in healthy(stack))
+    records = consume(stack)
+    assert sorted(value for _, value in records) == sorted(values)
+    assert {timestamp for timestamp, _ in records} == {LONG_AGO_MS}
+
+
+def test_a_killed_taskmanager_is_back_with_its_slots(stack):
+    kill(stack, "taskmanager")
+    url = f"{stack.settings.flink.url}/overview"
+    wait_for(lambda: httpx.get(url).json()["slots-available"] == 4, what="no new TaskManager registered")
+    wait_for(lambda: httpx.get(url).json()["taskmanagers"] == 1, what="the dead TaskManager was not given up")
+
+
+def test_a_killed_jobmanager_is_back_with_its_taskmanager(stack):
+    kill(stack, "jobmanager")
+    wait_for(lambda: {"jobmanager", "taskmanager"} <= healthy(stack).keys())
+
+
+def test_acknowledged_rows_survive_the_gateways_death(stack):
+    clickhouse(stack, "CREATE TABLE IF NOT EXISTS polyglot.kept (n UInt32) ENGINE = MergeTree ORDER BY n")
+    clickhouse(stack, "INSERT INTO polyglot.kept SELECT number FROM numbers(1000)")
+    kill(stack, "clickhouse")
+    assert wait_for(lambda: clickhouse(stack, "SELECT count(), sum(n) FROM polyglot.kept")) == "1000\t499500"
+
+
+def test_the_cache_survives_its_death_up_to_a_second(stack):
+    redis(stack).set("kept", "yes")
+    time.sleep(1.5)  # the promise is `appendfsync everysec`
+    kill(stack, "redis")
+    assert wait_for(lambda: redis(stack).get("kept")) == "yes"
+
+
+def test_components_outlive_the_supervisor_and_up_takes_them_over(stack):
+    before = {name: stack.pid(name) for name in ALL}
+    supervisor = int(stack.layout.pid_file("supervisor").read_text())
+    os.kill(supervisor, signal.SIGKILL)
+    wait_for(lambda: not is_supervised(stack))
+    assert "not supervised" in stack.json("status")["components"][0]["detail"]
+    stack.json("up")
+    assert {name: stack.pid(name) for name in ALL} == before
+    assert is_supervised(stack)
+
+
+def is_supervised(stack):
+    from polyglot.stack.state import read_state
+
+    state = read_state(stack.layout)
+    return bool(state and state.supervised)
+
+
+def test_down_leaves_no_process_and_no_open_port(stack):
+    done = stack.json("down")
+    assert done == {"was_running": True, "wiped": False}
+    assert stack.running() == []
+    assert [port for port in stack.ports if is_open(port)] == []
+    assert stack.json("status", expect=3)["components"]
+
+
+def test_a_port_in_use_is_named_with_its_user(stack):
+    with socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", stack.settings.redis.port))
+        bound.listen()
+        done = stack.run("up", "--no-build")
+    assert done.returncode == 1
+    for part in (f"port {stack.settings.redis.port} (redis)", f"pid {os.getpid()}", "POLYGLOT_REDIS__PORT"):
+        assert part in done.stderr
+    assert stack.running() == []
+
+
+def test_a_second_start_finds_the_data_again(stack):
+    stack.json("up")
+    assert len(consume(stack)) == 1001
+    assert clickhouse(stack, "SELECT count() FROM polyglot.kept") == "1000"
+    assert redis(stack).get("kept") == "yes"
+    assert stack.json("topics")["steps"]
+
+
+def test_down_works_on_a_half_dead_stack_without_its_supervisor(stack):
+    supervisor = int(stack.layout.pid_file("supervisor").read_text())
+    victims = [supervisor, stack.pid("kafka"), stack.pid("taskmanager")]
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    stack.json("down", "--wipe")
+    assert stack.running() == []
+    assert [port for port in stack.ports if is_open(port)] == []
+    assert {path.name for path in stack.settings.var_dir.iterdir()} <= {"stack"}

@@ -1,0 +1,110 @@
+import os
+
+import pytest
+import yaml
+
+from polyglot.config import Settings
+from polyglot.console import CommandError, Exit
+from polyglot.stack.flink import client_env, effective_config, home, jobmanager, library, taskmanager, write_home
+from polyglot.stack.flink_config import flatten, jobmanager_memory, taskmanager_memory
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(var_dir=tmp_path / "var", cache_dir=tmp_path / "cache", flink={"rest_port": 28081})
+
+
+def megabytes(text):
+    assert text.endswith("m")
+    return int(text[:-1])
+
+
+@pytest.mark.parametrize("total", [2304, 3072, 8192])
+def test_the_taskmanagers_parts_add_up_to_what_was_given(total):
+    memory = taskmanager_memory(total)
+    options = memory.options("taskmanager")
+    parts = [value for name, value in options.items() if not name.endswith((".min", "overhead.max"))]
+    overhead = options["taskmanager.memory.jvm-overhead.max"]
+    assert sum(map(megabytes, [*parts, overhead])) == total == memory.total
+    assert options["taskmanager.memory.network.min"] == options["taskmanager.memory.network.max"]
+
+
+def test_the_jvm_gets_what_flink_thinks_it_has():
+    memory = taskmanager_memory(3072)
+    options = {name: megabytes(value) for name, value in memory.options("t").items()}
+    flags = dict(flag.split("=") for flag in memory.jvm() if "=" in flag)
+    heap = options["t.memory.framework.heap.size"] + options["t.memory.task.heap.size"]
+    off_heap = options["t.memory.framework.off-heap.size"] + options["t.memory.task.off-heap.size"]
+    assert f"-Xmx{heap}m" in memory.jvm()
+    assert megabytes(flags["-XX:MaxDirectMemorySize"]) == off_heap + options["t.memory.network.max"]
+    assert flags["-XX:MaxMetaspaceSize"] == "768m", "the 13th job kills a TaskManager with less"
+
+
+def test_too_little_memory_is_refused_with_the_least_that_works():
+    with pytest.raises(CommandError, match="the least is") as refused:
+        taskmanager_memory(1500)
+    assert refused.value.code is Exit.USAGE
+    least = int(str(refused.value).rsplit(maxsplit=1)[-1])
+    assert taskmanager_memory(least).total == least
+
+
+def test_the_cluster_stays_within_the_budget():
+    assert taskmanager_memory(3072).total + jobmanager_memory().total < 4.5 * 1024
+
+
+def test_configuration_has_no_process_size_beside_its_parts(settings):
+    config = effective_config(settings)
+    assert not [name for name in config if name.endswith("memory.process.size")]
+
+
+def test_every_address_is_loopback(settings):
+    config = effective_config(settings)
+    for name in config:
+        if name.endswith(("address", "bind-host", "taskmanager.host")):
+            assert config[name] == "127.0.0.1", name
+    assert (config["rest.port"], config["jobmanager.rpc.port"]) == (28081, 28082)
+
+
+def test_the_distributions_module_exports_are_kept(settings):
+    assert "--add-opens=java.base/java.nio=ALL-UNNAMED" in jobmanager(settings).command
+    assert "--add-opens=java.base/java.nio=ALL-UNNAMED" in effective_config(settings)["env.java.opts.all"]
+
+
+def test_flatten():
+    assert flatten({"a": {"b": 1, "c": {"d": "x"}}, "e.f": 2}) == {"a.b": 1, "a.c.d": "x", "e.f": 2}
+
+
+def test_home_is_written_with_links_to_every_jar_and_stale_ones_removed(settings):
+    connector = settings.cache_dir / "jars" / "flink" / "flink-sql-connector-kafka-1.jar"
+    connector.parent.mkdir(parents=True)
+    connector.touch()
+    lib = settings.var_dir / "flink" / "lib"
+    lib.mkdir(parents=True)
+    (lib / "removed-0.1.jar").symlink_to(connector)
+    (lib / connector.name).symlink_to("/nowhere/else.jar")
+    write_home(settings)
+    write_home(settings)
+    assert {link.name for link in lib.iterdir()} == {jar.name for jar in library(settings)}
+    assert (lib / connector.name).resolve() == connector
+    assert list(lib.glob("flink-python-*.jar")), "Python jobs need PyFlink's jar on the cluster"
+    written = yaml.safe_load((settings.var_dir / "flink" / "conf" / "config.yaml").read_text())
+    assert written["execution.checkpointing.externalized-checkpoint-retention"] == "RETAIN_ON_CANCELLATION"
+
+
+def test_clients_find_this_cluster_and_not_the_packages_own_folders(settings, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    env = client_env(settings)
+    assert env["FLINK_HOME"] == str(home())
+    assert env["FLINK_LIB_DIR"] == str(settings.var_dir / "flink" / "lib")
+    assert env["PYTHONPATH"].split(os.pathsep)[1] == "/mine"
+
+
+def test_flink_itself_is_last_on_the_class_path(settings):
+    command = taskmanager(settings).command
+    jars = command[command.index("-classpath") + 1].split(os.pathsep)
+    assert "flink-dist" in jars[-1]
+    assert sum("flink-dist" in jar for jar in jars) == 1
+
+
+def test_the_jobmanager_stops_only_after_the_taskmanager(settings):
+    assert jobmanager(settings).stop_after == ("taskmanager",)

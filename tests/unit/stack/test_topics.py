@@ -1,0 +1,67 @@
+import pytest
+
+from polyglot import topics
+from polyglot.config import Settings
+from polyglot.console import CommandError
+from polyglot.topics import Step, compare, wanted_config
+from schemas.domains import Topic, domains
+
+
+def topic(**changes):
+    fields = {
+        "name": "normalized.trade.v1", "domain": "normalization", "contract": "trade", "key": "entity_id",
+        "partitions": 4, "replication": 1, "retention_ms": 1000, "compression": "lz4",
+        "max_skew_ms": 5000, "horizon_ms": 120000,
+    }  # fmt: skip
+    return Topic(**{**fields, **changes})
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(var_dir=tmp_path, kafka={"retention_ms": None, "max_message_bytes": 77})
+
+
+def config(settings, wanted):
+    return wanted_config(wanted, retention_ms=settings.kafka.retention_ms, max_message_bytes=77)
+
+
+def test_a_missing_topic_is_created_as_the_contract_says(settings):
+    (step,) = compare([topic()], {}, {}, settings)
+    assert (step.action, step.partitions, step.replication) == ("create", 4, 1)
+    assert step.config["retention.ms"] == "1000"
+    assert step.config["message.timestamp.type"] == "CreateTime"
+    assert step.config["max.message.bytes"] == "77"
+
+
+def test_a_topic_as_wanted_is_kept(settings):
+    name = "normalized.trade.v1"
+    (step,) = compare([topic()], {name: 4}, {name: config(settings, topic())}, settings)
+    assert (step.action, step.changes) == ("keep", {})
+
+
+def test_a_changed_value_and_a_value_that_was_never_set_are_altered(settings):
+    name = "normalized.trade.v1"
+    current = config(settings, topic()) | {"retention.ms": "5"}
+    del current["max.message.bytes"]
+    (step,) = compare([topic()], {name: 4}, {name: current}, settings)
+    assert step.action == "alter"
+    assert step.changes == {"retention.ms": ("5", "1000"), "max.message.bytes": ("default", "77")}
+
+
+@pytest.mark.parametrize("there", [2, 8])
+def test_another_partition_count_is_a_conflict_because_entities_would_move(settings, there):
+    (step,) = compare([topic()], {"normalized.trade.v1": there}, {}, settings)
+    assert step.action == "conflict"
+    assert f"has {there} partitions" in step.reason
+
+
+def test_a_plan_with_a_conflict_changes_nothing(settings, monkeypatch):
+    monkeypatch.setattr(topics, "_admin", lambda _: pytest.fail("the broker was asked"))
+    steps = [Step("a", "create", 1, 1), Step("b", "conflict", 1, 1, reason="has 2 partitions")]
+    with pytest.raises(CommandError, match="b has 2 partitions"):
+        topics.apply(settings, steps)
+
+
+def test_the_local_override_keeps_captures_of_years_ago(tmp_path):
+    settings = Settings(var_dir=tmp_path)
+    assert all(step.config["retention.ms"] == "-1" for step in compare(domains().topics.values(), {}, {}, settings))
