@@ -6,7 +6,7 @@ import java.util.Collection;
 import org.apache.flink.api.connector.sink2.Committer;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.metrics.Counter;
-import org.apache.flink.metrics.groups.SinkCommitterMetricGroup;
+import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.hudi.common.model.HoodieAvroIndexedRecord;
 import org.apache.hudi.common.model.HoodieKey;
@@ -27,7 +27,7 @@ final class HudiCommitter implements Committer<HudiCommittable> {
     private final Counter committedRows;
     private volatile long lastCommitMillis;
 
-    HudiCommitter(TableSpec spec, SinkCommitterMetricGroup metrics) throws IOException {
+    HudiCommitter(TableSpec spec, MetricGroup metrics) throws IOException {
         this.spec = spec;
         this.codec = RowCodec.of(spec);
         this.keys = RowKeys.of(spec);

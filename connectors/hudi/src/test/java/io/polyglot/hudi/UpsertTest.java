@@ -1,0 +1,116 @@
+package io.polyglot.hudi;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.apache.flink.table.api.ValidationException;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.types.RowKind;
+import org.apache.hudi.common.model.WriteOperationType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Upsert path: the view is the highest version per key, whatever the order, the commits and the crashes. */
+class UpsertTest {
+    @TempDir
+    Path dir;
+
+    @Test
+    void theHighestVersionWinsInAnyOrder() throws Exception {
+        var random = new Random(7);
+        var expected = new HashMap<String, Long>();
+        try (var run = new SinkRun(spec())) {
+            for (int commit = 0; commit < 4; commit++) {
+                var rows = new ArrayList<RowData>();
+                for (int i = 0; i < 300; i++) {
+                    int id = random.nextInt(50);
+                    long version = random.nextInt(1000);
+                    rows.add(Fixtures.row(id, 20_000 + id % 2, version));
+                    expected.merge("k" + id, version, Math::max);
+                }
+                run.write(rows).barrier();
+                run.complete();
+            }
+        }
+        assertThat(view()).isEqualTo(expected);
+    }
+
+    @Test
+    void aCommitRepeatedAfterACrashChangesNothing() throws Exception {
+        SinkRun.Checkpoint checkpoint;
+        try (var run = new SinkRun(spec())) {
+            run.write(List.of(Fixtures.row(1, 20_000, 5))).barrier();
+            run.complete();
+            checkpoint = run.write(List.of(Fixtures.row(1, 20_000, 6), Fixtures.row(2, 20_000, 1))).barrier();
+            run.complete();
+        }
+        try (var run = new SinkRun(spec(), checkpoint, false)) {
+            assertThat(view()).isEqualTo(Map.of("k1", 6L, "k2", 1L));
+            run.write(List.of(Fixtures.row(1, 20_000, 7))).barrier();
+            run.complete();
+        }
+        assertThat(view()).isEqualTo(Map.of("k1", 7L, "k2", 1L));
+    }
+
+    @Test
+    void diesBetweenBarrierAndCommit() throws Exception {
+        SinkRun.Checkpoint checkpoint;
+        try (var run = new SinkRun(spec())) {
+            checkpoint = run.write(Fixtures.rows(0, 10)).barrier();
+        }
+        assertThat(dir.resolve("2024-10-04")).doesNotExist();
+        new SinkRun(spec(), checkpoint, true).close();
+        assertThat(Fixtures.ids(dir)).isEqualTo(Fixtures.expectedIds(0, 10));
+    }
+
+    @Test
+    void checkpointsWithoutRowsCommitNothing() throws Exception {
+        try (var run = new SinkRun(spec())) {
+            run.barrier();
+            run.complete();
+        }
+        assertThat(Fixtures.completedCommits(dir)).isZero();
+    }
+
+    @Test
+    void oldRowsOfUpdatesAreIgnoredAndDeletesRefused() throws Exception {
+        var before = Fixtures.row(1, 20_000, 9);
+        before.setRowKind(RowKind.UPDATE_BEFORE);
+        var delete = Fixtures.row(1, 20_000, 9);
+        delete.setRowKind(RowKind.DELETE);
+        try (var run = new SinkRun(spec())) {
+            run.write(List.of(Fixtures.row(1, 20_000, 1), before)).barrier();
+            run.complete();
+            assertThat(view()).isEqualTo(Map.of("k1", 1L));
+            assertThatThrownBy(() -> run.write(List.of(delete))).hasMessageContaining("no deletes");
+        }
+    }
+
+    @Test
+    void anotherTableAtThePathIsRefused() throws Exception {
+        new SinkRun(spec()).close();
+        var other = spec();
+        var wrongKey = new TableSpec(other.path(), other.name(), other.type(), other.operation(), other.rowType(),
+                List.of("id", "version"), other.partitionFields(), other.orderingFields(), 1, Map.of(), Map.of());
+        assertThatThrownBy(() -> new SinkRun(wrongKey))
+                .isInstanceOf(ValidationException.class).hasMessageContaining("record key [id]");
+    }
+
+    private TableSpec spec() {
+        return Fixtures.spec(dir, WriteOperationType.UPSERT);
+    }
+
+    private Map<String, Long> view() {
+        var result = new HashMap<String, Long>();
+        for (var record : Fixtures.read(dir)) {
+            assertThat(result.put(record.get("id").toString(), (Long) record.get("version"))).as("one row per key").isNull();
+        }
+        return result;
+    }
+}
