@@ -1,0 +1,157 @@
+"""From a source's blocks to acknowledged records: wrap, pace, send, remember."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyglot.collect.block import Block, Source
+from polyglot.collect.checkpoint import Checkpoint, CheckpointFile
+from polyglot.collect.producer import RawProducer
+from polyglot.console import Tracker
+from schemas.domains import UNASSIGNED, domains, raw_topic
+from udfs.envelope import Envelopes, encode
+
+SAVE_EVERY_S = 1.0
+
+
+@dataclass
+class Fed:
+    """What one source became: ``frames`` were sent and acknowledged, ``resumed_after`` had been before."""
+
+    source_id: str
+    resumed_after: int = 0
+    frames: int = 0
+    payload_bytes: int = 0
+    seconds: float = 0.0
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast receive times pass: ``speed`` times the wall clock, 0 for as fast as possible.
+
+    With ``wall_clock`` the receive times *are* wall-clock times; else the first frame is due at once.
+    """
+
+    speed: float = 0.0
+    wall_clock: bool = False
+
+
+def venue_topics(venue: str) -> list[str]:
+    """Return the raw topics of a venue."""
+    return [raw_topic(venue, channel) for channel in (*domains().venues[venue].channels, UNASSIGNED)]
+
+
+def wrap(venue: str, source_id: str, block: Block) -> list[bytes]:
+    """Return the Kafka values of a block."""
+    times = zip(block.event_time, block.receive_us, strict=True)
+    count = len(block)
+    return encode(
+        Envelopes(
+            event_id=list(block.event_id),
+            entity_id=list(block.entity_id),
+            venue=[venue] * count,
+            channel=list(block.channel),
+            event_time=np.array([received if event is None else event for event, received in times], dtype=np.int64),
+            event_time_source=["ingest" if event is None else "venue" for event in block.event_time],
+            ingest_time=np.array(block.receive_us, dtype=np.int64),
+            source_id=[source_id] * count,
+            source_seq=np.array(block.seq, dtype=np.int64),
+            payload=list(block.payload),
+        )
+    )
+
+
+class Pump:
+    """Feeds one source. ``folder`` is where checkpoints live; without it nothing is remembered."""
+
+    def __init__(self, source: Source, producer: RawProducer, cluster_id: str, folder: Path | None) -> None:
+        self._source = source
+        self._producer = producer
+        self._cluster = cluster_id
+        self._file = CheckpointFile(folder, source.source_id) if folder else None
+        self._topics = {channel: raw_topic(source.venue, channel) for channel in _channels(source.venue)}
+        self._saved_seq = 0
+        self._saved_at = time.monotonic()
+
+    def resume_point(self) -> int:
+        """Return the seq behind which to go on: that of the checkpoint if Kafka still has what it says, else 0."""
+        found = self._file.load() if self._file else None
+        if found is None or (found.source_id, found.cluster_id) != (self._source.source_id, self._cluster):
+            return 0
+        return found.seq if self._producer.holds(found.topic, found.partition, found.offset) else 0
+
+    def run(self, after_seq: int, pace: Pace, tracker: Tracker) -> Fed:
+        """Feed everything behind ``after_seq`` and wait until it is acknowledged.
+
+        Raises:
+            CommandError: a record was not delivered, or the source is damaged (what came before is fed).
+        """
+        fed = Fed(self._source.source_id, resumed_after=after_seq)
+        started = time.monotonic()
+        self._saved_seq = after_seq
+        try:
+            for block in self._due(self._source.blocks(after_seq), pace):
+                self.send(block)
+                fed.frames += len(block)
+                fed.payload_bytes += sum(map(len, block.payload))
+                tracker.advance(len(block))
+                if time.monotonic() - self._saved_at > SAVE_EVERY_S:
+                    self.save()
+        finally:
+            # Also when the source turns out to be damaged: what was read of it is fed and remembered.
+            self._producer.drain()
+            self.save()
+        fed.seconds = time.monotonic() - started
+        return fed
+
+    def send(self, block: Block) -> None:
+        """Queue a block."""
+        self._producer.send(
+            [self._topics[channel] for channel in block.channel],
+            block.entity_id,
+            wrap(self._source.venue, self._source.source_id, block),
+            [received // 1000 for received in block.receive_us],
+            block.seq[-1],
+        )
+
+    def save(self) -> None:
+        """Write the checkpoint if more was acknowledged since the last time."""
+        self._saved_at = time.monotonic()
+        seq = self._producer.acked_seq
+        if self._file and seq > self._saved_seq and self._producer.position[0]:
+            self._file.save(Checkpoint(self._source.source_id, self._cluster, seq, *self._producer.position))
+            self._saved_seq = seq
+
+    def _due(self, blocks: Iterator[Block], pace: Pace) -> Iterator[Block]:
+        """Cut blocks into what is due now, waiting in between; delivery reports are served while waiting."""
+        if not pace.speed:
+            yield from blocks
+            return
+        origin: int | None = None
+        for block in blocks:
+            if origin is None:
+                origin = block.receive_us[0]
+                wall = origin / 1e6 if pace.wall_clock else time.time()
+            start = 0
+            while start < len(block):
+                now = origin + int((time.time() - wall) * 1e6 * pace.speed)
+                stop = start
+                while stop < len(block) and block.receive_us[stop] <= now:
+                    stop += 1
+                if stop > start:
+                    yield block.slice(start, stop)
+                    start = stop
+                else:
+                    wait = (block.receive_us[start] - now) / 1e6 / pace.speed
+                    self._producer.poll(min(max(wait, 0.001), 0.2))
+
+
+def _channels(venue: str) -> list[str]:
+    return [*domains().venues[venue].channels, UNASSIGNED]

@@ -1,0 +1,10 @@
+"""The simulated venue ``sim``: Binance USD-M's wire format, seeded, with disorder, copies, late and malformed frames.
+
+A spec names one endless, fixed sequence of frames; a run takes its first N. Nothing but the spec decides about a byte or a
+receive time: only integer arithmetic on Philox streams, no floats, no clock.
+"""
+
+from polyglot.collect.sim.source import Simulator
+from polyglot.collect.sim.spec import DEFAULT_START_US, SimSpec
+
+__all__ = ["DEFAULT_START_US", "SimSpec", "Simulator"]
