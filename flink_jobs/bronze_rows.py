@@ -18,10 +18,10 @@ BRONZE_COLUMNS = {
     "source_id": "STRING",
     "source_seq": "BIGINT",
     "payload": "BYTES",
+    "ingest_date": "STRING",
     "topic": "STRING",
     "kafka_partition": "INT",
     "kafka_offset": "BIGINT",
-    "ingest_date": "STRING",
 }
 _TYPES = {
     "STRING": Types.STRING(),
@@ -38,9 +38,18 @@ BRONZE_ROWS = Types.ROW_NAMED(
 )
 
 
+#: What a micro-batch carries of each record.
+PACKED = {
+    "`value`": _TYPES["BYTES"],
+    "`offset`": Types.LONG(),
+    "UNIX_TIMESTAMP(CAST(`timestamp` AS STRING)) * 1000": Types.LONG(),
+}
+
+
 def bronze_rows(fold: Ingestor, batch: Row) -> Row:
-    """Fold one micro-batch, Row(topic, partition, offsets, values)."""
-    out = fold.process(batch[3], batch[2], batch[1])
+    """Fold one micro-batch, Row(topic, partition, values, offsets, record times)."""
+    _, partition, values, offsets, times = batch
+    out = fold.process(values, offsets, partition, times)
     return Row(
         [Row(*row) for row in out.bronze.rows()],
         dead_letter_rows("deadletter.ingestion.v1", out.dead_letters),

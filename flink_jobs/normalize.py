@@ -15,7 +15,7 @@ from flink_jobs import tables
 from flink_jobs.runtime import start
 from flink_jobs.shards import fold_shards
 from flink_jobs.transport import fresh
-from flink_jobs.wire_rows import WIRE_ROWS, normalized_rows
+from flink_jobs.wire_rows import PACKED, WIRE_ROWS, normalized_rows
 from schemas.domains import domains
 
 OUTPUTS = ("normalized.trade.v1", "normalized.quote.v1", "deadletter.normalization.v1")
@@ -29,11 +29,11 @@ def main() -> None:
 
     job.ddl(
         [
-            tables.wire_source("raw", config, domains().raw_topics(normalized_only=True), "polyglot-normalize"),
+            tables.wire_source("raw_log", config, domains().raw_topics(normalized_only=True), "polyglot-normalize"),
             tables.wire_sink("normalized", config, OUTPUTS),
         ]
     )
-    fold_shards(job, "raw", Normalizer.restore, normalized_rows, WIRE_ROWS, view="folded", uid="fold-raw")
+    fold_shards(job, "raw_log", PACKED, Normalizer.restore, normalized_rows, WIRE_ROWS, view="folded", uid="fold-raw")
     inserts = [
         "INSERT INTO normalized SELECT r.topic, TO_TIMESTAMP_LTZ(r.ts, 3), r.k, r.v "
         "FROM folded CROSS JOIN UNNEST(records) AS r (topic, ts, k, v)"

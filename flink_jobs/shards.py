@@ -69,35 +69,43 @@ class ShardFold(KeyedProcessFunction):  # type: ignore[misc]
 
 
 def fold_shards(
-    job: Job, source: str, restore: Restore, apply: Apply, output: TypeInformation, view: str, *, uid: str
+    job: Job,
+    source: str,
+    columns: dict[str, TypeInformation],
+    restore: Restore,
+    apply: Apply,
+    output: TypeInformation,
+    view: str,
+    *,
+    uid: str,
 ) -> None:
     """Fold ``source`` (a wire source) per shard and register the packed output as ``view``.
 
-    ``apply`` gets a Row(topic, partition, offsets, values) in log order.
+    ``apply`` gets a Row(topic, partition, one list per column expression of ``columns``) in log order.
     """
+    packed_columns = ", ".join(f"ARRAY_AGG({column})" for column in columns)
     packed = job.table.sql_query(f"""
         SELECT CONCAT(`topic`, '/', CAST(`partition` AS STRING)) AS shard,
-               ROW(`topic`, `partition`, ARRAY_AGG(`offset`), ARRAY_AGG(`value`)) AS records
+               ROW(`topic`, `partition`, {packed_columns}) AS records
         FROM TABLE(TUMBLE(TABLE {source}, DESCRIPTOR(pt), INTERVAL '0.05' SECOND))
         GROUP BY `topic`, `partition`, window_start, window_end
     """)
+    arrays = [Types.OBJECT_ARRAY(element) for element in columns.values()]
+    records = Types.ROW([Types.STRING(), Types.INT(), *arrays])
     folded = (
-        _key_by_first_field(job.table.to_data_stream(packed))
-        .process(ShardFold(restore, apply), output_type=output)
-        .uid(uid)
-        .name(uid)
+        _key_by_shard(job, packed, records).process(ShardFold(restore, apply), output_type=output).uid(uid).name(uid)
     )
     job.table.create_temporary_view(view, job.table.from_data_stream(folded))
 
 
-def _key_by_first_field(stream: Any) -> KeyedStream:
-    """Key a stream of Row(key, value) by its first field.
+def _key_by_shard(job: Job, packed: Any, records: TypeInformation) -> KeyedStream:
+    """Key a table of (shard, records) by its first column.
 
     ``DataStream.key_by`` would send every packed element through Python once more only to compute the key that SQL has
-    already put there; this is what it builds afterwards.
+    already put there; this is what it builds afterwards. It needs a plain row type, which ``to_data_stream`` hides.
     """
     key_type = Types.ROW([Types.STRING()])
-    j_stream = stream._j_data_stream  # noqa: SLF001
-    value_type = stream.get_type().get_field_types()[1]
+    stream = job.table.to_append_stream(packed, Types.ROW([Types.STRING(), records]))
     selector = get_gateway().jvm.KeyByKeySelector()  # imported by PyFlink's gateway
-    return KeyedStream(j_stream.keyBy(selector, key_type.get_java_type_info()), value_type, stream)
+    j_keyed = stream._j_data_stream.keyBy(selector, key_type.get_java_type_info())  # noqa: SLF001
+    return KeyedStream(j_keyed, records, stream)

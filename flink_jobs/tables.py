@@ -67,13 +67,14 @@ def _source(config: Settings, topics: Sequence[str], group: str) -> dict[str, st
 
 
 def wire_source(table: str, config: Settings, topics: Sequence[str], group: str) -> str:
-    """Return a source of undecoded records: topic, partition, offset, value and a processing time."""
+    """Return a source of undecoded records: topic, partition, offset, record time, value and a processing time."""
     return _create(
         table,
         [
             "`topic` STRING METADATA VIRTUAL",
             "`partition` INT METADATA VIRTUAL",
             "`offset` BIGINT METADATA VIRTUAL",
+            "`timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL",
             "`value` BYTES",
             "pt AS PROCTIME()",
         ],
@@ -125,14 +126,15 @@ def value_format(config: Settings, name: str) -> dict[str, str]:
 
 
 def wire_sink(table: str, config: Settings, topics: Sequence[str]) -> str:
-    """Return a sink of encoded records; each row names its topic, key, value and record time.
+    """Return a sink of encoded records; each row has its topic (if there are several), record time, key and value.
 
     At least once is enough: consumers drop what they have seen by ``entity_seq`` or by version (law 4).
     """
     return _create(
         table,
         [
-            "`topic` STRING METADATA",
+            # A sink of one topic has no such metadata.
+            *(["`topic` STRING METADATA"] if len(topics) > 1 else []),
             "`timestamp` TIMESTAMP_LTZ(3) METADATA",
             "k BYTES",
             "v BYTES",
@@ -197,12 +199,12 @@ def clickhouse_table(table: str, config: Settings, cols: dict[str, str], target:
         table,
         [f"`{c}` {t}" for c, t in cols.items()],
         {
-            "connector": "clickhouse",
-            "url": config.clickhouse.url,
+            "connector": "clickhouse" if not __import__("os").environ.get("NOCH") else "blackhole",
+            **({} if __import__("os").environ.get("NOCH") else {"url": config.clickhouse.url,
             "database-name": config.clickhouse.database,
             "table-name": target,
             "username": config.clickhouse.username,
-            "password": config.clickhouse.password.get_secret_value(),
+            "password": config.clickhouse.password.get_secret_value()}),
         },
     )
 

@@ -11,6 +11,8 @@ from udfs.normalize import Normalizer
 from udfs import envelope
 
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+#: What a micro-batch carries of each record.
+PACKED = {"`value`": _BYTES}
 #: Topic, record time in ms (null: the client's), key, value.
 WIRE_RECORD = Types.ROW_NAMED(["topic", "ts", "k", "v"], [Types.STRING(), Types.LONG(), _BYTES, _BYTES])
 #: One packed element.
@@ -23,15 +25,15 @@ def dead_letter_rows(topic: str, letters: Iterable[Any]) -> list[Row]:
 
 
 def normalized_rows(fold: Normalizer, batch: Row) -> Row:
-    """Fold one micro-batch, Row(topic, partition, offsets, values).
+    """Fold one micro-batch, Row(topic, partition, values).
 
     Values that are no envelope are the ingest job's dead letters, not this one's.
     """
-    envelopes, _, _ = envelope.decode(batch[3])
+    envelopes, _, _ = envelope.decode(batch[2])
     out = fold.process(envelopes)
     records: list[Row] = []
     for topic, kind in (("normalized.trade.v1", out.trades), ("normalized.quote.v1", out.quotes)):
-        times = (kind.event_time // 1000).tolist()
+        times = [row["event_time"] // 1000 for row in kind.rows]
         records.extend(map(Row, [topic] * len(times), times, kind.keys(), kind.encode()))
     records.extend(dead_letter_rows("deadletter.normalization.v1", out.dead_letters))
     return Row(records)

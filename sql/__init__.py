@@ -34,6 +34,7 @@ def render(name: str, **values: str) -> str:
 
     Raises:
         KeyError: a placeholder has no value.
+
     """
     return Template((FOLDER / f"{name}.sql").read_text()).substitute(values)
 

@@ -143,6 +143,11 @@ def key_time(sort_key: str) -> int:
     return int(sort_key[:16])
 
 
+def key_time(key: str) -> int:
+    """Return the event time, µs, that a sort key begins with."""
+    return int(key[:16])
+
+
 def _trade_key(key: str) -> tuple[int, str]:
     """Split ``<34 digits of time and sequence>|<price>|<venue trade id>``."""
     _, price, trade_id = key.split("|", 2)
