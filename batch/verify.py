@@ -1,0 +1,256 @@
+"""Verify: replay a range from Bronze and hold every store's converged view against it, byte for byte.
+
+normalized.* ──► same key, same bytes (they may repeat)      silver_* ──► the columns, as canonical text
+analytics.*  ──► the latest version per key                  gold_*, ClickHouse ──► the columns of the latest version
+deadletter.normalization.v1 ──► same bytes                   raw.* ──► the first copy of each event, in Bronze
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from batch import checks, clickhouse, topics, views
+from batch.bronze import first_line, read_bronze
+from batch.compare import Comparison, compare
+from batch.ranges import Days, Span
+from batch.replay import Replayed, records, rejected, replay
+from schemas.domains import domains
+
+DEAD_LETTERS = "deadletter.normalization.v1"
+TOPICS = {
+    "trade": "normalized.trade.v1",
+    "quote": "normalized.quote.v1",
+    "bar": "analytics.bar.v1",
+    "quote_bar": "analytics.quote_bar.v1",
+}
+STORES = ("bronze", "normalized", "analytics", "deadletters", "silver", "gold", "clickhouse")
+
+Say = Callable[[str], None]
+
+
+class StoreError(RuntimeError):
+    """A store could not be read."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where everything is; `clickhouse` and `kafka` may be None when no store of theirs is compared."""
+
+    lake_uri: str
+    scratch: Path
+    kafka: topics.Broker | None
+    clickhouse: clickhouse.Endpoint | None
+
+
+@dataclass
+class Verified:
+    """The verdict and everything behind it; seconds per step."""
+
+    span: Span
+    entity: str | None
+    replayed: Replayed
+    comparisons: list[Comparison] = field(default_factory=list)
+    checks: list[checks.Check] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def differences(self) -> int:
+        """Return differing keys plus checks that do not hold."""
+        return sum(c.differences for c in self.comparisons) + sum(not check.holds for check in self.checks)
+
+    @property
+    def empty(self) -> list[str]:
+        """Return the tables of which nothing was compared with nothing."""
+        return [c.table for c in self.comparisons if c.status == "empty"]
+
+    @property
+    def records(self) -> int:
+        """Return how many replayed records were held against a store."""
+        return sum(c.replayed for c in self.comparisons)
+
+    def passed(self, *, fail_on_empty: bool) -> bool:
+        """Whether everything is equal; comparing nothing at all never passes."""
+        equal = all(c.status != "different" for c in self.comparisons) and self.differences == 0
+        return equal and self.records > 0 and not (fail_on_empty and self.empty)
+
+
+def verify(
+    spark: SparkSession,
+    sources: Sources,
+    span: Span,
+    entity: str | None = None,
+    *,
+    stores: tuple[str, ...] = STORES,
+    limit: int = 20,
+    say: Say = lambda _: None,
+) -> Verified:
+    """Replay and compare; everything is read up to where it was when the run began to read it.
+
+    Raises:
+        BronzeError: no Bronze.
+        BalanceError: a kernel lost records.
+        BrokerError, ClickHouseUnavailableError, StoreError: a store could not be read.
+    """
+    say("replaying Bronze")
+    done = replay(spark, sources.lake_uri, (sources.scratch / "replay").as_uri(), span, entity)
+    run = _Run(spark, sources, Verified(span, entity, done), limit, say)
+    run.result.checks.append(checks.balance_check(done.balance))
+    steps: dict[str, Callable[[], None]] = {
+        "bronze": run.bronze,
+        "normalized": run.normalized,
+        "analytics": run.analytics,
+        "deadletters": run.dead_letters,
+        "silver": lambda: run.lake("silver", views.NORMALIZED),
+        "gold": lambda: run.lake("gold", views.BARS),
+        "clickhouse": run.clickhouse,
+    }
+    for name, step in steps.items():
+        if name in stores:
+            began = time.perf_counter()
+            step()
+            run.result.seconds[name] = round(time.perf_counter() - began, 3)
+        else:
+            run.result.skipped[name] = "not asked for"
+    run.result.seconds = {"replay": done.seconds["total"], **run.result.seconds}
+    return run.result
+
+
+class _Run:
+    """One run's inputs and its result so far."""
+
+    def __init__(self, spark: SparkSession, sources: Sources, result: Verified, limit: int, say: Say) -> None:
+        self.spark, self.sources, self.result, self.limit, self.say = spark, sources, result, limit, say
+        self.span, self.entity = result.span, result.entity
+
+    def bronze(self) -> None:
+        """Compare Bronze with the first copy of every event in the raw topics."""
+        found = self._extents(domains().raw_topics())
+        cut = sorted(name for name, extent in found.items() if not extent.complete)
+        if cut:
+            self.result.skipped["bronze"] = f"retention has cut {', '.join(cut)}: Bronze knows more than the log"
+            return
+        copies = checks.raw_copies(self._log(list(found.values())))
+        bronze = read_bronze(self.spark, self.sources.lake_uri)
+        self._compare(
+            "bronze_raw",
+            checks.expected_bronze(copies, self.span, self.entity),
+            checks.actual_bronze(bronze, self.span, self.entity),
+        )
+        if not self.span.bounded and self.entity is None:
+            rows, ids = bronze.selectExpr("count(*)", "count(DISTINCT event_id)").collect()[0]
+            self.result.checks.append(checks.raw_check(copies, rows, ids))
+
+    def normalized(self) -> None:
+        """Compare trades and quotes; the same event may repeat, with the same bytes only."""
+        for kind in views.NORMALIZED:
+            found, log = self._topic(TOPICS[kind])
+            self._compare(TOPICS[kind], self._expected(kind), views.first_copies(self._values(log, kind)))
+            if found and found.complete:
+                self.result.checks.append(checks.sequence_check(log, kind, TOPICS[kind]))
+            elif found:
+                self.result.skipped[f"entity_seq of {kind}"] = "retention has cut the topic"
+
+    def analytics(self) -> None:
+        """Compare bars; the latest version of each counts."""
+        for kind in views.BARS:
+            _, log = self._topic(TOPICS[kind])
+            self._compare(TOPICS[kind], self._expected(kind), views.latest(self._values(log, kind)))
+
+    def dead_letters(self) -> None:
+        """Compare rejected records; a whole replay only, since a rejected record's time is no bound to trust."""
+        if self.span.bounded or self.entity:
+            self.result.skipped["deadletters"] = "compared only without --from, --to and --entity"
+            return
+        _, log = self._topic(DEAD_LETTERS)
+        expected = views.of_values(rejected(self.spark, self.result.replayed.out), "dead_letter", self.span, None)
+        actual = views.first_copies(self._values(log, "dead_letter"))
+        self._compare(DEAD_LETTERS, expected, actual)
+
+    def lake(self, store: str, kinds: tuple[str, ...]) -> None:
+        """Compare Hudi tables, row for row: a row that is there twice is a difference."""
+        for kind in kinds:
+            table = f"{store}_{kind}"
+            bound, column = (self._ingest_days(), "ingest_date") if store == "silver" else (self._days(), "event_date")
+            rows = self._hudi(table)
+            if rows is not None and not (missing := {column} - set(rows.columns)):
+                rows = rows.where(bound.sql(column))
+            elif rows is not None:
+                raise StoreError(f"{table} has no column {missing}")
+            self._compare_table(table, store, kind, rows)
+
+    def clickhouse(self) -> None:
+        """Compare what readers of ClickHouse see."""
+        if self.sources.clickhouse is None:
+            raise StoreError("ClickHouse is to be compared, but no endpoint is configured")
+        folder = self.sources.scratch / "clickhouse"
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind in views.BARS:
+            target = folder / f"{kind}.parquet"
+            there = clickhouse.fetch(self.sources.clickhouse, f"{kind}s", self._days(), target)
+            rows = self.spark.read.parquet(str(target)) if there else None
+            self._compare_table(f"clickhouse.{kind}s", "clickhouse", kind, rows)
+
+    # --- parts ---
+
+    def _compare(self, table: str, expected: views.View, actual: views.View, note: str = "") -> None:
+        self.say(f"comparing {table}")
+        found = compare(table, expected, actual, limit=self.limit)
+        found.notes += [note] if note else []
+        self.result.comparisons.append(found)
+
+    def _compare_table(self, table: str, store: str, kind: str, rows: DataFrame | None) -> None:
+        values = records(self.spark, self.result.replayed.out, kind).select("value")
+        expected = views.expected_table(values, store, kind, self.span, self.entity)
+        if rows is None:
+            nothing = views.View(expected.rows.where("false"), expected.names)
+            self._compare(table, expected, nothing, "there is no such table, or it is empty")
+        else:
+            self._compare(table, expected, views.of_table(rows, store, kind, self.span, self.entity))
+
+    def _expected(self, kind: str) -> views.View:
+        values = records(self.spark, self.result.replayed.out, kind)
+        return views.of_values(values, kind, self.span, self.entity)
+
+    def _values(self, log: DataFrame, kind: str) -> views.View:
+        return views.of_values(log, kind, self.span, self.entity)
+
+    def _broker(self) -> topics.Broker:
+        if self.sources.kafka is None:
+            raise StoreError("topics are to be compared, but no broker is configured")
+        return self.sources.kafka
+
+    def _extents(self, names: list[str]) -> dict[str, topics.Extent]:
+        return topics.extents(self._broker(), names)
+
+    def _log(self, found: list[topics.Extent]) -> DataFrame:
+        return topics.read(self.spark, self._broker(), found)
+
+    def _topic(self, name: str) -> tuple[topics.Extent | None, DataFrame]:
+        found = self._extents([name])
+        return found.get(name), self._log(list(found.values()))
+
+    def _hudi(self, table: str) -> DataFrame | None:
+        path = f"{self.sources.lake_uri}/{table}"
+        jvm = self.spark._jvm  # noqa: SLF001 - Spark has no public way to ask its file systems
+        if jvm is None:
+            raise StoreError("Spark has stopped")
+        marker = jvm.org.apache.hadoop.fs.Path(f"{path}/.hoodie")
+        conf = self.spark._jsc.hadoopConfiguration()  # noqa: SLF001
+        if not marker.getFileSystem(conf).exists(marker):
+            return None
+        try:
+            return self.spark.read.format("hudi").load(path)
+        except Exception as error:
+            raise StoreError(f"{table} cannot be read: {type(error).__name__}: {first_line(error)}") from error
+
+    def _days(self) -> Days:
+        return self.span.event_days()
+
+    def _ingest_days(self) -> Days:
+        return self.span.ingest_days([domains().topics[name] for name in domains().raw_topics()])

@@ -1,0 +1,187 @@
+"""Converged views in one shape: whatever a store is, it becomes (day, key, row, fields).
+
+``row`` is a SHA-256 of the record: of its wire bytes in topics, of its columns as canonical text in tables. ``fields``
+are those texts, for a report; Spark does not compute them until a difference is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as fn
+from pyspark.sql.types import DataType
+
+from batch import kernels, topics
+from batch.ranges import Span
+from schemas.contracts import contract
+
+NORMALIZED = ("trade", "quote")
+BARS = ("bar", "quote_bar")
+#: Columns that exist for the reducers and are not kept in the lake.
+LIMBS = tuple(f"{name}_l{i}" for name, n in (("size", 3), ("notional", 4)) for i in range(n))
+#: The identity of a record of each kind, in the order of its composite key.
+KEYS = {
+    "trade": ("event_id",),
+    "quote": ("event_id",),
+    "bar": ("entity_id", "interval", "window_start"),
+    "quote_bar": ("entity_id", "window_start"),
+    "dead_letter": ("dead_letter_id",),
+    "raw_envelope": ("event_id",),
+}
+UNREADABLE = "(not readable)"
+
+
+@dataclass(frozen=True)
+class View:
+    """Rows of one store: day STRING, key STRING, row BINARY (32), fields ARRAY<STRING> named by `names`."""
+
+    rows: DataFrame
+    names: tuple[str, ...]
+
+
+def field_names(kind: str) -> list[str]:
+    return [f["name"] for f in contract(kind).schema["fields"]]
+
+
+def types(kind: str) -> dict[str, DataType]:
+    return {field.name: field.dataType for field in kernels.columns(kind)}
+
+
+def iso_day(us: Column | str) -> Column:
+    """Return µs UTC as ``YYYY-MM-DD``."""
+    column = fn.col(us) if isinstance(us, str) else us
+    return iso_date(fn.floor(column / fn.lit(86_400_000_000)).cast("int"))
+
+
+def iso_date(days: Column | str) -> Column:
+    """Return days since the epoch as ``YYYY-MM-DD``."""
+    return fn.date_from_unix_date(fn.col(days) if isinstance(days, str) else days).cast("string")
+
+
+def key_of(kind: str) -> Column:
+    """Return the composite key as the Gold tables spell it."""
+    return fn.concat_ws("|", *(fn.col(f"`{name}`").cast("string") for name in KEYS[kind]))
+
+
+def day_of(kind: str) -> Column:
+    """Return the day under which a record is counted: ingest date of facts, event date of bars."""
+    if kind in BARS:
+        return iso_day("window_start")
+    return iso_date("ingest_date") if kind in NORMALIZED else iso_day("event_time")
+
+
+def within(kind: str, span: Span, entity: str | None) -> Callable[[DataFrame], DataFrame]:
+    """Return the filter to a range and an entity; what is not readable always stays in."""
+    predicate = span.sql_window() if kind in BARS else span.sql_event()
+    if entity:
+        escaped = entity.replace("\\", "\\\\").replace("'", "\\'")
+        predicate = f"({predicate}) AND entity_id = '{escaped}'"
+    return lambda rows: rows.where(f"entity_id IS NULL OR ({predicate})")
+
+
+def canonical(columns: Sequence[Column]) -> Column:
+    """Return one text for a row: each value with its length before it, so that no two rows have the same text."""
+    parts = [
+        fn.coalesce(fn.concat(fn.length(text).cast("string"), fn.lit(":"), text), fn.lit("~"))
+        for text in (column.cast("string") for column in columns)
+    ]
+    return fn.concat(*parts)
+
+
+def sha256(column: Column) -> Column:
+    return fn.unhex(fn.sha2(column.cast("binary"), 256))
+
+
+# --- wire bytes ---
+
+
+def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> View:
+    """Return the view of records with a column ``value`` as they are, one row a record."""
+    names = (*field_names(kind), kernels.VALUE)
+    decoded = rows.select(kernels.VALUE, topics.decoded(fn.col(kernels.VALUE), kind).alias("d"))
+    flat = within(kind, span, entity)(decoded.select(kernels.VALUE, "d.*"))
+    texts = [fn.col(f"`{name}`").cast("string") for name in names[:-1]] + [fn.hex(kernels.VALUE)]
+    unreadable = fn.col("entity_id").isNull()
+    return View(
+        flat.select(
+            fn.coalesce(day_of(kind), fn.lit(UNREADABLE)).alias("day"),
+            fn.when(unreadable, fn.concat(fn.lit(UNREADABLE), fn.hex(sha256(fn.col("value")))))
+            .otherwise(key_of(kind))
+            .alias("key"),
+            # A record without a value still is a record: it must not hash to null.
+            sha256(fn.coalesce("value", fn.lit(b""))).alias("row"),
+            fn.array(*texts).alias("fields"),
+            *([fn.col("version")] if kind in BARS else []),
+        ),
+        names,
+    )
+
+
+def first_copies(view: View) -> View:
+    """Return a topic of facts as a set: the same bytes may repeat, the same key with other bytes stays and differs."""
+    return View(view.rows.dropDuplicates(["day", "key", "row"]), view.names)
+
+
+def latest(view: View) -> View:
+    """Return a topic of versions as its latest per key; two different records of one version both stay, and differ."""
+    newest = Window.partitionBy("key")
+    distinct = view.rows.dropDuplicates(["key", "row"]).withColumn("newest", fn.max("version").over(newest))
+    rows = distinct.where("version IS NULL OR version = newest").drop("newest", "version")
+    return View(rows, view.names)
+
+
+# --- columns ---
+
+
+def silver_names(kind: str) -> list[str]:
+    return [name for name in field_names(kind) if name not in LIMBS]
+
+
+def table_names(store: str, kind: str) -> list[str]:
+    """Return the columns of a table of a kind in `store` (silver, gold or clickhouse)."""
+    if store == "silver":
+        return silver_names(kind)
+    return [*(["bar_key"] if store == "gold" else []), *field_names(kind), "event_date"]
+
+
+def of_table(rows: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> View:
+    """Return the view of a table with a contract's columns; a column it lacks reads as null and therefore differs."""
+    names = table_names(store, kind)
+    have = set(rows.columns)
+    kinds = types(kind)
+    columns = {
+        name: (fn.col(f"`{name}`") if name in have else fn.lit(None)).cast(
+            "string" if name in ("ingest_date", "event_date") else kinds.get(name, "string")
+        )
+        for name in names
+    }
+    typed = rows.select(*(column.alias(name) for name, column in columns.items()))
+    return _texts(within(kind, span, entity)(typed), names, kind, "ingest_date" if store == "silver" else "event_date")
+
+
+def expected_table(values: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> View:
+    """Return what a table must hold, decoded from the wire bytes of a replay."""
+    names = table_names(store, kind)
+    flat = values.select(topics.decoded(fn.col(kernels.VALUE), kind).alias("d")).select("d.*")
+    flat = within(kind, span, entity)(flat)
+    day = "ingest_date" if store == "silver" else "event_date"
+    if store == "silver":
+        flat = flat.withColumn("ingest_date", iso_date("ingest_date"))
+    else:
+        flat = flat.withColumn("event_date", iso_day("window_start")).withColumn("bar_key", key_of(kind))
+    return _texts(flat, names, kind, day)
+
+
+def _texts(rows: DataFrame, names: list[str], kind: str, day: str) -> View:
+    columns = [fn.col(f"`{name}`") for name in names]
+    return View(
+        rows.select(
+            fn.coalesce(fn.col(day).cast("string"), fn.lit(UNREADABLE)).alias("day"),
+            key_of(kind).alias("key"),
+            sha256(canonical(columns)).alias("row"),
+            fn.array(*(column.cast("string") for column in columns)).alias("fields"),
+        ),
+        tuple(names),
+    )

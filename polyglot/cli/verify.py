@@ -1,0 +1,167 @@
+"""``polyglot verify``: the proof that stream and batch wrote the same bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyglot.cli import JsonOption
+from polyglot.cli.replay import PANEL, EntityOption, FromOption, ToOption, spark
+from polyglot.config import Settings
+from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+
+if TYPE_CHECKING:
+    from batch.verify import Sources
+
+_EXAMPLES = """\
+Examples:
+
+    polyglot verify
+
+    polyglot verify --from 2024-08-08 --to 2024-08-09 --report var/report/verify.json
+
+    polyglot verify --entity binance_usdm:BTCUSDT --store normalized --store analytics --limit 5
+
+    polyglot verify --json | jq .differences
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    text = f"{verify.__doc__}\n\n{_EXAMPLES}\n\n{EXIT_CODES_HELP}"
+    app.command(rich_help_panel=PANEL, help=text)(verify)
+
+
+def verify(
+    start: FromOption = None,
+    end: ToOption = None,
+    entity: EntityOption = None,
+    store: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only bronze, normalized, analytics, deadletters, silver, gold or clickhouse (repeatable)."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many differences per table.")] = 20,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the JSON report here; default var/report/verify.json.")
+    ] = None,
+    fail_on_empty: Annotated[
+        bool, typer.Option("--fail-on-empty", help="A table with nothing on both sides fails: it proves nothing.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Replay Bronze with Spark and compare every topic and table with it, byte for byte.
+
+    Run it when everything fed has come through (`polyglot drain`), or bound it with --to. Exits with 1 on any
+    difference, and when there was nothing to compare.
+    """
+    from batch.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415 - keeps --help instant
+    from batch.ranges import RangeError, Span  # noqa: PLC0415
+    from batch.report import document  # noqa: PLC0415
+    from batch.topics import BrokerError  # noqa: PLC0415
+    from batch.verify import STORES, StoreError  # noqa: PLC0415
+    from batch.verify import verify as run  # noqa: PLC0415
+
+    settings, console = Settings(), Console(json_output=json_output)
+    stores = tuple(store or STORES)
+    if unknown := set(stores) - set(STORES):
+        message = f"no store {', '.join(sorted(unknown))}; there are {', '.join(STORES)}"
+        raise CommandError(message, code=Exit.USAGE)
+    try:
+        span = Span.parse(start, end)
+    except RangeError as error:
+        raise CommandError(str(error), code=Exit.USAGE) from None
+    try:
+        with spark(settings, console, "verify") as session:
+            result = run(session, _sources(settings), span, entity, stores=stores, limit=limit, say=console.info)
+    except (BrokerError, ClickHouseUnavailableError) as error:
+        raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
+    except StoreError as error:
+        raise CommandError(str(error), code=Exit.UNAVAILABLE) from None
+
+    found = document(result, fail_on_empty=fail_on_empty)
+    target = report or settings.var_dir / "report" / "verify.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(found, indent=2) + "\n")
+    _show(console, found)
+    console.result(found)
+    console.info(f"report: {target}")
+    if not found["passed"]:
+        console.error(_verdict(found))
+        raise typer.Exit(Exit.FAILED)
+    console.success(f"{found['records']:,} replayed records compared, 0 differences")
+
+
+def _sources(settings: Settings) -> Sources:
+    from batch.clickhouse import Endpoint  # noqa: PLC0415
+    from batch.topics import Broker  # noqa: PLC0415
+    from batch.verify import Sources  # noqa: PLC0415
+
+    at = settings.clickhouse
+    return Sources(
+        lake_uri=settings.lake_uri,
+        scratch=(settings.var_dir / "verify").resolve(),
+        kafka=Broker(settings.kafka.librdkafka(), settings.kafka.java()),
+        clickhouse=Endpoint(
+            at.host, at.port, at.username, at.password.get_secret_value(), at.database, secure=at.secure
+        ),
+    )
+
+
+def _show(console: Console, found: dict[str, Any]) -> None:
+    """Write the tables: one line per table and day, the checks, the differences."""
+    lines, styles = [], []
+    for table in found["tables"]:
+        days = table["days"] or [{"day": "", "replayed": 0, "found": 0, "replay_digest": "", "found_digest": ""}]
+        for day in days:
+            status = table["status"] if not table["days"] else "equal" if day["equal"] else "different"
+            digests = [day["replay_digest"][:12], day["found_digest"][:12]]
+            lines.append([table["table"], day["day"], f"{day['replayed']:,}", f"{day['found']:,}", *digests, status])
+            styles.append({"different": "bold red", "empty": "yellow"}.get(status))
+    columns = ["table", "day", "replayed", "found", "digest of the replay", "digest of the store", "verdict"]
+    console.table(columns, lines, title="replay against stores", styles=styles)
+    checks = []
+    for check in found["checks"]:
+        numbers = ", ".join(f"{name} {value}" for name, value in check.items() if name not in ("name", "holds"))
+        checks.append([check["name"], "holds" if check["holds"] else "BROKEN", numbers])
+    if checks:
+        styles = [None if row[1] == "holds" else "bold red" for row in checks]
+        console.table(["check", "verdict", "numbers"], checks, title="checks", styles=styles)
+    for name, why in found["skipped"].items():
+        console.info(f"not compared: {name}: {why}")
+    _show_differences(console, found["tables"])
+
+
+def _show_differences(console: Console, tables: list[dict[str, Any]]) -> None:
+    rows = []
+    for table in tables:
+        for note in table["notes"]:
+            console.info(f"{table['table']}: {note}")
+        for sample in table["samples"]:
+            fields = sample["fields"]
+            # The bytes tell more than the fields only when no field differs.
+            shown = {name: both for name, both in fields.items() if name != "value"} or fields
+            for name, both in shown.items():
+                what = [table["table"], sample["kind"], sample["key"], name]
+                rows.append([*what, _cell(both["replay"]), _cell(both["found"])])
+    if rows:
+        columns = ["table", "difference", "key", "field", "replay", "store"]
+        console.table(columns, rows, title="first differences")
+
+
+def _cell(text: str | None) -> str:
+    if text is None:
+        return "-"
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    if found["differences"]:
+        return f"{found['differences']:,} differences"
+    if not found["records"]:
+        return "nothing was compared: Bronze has no accepted events in this range"
+    return f"nothing on both sides of {', '.join(found['empty'])}: that proves nothing"
