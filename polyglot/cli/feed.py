@@ -38,7 +38,7 @@ def feed(
     live: Annotated[list[str] | None, typer.Option(metavar="SYMBOL", help="Subscribe to this instrument.")] = None,
     simulate: Annotated[int, typer.Option(metavar="N", min=0, help="Feed N simulated frames.")] = 0,
     speed: Annotated[
-        str, typer.Option(metavar="X|max", help="Times the pace of the receive times; default max (1 with --start now).")
+        str, typer.Option(metavar="X|max", help="Times the pace of receive times; default max (1 with --start now).")
     ] = "",
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on behind what was acknowledged before (else send again).")
@@ -72,7 +72,8 @@ def feed(
 ) -> None:
     """Feed a venue's frames, untouched, into its raw topics.
 
-    A collector that was killed goes on where its last one was acknowledged; nothing is lost, copies are dropped downstream.
+    A collector that was killed goes on where its last one was acknowledged; nothing is lost, copies are dropped
+    downstream.
     """
     from polyglot.collect import run  # noqa: PLC0415 - keeps --help instant
     from polyglot.collect.sim import SimSpec  # noqa: PLC0415

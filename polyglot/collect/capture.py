@@ -5,19 +5,20 @@ Two forms, told apart line by line, plain or gzip (by its magic bytes, not by th
 - ``<nanoseconds> <frame>``, an integer and one blank;
 - ``<seconds>: <frame>``, with any number of decimals, a colon and one optional blank.
 
-Times become whole µs by cutting digits, never through a float. Everything behind the time, up to the newline, is the frame, byte
-for byte. A line without a time in 2009…2100 is a frame as a whole and takes the receive time of the line before it (at the start of a
-file: of the first line that has one), so nothing is lost and the same file always gives the same records.
+Times become whole µs by cutting digits, never through a float. Everything behind the time, up to the newline, is the
+frame, byte for byte. A line without a time in 2009…2100 is a frame as a whole and takes the receive time of the line
+before it (at the start of a file: of the first line that has one), so nothing is lost and the same file always gives
+the same records.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from polyglot.collect.block import MAX_BLOCK_BYTES, Block, assigned
 from polyglot.console import CommandError, Exit
@@ -43,10 +44,10 @@ def split_line(line: bytes) -> tuple[int | None, bytes]:
     return None, line
 
 
-def _open(path: Path) -> io.BufferedReader:
+def _open(path: Path) -> BinaryIO:
     with path.open("rb") as probe:
         zipped = probe.read(2) == b"\x1f\x8b"
-    return io.BufferedReader(gzip.open(path), 1 << 20) if zipped else path.open("rb", buffering=1 << 20)  # type: ignore[type-var]
+    return cast("BinaryIO", gzip.open(path)) if zipped else path.open("rb", buffering=1 << 20)
 
 
 class Capture:

@@ -1,8 +1,9 @@
 """How far a source was acknowledged, on disk, so that a collector that was killed goes on where it was.
 
-The file is only a hint that saves work: without it everything is sent again with the same ``source_seq`` and the pipeline drops
-the copies. It must therefore never claim too much. It counts for one Kafka cluster, and only while the last acknowledged
-record is still there: after a wiped stack or a recreated topic the source is fed from its beginning.
+The file is only a hint that saves work: without it everything is sent again with the same ``source_seq`` and the
+pipeline drops the copies. It must therefore never claim too much. It counts for one Kafka cluster, and only while the
+last acknowledged record is still there: after a wiped stack or a recreated topic the source is fed from its
+beginning.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All frames up to ``seq`` were acknowledged; ``topic``, ``partition``, ``offset`` locate one of the last of them."""
+    """Every frame up to ``seq`` was acknowledged; ``topic``, ``partition`` and ``offset`` locate one of the last."""
 
     source_id: str
     cluster_id: str

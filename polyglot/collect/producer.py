@@ -1,8 +1,8 @@
 """The raw producer: nothing lost, nothing out of order, and it knows what was acknowledged.
 
-A gap would be fatal downstream: a source's ``source_seq`` is deduplicated by a high-water mark, so a frame that is sent after its
-successor arrived counts as a copy. Hence messages never time out one by one (librdkafka waits for the broker as long as it takes), an
-error that could leave a gap stops the producer, and a give-up purges the whole queue.
+A gap would be fatal downstream: a source's ``source_seq`` is deduplicated by a high-water mark, so a frame that is
+sent after its successor arrived counts as a copy. Hence messages never time out one by one (librdkafka waits for the
+broker as long as it takes), an error that could leave a gap stops the producer, and a give-up purges the whole queue.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class _Chunk:
 class RawProducer:
     """An idempotent producer for one collector.
 
-    ``acked_seq`` is the greatest seq up to which every frame is acknowledged, ``position`` locates a record at or before it.
+    ``acked_seq`` is the greatest seq up to which every frame is acknowledged; ``position`` locates a record of the last
+    chunk before it.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class RawProducer:
     def _on_error(self, error: Any) -> None:
         if error.fatal():
             self.fail(error.str())
-        elif error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:  # noqa: SLF001 - the library's public spelling
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:  # noqa: SLF001 - spelled so in public
             self._down = True
             self._warn("the broker is away; waiting for it, nothing is lost")
 
@@ -126,6 +127,15 @@ class RawProducer:
             )
         return str(found.cluster_id)
 
+    def begin(self, after_seq: int) -> None:
+        """Count the frames of another source from here on; those of the one before are all acknowledged.
+
+        Raises:
+            CommandError: as ``send``.
+        """
+        self.drain()
+        self.acked_seq = after_seq
+
     def holds(self, topic: str, partition: int, offset: int) -> bool:
         """Tell whether the log still reaches this offset (a recreated topic does not)."""
         consumer = Consumer({**self._kafka.librdkafka(), "group.id": "polyglot-collect-probe"}, logger=_quiet_logger())
@@ -148,7 +158,8 @@ class RawProducer:
         """Queue records that end with frame ``last_seq``; wait while the queue is full.
 
         Raises:
-            CommandError: a record was not delivered, is larger than the settings allow, or the broker was away too long.
+            CommandError: a record was not delivered, is larger than the settings allow, or the broker was away too
+            long.
         """
         chunk = _Chunk(self, last_seq, len(values))
         self._chunks.append(chunk)
@@ -229,7 +240,7 @@ class RawProducer:
 
 
 def _quiet_logger() -> logging.Logger:
-    """librdkafka logs every refused connection; outages are told once, by the error callback."""
+    """Return a silent logger: librdkafka logs every refused connection; outages are told once, by `error_cb`."""
     logger = logging.getLogger("polyglot.collect.librdkafka")
     logger.setLevel(logging.CRITICAL)
     return logger

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from polyglot.collect.block import Block, Source
 from polyglot.collect.checkpoint import Checkpoint, CheckpointFile
 from polyglot.collect.producer import RawProducer
+from polyglot.collect.wrap import Wrapper
 from polyglot.console import Tracker
 from schemas.domains import UNASSIGNED, domains, raw_topic
-from udfs.envelope import Envelopes, encode
 
 SAVE_EVERY_S = 1.0
 
@@ -48,24 +46,30 @@ def venue_topics(venue: str) -> list[str]:
     return [raw_topic(venue, channel) for channel in (*domains().venues[venue].channels, UNASSIGNED)]
 
 
-def wrap(venue: str, source_id: str, block: Block) -> list[bytes]:
-    """Return the Kafka values of a block."""
-    times = zip(block.event_time, block.receive_us, strict=True)
-    count = len(block)
-    return encode(
-        Envelopes(
-            event_id=list(block.event_id),
-            entity_id=list(block.entity_id),
-            venue=[venue] * count,
-            channel=list(block.channel),
-            event_time=np.array([received if event is None else event for event, received in times], dtype=np.int64),
-            event_time_source=["ingest" if event is None else "venue" for event in block.event_time],
-            ingest_time=np.array(block.receive_us, dtype=np.int64),
-            source_id=[source_id] * count,
-            source_seq=np.array(block.seq, dtype=np.int64),
-            payload=list(block.payload),
+class Sender:
+    """Wraps and queues the blocks of one source."""
+
+    def __init__(self, venue: str, source_id: str, producer: RawProducer) -> None:
+        self.venue = venue
+        self.source_id = source_id
+        self.producer = producer
+        self._wrapper = Wrapper(venue, source_id)
+        channels = (*domains().venues[venue].channels, UNASSIGNED)
+        self._topics = {channel: raw_topic(venue, channel) for channel in channels}
+
+    def send(self, block: Block) -> None:
+        """Queue a block; wait while the producer's queue is full.
+
+        Raises:
+            CommandError: a record was not delivered.
+        """
+        self.producer.send(
+            [self._topics[channel] for channel in block.channel],
+            block.entity_id,
+            self._wrapper.wrap(block),
+            [received // 1000 for received in block.receive_us],
+            block.seq[-1],
         )
-    )
 
 
 class Pump:
@@ -76,7 +80,7 @@ class Pump:
         self._producer = producer
         self._cluster = cluster_id
         self._file = CheckpointFile(folder, source.source_id) if folder else None
-        self._topics = {channel: raw_topic(source.venue, channel) for channel in _channels(source.venue)}
+        self._sender = Sender(source.venue, source.source_id, producer)
         self._saved_seq = 0
         self._saved_at = time.monotonic()
 
@@ -95,10 +99,11 @@ class Pump:
         """
         fed = Fed(self._source.source_id, resumed_after=after_seq)
         started = time.monotonic()
+        self._producer.begin(after_seq)
         self._saved_seq = after_seq
         try:
             for block in self._due(self._source.blocks(after_seq), pace):
-                self.send(block)
+                self._sender.send(block)
                 fed.frames += len(block)
                 fed.payload_bytes += sum(map(len, block.payload))
                 tracker.advance(len(block))
@@ -110,16 +115,6 @@ class Pump:
             self.save()
         fed.seconds = time.monotonic() - started
         return fed
-
-    def send(self, block: Block) -> None:
-        """Queue a block."""
-        self._producer.send(
-            [self._topics[channel] for channel in block.channel],
-            block.entity_id,
-            wrap(self._source.venue, self._source.source_id, block),
-            [received // 1000 for received in block.receive_us],
-            block.seq[-1],
-        )
 
     def save(self) -> None:
         """Write the checkpoint if more was acknowledged since the last time."""
@@ -151,7 +146,3 @@ class Pump:
                 else:
                     wait = (block.receive_us[start] - now) / 1e6 / pace.speed
                     self._producer.poll(min(max(wait, 0.001), 0.2))
-
-
-def _channels(venue: str) -> list[str]:
-    return [*domains().venues[venue].channels, UNASSIGNED]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +13,17 @@ from typing import Any
 
 from polyglot.collect.block import Source
 from polyglot.collect.capture import Capture
+from polyglot.collect.live import Live, Patience, run_id
 from polyglot.collect.producer import RawProducer
-from polyglot.collect.pump import Fed, Pace, Pump, venue_topics
-from polyglot.collect.sim import Simulator, SimSpec
+from polyglot.collect.pump import Fed, Pace, Pump, Sender, venue_topics
+from polyglot.collect.sim import SimSpec, Simulator
+from polyglot.collect.subscriptions import subscription
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
 
 CHECKPOINTS = "collect"
+#: Room for the envelope's other fields and the record's overhead in the largest record, bytes.
+ENVELOPE_ROOM = 64 * 1024
 _GZIP_LEVEL = 1
 
 
@@ -107,6 +113,45 @@ def feed_simulated(
     source = Simulator(spec, count)
     found = feed_sources(settings, console, source.venue, [("sim", source, count)], pace=pace, resume=resume)
     return {**found, "manifest": source.manifest.document()}
+
+
+def feed_live(
+    settings: Settings,
+    console: Console,
+    venue: str,
+    symbols: Sequence[str],
+    *,
+    url: str = "",
+    seconds: float = 0.0,
+    patience: Patience | None = None,
+) -> dict[str, Any]:
+    """Follow instruments until Ctrl-C, SIGTERM or ``seconds``; everything that arrived is acknowledged then."""
+    asked = subscription(venue, symbols, url)
+    started = time.monotonic()
+    producer = RawProducer(settings.kafka, warn=console.warn)
+    producer.connect(venue_topics(venue))
+    sender = Sender(venue, run_id(venue), producer)
+
+    async def collect() -> Live:
+        live = Live(
+            asked,
+            sender,
+            max_frame=settings.kafka.max_message_bytes - ENVELOPE_ROOM,
+            say=console.info,
+            patience=patience,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, live.stop)
+        if seconds:
+            loop.call_later(seconds, live.stop)
+        await live.run()
+        return live
+
+    with producer.closing(), console.progress(f"live {venue}: {', '.join(symbols)} ({sender.source_id})"):
+        live = asyncio.run(collect())
+    fed = Fed(sender.source_id, frames=live.frames, details={"connections": live.connections})
+    return report(venue, [(f"live {venue}", fed)], producer, time.monotonic() - started)
 
 
 def write_capture(spec: SimSpec, count: int, path: Path, console: Console) -> dict[str, Any]:

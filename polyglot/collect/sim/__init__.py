@@ -1,7 +1,7 @@
 """The simulated venue ``sim``: Binance USD-M's wire format, seeded, with disorder, copies, late and malformed frames.
 
-A spec names one endless, fixed sequence of frames; a run takes its first N. Nothing but the spec decides about a byte or a
-receive time: only integer arithmetic on Philox streams, no floats, no clock.
+A spec names one endless, fixed sequence of frames; a run takes its first N. Nothing but the spec decides about a byte
+or a receive time: only integer arithmetic on Philox streams, no clock.
 """
 
 from polyglot.collect.sim.source import Simulator

@@ -21,8 +21,8 @@ _EXTREME = int(0.001 * (1 << 32))
 class Draws:
     """One block's columns, a row per frame.
 
-    ``extreme``: 1 the smallest size (1e-8), 2 the largest (1e9), else 0. ``resend_us``: 0, or how much later the frame is sent again.
-    ``rank``: position among the block's frames of the same symbol and kind.
+    ``extreme``: 1 the smallest size (1e-8), 2 the largest (1e9), else 0. ``resend_us``: 0, or how much later the
+    frame is sent again. ``rank``: position among the block's frames of the same symbol and kind.
     """
 
     event_us: Longs
@@ -113,13 +113,15 @@ def _share(share: float) -> int:
 
 def _below(raw: npt.NDArray[np.uint64], end: int) -> Longs:
     """Scale 32 random bits to 0 … end - 1; ``end`` below 2**32."""
-    return ((raw * np.uint64(end)) >> np.uint64(32)).astype(np.int64)
+    scaled: Longs = ((raw * np.uint64(end)) >> np.uint64(32)).astype(np.int64)
+    return scaled
 
 
 def _kinds(raw: npt.NDArray[np.uint64], spec: SimSpec) -> Longs:
     shares = (spec.trade_share, spec.agg_trade_share, spec.depth_share)
     edges = np.cumsum(np.array([_share(share) for share in shares], dtype=np.uint64))
-    return np.searchsorted(edges, raw, side="right").astype(np.int64)
+    found: Longs = np.searchsorted(edges, raw, side="right").astype(np.int64)
+    return found
 
 
 def _lots(raw: npt.NDArray[np.uint64]) -> Longs:

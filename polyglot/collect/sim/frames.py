@@ -28,7 +28,10 @@ _POWERS = np.array([10**i for i in range(13)], dtype=np.int64)
 
 @dataclass
 class Rows:
-    """Frames in columns. ``code``: GOOD, COPY or FIRST_FAULT + index of the fault. Payload and ids are None in rows of other parts."""
+    """Frames in columns; payload and ids are None in rows of other parts.
+
+    ``code``: GOOD, COPY or FIRST_FAULT + index of the fault.
+    """
 
     receive_us: Longs
     channel: Longs
@@ -68,7 +71,7 @@ class FrameMaker:
         self._faults = 0
 
     def next(self) -> tuple[Rows, int]:
-        """Return the next block of frames with their copies, and a time before which nothing will be received any more."""
+        """Return the next block of frames with their copies, and a time before which nothing more will be received."""
         draws = self._dice.next()
         rows = Rows(
             receive_us=draws.receive_us,

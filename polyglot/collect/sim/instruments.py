@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 _NAMES = (
-    "BTC ETH SOL XRP BNB DOGE ADA AVAX LINK DOT LTC TRX UNI ATOM ETC FIL APT ARB OP PEPE"  # the first twenty
-).split()
-# Decimals of price and of size, and the first price in ticks. They cover the contract's range: 12 decimals, prices of millions.
+    "BTC", "ETH", "SOL", "XRP", "BNB", "DOGE", "ADA", "AVAX", "LINK", "DOT",
+    "LTC", "TRX", "UNI", "ATOM", "ETC", "FIL", "APT", "ARB", "OP", "PEPE",
+)  # fmt: skip
+# Decimals of price and of size, and the first price in ticks: up to the 12 decimals that the contract has.
 _GRIDS = (
     (1, 3, 618_000), (2, 3, 260_000), (3, 1, 150_000), (4, 1, 6_000), (2, 2, 52_000), (5, 1, 10_000), (4, 1, 3_300),
     (3, 1, 21_000), (3, 2, 10_500), (3, 1, 4_500), (2, 3, 6_200), (5, 1, 12_800), (3, 1, 6_100), (3, 2, 4_700),

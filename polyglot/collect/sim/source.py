@@ -1,4 +1,4 @@
-"""The simulator as a source: frames in the order they are received, numbered from 1, with the manifest of what they must become."""
+"""The simulator as a source: frames in the order they are received, and the manifest of what they must become."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from polyglot.collect.block import Block
 from polyglot.collect.sim.frames import CHANNELS, COPY, FAULT_NAMES, FIRST_FAULT, GOOD, FrameMaker, Rows
@@ -16,8 +17,8 @@ from polyglot.collect.sim.spec import VENUE, SimSpec
 class Simulator:
     """The first ``count`` frames of a spec.
 
-    With ``parts`` > 1 only the entities of one part are yielded, under the same ``seq`` as in the whole: the parts, fed by as many
-    processes, give the same records as one. The manifest always counts the whole.
+    With ``parts`` > 1 only the entities of one part are yielded, under the same ``seq`` as in the whole: the parts,
+    fed by as many processes, give the same records as one. The manifest always counts the whole.
     """
 
     venue = VENUE
@@ -64,7 +65,7 @@ class Simulator:
             waiting = [everything.take(np.sort(order[cut:]))]
 
 
-def _block(numbers: np.typing.NDArray[np.int64], rows: Rows) -> Block:
+def _block(numbers: npt.NDArray[np.int64], rows: Rows) -> Block:
     return Block(
         seq=numbers.tolist(),
         receive_us=rows.receive_us.tolist(),
@@ -81,7 +82,7 @@ def _note(manifest: Manifest, rows: Rows) -> None:
     if not len(rows):
         return
 
-    def per_channel(mask: np.typing.NDArray[np.bool_]) -> Counter[str]:
+    def per_channel(mask: npt.NDArray[np.bool_]) -> Counter[str]:
         counts = np.bincount(rows.channel[mask], minlength=len(CHANNELS)).tolist()
         return Counter({name: n for name, n in zip(CHANNELS, counts, strict=True) if n})
 

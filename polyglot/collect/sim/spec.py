@@ -20,12 +20,13 @@ MAX_SYMBOLS = 100_000
 class SimSpec:
     """One endless, fixed sequence of frames. Shares are of the frames before copies; times in the unit of their name.
 
-    ``rate`` is frames per second of event time; ``late_share`` of the frames arrive up to ``late_max_s`` late (and are accepted);
-    every frame is up to ``jitter_ms`` late, so event time runs backwards now and then; ``duplicate_share`` is sent again within
-    3 s; ``clock_offset_ms`` is what the collector's clock is ahead of the venue's.
+    ``rate`` is frames per second of event time; ``late_share`` of the frames arrive up to ``late_max_s`` late (and
+    are accepted); every frame is up to ``jitter_ms`` late, so event time runs backwards now and then;
+    ``duplicate_share`` is sent again within 3 s; ``clock_offset_ms`` is what the collector's clock is ahead of the
+    venue's.
 
     Raises:
-        ValueError: a share is outside 0…1, or frames that should be accepted would not meet the topics' skew and horizon.
+        ValueError: a share is outside 0…1, or frames that should be accepted would miss the topics' skew or horizon.
     """
 
     seed: int = 7
@@ -60,7 +61,8 @@ class SimSpec:
             raise ValueError(f"seed: expected 0 to 2^64 - 1, got {self.seed}")
         topic = domains().topics[raw_topic(VENUE, "trade")]
         # A millisecond more: venue times are cut to whole milliseconds.
-        behind = (MIN_DELAY_US + RESEND_MAX_US) / 1000 + self.jitter_ms + self.late_max_s * 1000 + self.clock_offset_ms + 1
+        delays = (MIN_DELAY_US + RESEND_MAX_US) / 1000 + self.jitter_ms + self.late_max_s * 1000
+        behind = delays + self.clock_offset_ms + 1
         if behind > topic.horizon_ms or self.jitter_ms < 0 or self.late_max_s < 0:
             raise ValueError(
                 f"delays of up to {behind:.0f} ms (jitter, lateness, resend, clock) do not fit the horizon of "
