@@ -1,0 +1,1 @@
+"""``polyglot demo``: the whole promise in one command, on real processes."""

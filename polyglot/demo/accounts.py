@@ -1,0 +1,102 @@
+"""The books: every raw record is accounted for, and the sums are printed, not assumed."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from typing import Any
+
+import fastavro
+from confluent_kafka import Consumer, TopicPartition
+
+from polyglot.config import Settings
+from polyglot.demo.latency import event_id
+from polyglot.jobs.offsets import OffsetReader
+from schemas.contracts import contract
+
+_LETTERS = ("deadletter.ingestion.v1", "deadletter.normalization.v1")
+
+
+def _letters(settings: Settings) -> tuple[dict[str, int], int]:
+    """Return the dead letters by reason (each rejected record once), and how many of them ingestion rejected."""
+    ends = OffsetReader(settings).ends(_LETTERS)
+    todo = {key: end for key, end in ends.items() if end}
+    if not todo:
+        return {}, 0
+    consumer = Consumer({**settings.kafka.librdkafka(), "group.id": "polyglot-accounts", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in todo])
+    schema = fastavro.parse_schema(contract("dead_letter").schema)
+    found: dict[tuple[str, str], str] = {}
+    try:
+        while todo:
+            for message in consumer.consume(1000, 1.0):
+                place = (message.topic(), message.partition())
+                if place in todo and message.offset() + 1 >= todo[place]:
+                    del todo[place]
+                letter: Any = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), schema)
+                found[message.topic(), event_id(message.value())] = letter["reason"]
+    finally:
+        consumer.close()
+    by_reason = Counter(found.values())
+    return dict(sorted(by_reason.items())), sum(topic == _LETTERS[0] for topic, _ in found)
+
+
+def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
+    """Return the demo's figures from the verification report and the dead-letter topics.
+
+    ``duplicates`` are counted in the raw topics (records minus distinct event ids), not taken from the jobs, so that
+    the balance is a statement about the jobs.
+    """
+    tables = {table["table"]: table for table in verified["tables"]}
+    raw = next(check for check in verified["checks"] if check["name"].startswith("raw distinct"))
+    replay = verified["replay"]["balance"]
+    reasons, by_ingestion = _letters(settings)
+    found = lambda name: int(tables.get(name, {}).get("found", 0))  # noqa: E731
+    frames = sum(balance["frames"] for balance in replay.values())
+    records = found("normalized.trade.v1") + found("normalized.quote.v1")
+    letters = sum(reasons.values())
+    figures = {
+        "raw": raw["raw_records"],
+        "raw_distinct": raw["raw_distinct_event_ids"],
+        "bronze": raw["bronze_rows"],
+        "trades": found("normalized.trade.v1"),
+        "quotes": found("normalized.quote.v1"),
+        "normalized": records,
+        "duplicates": raw["raw_duplicates"],
+        "dead_letters": letters,
+        "dead_letters_by_reason": reasons,
+        "dead_letters_of_ingestion": by_ingestion,
+        "silver": found("silver_trade") + found("silver_quote"),
+        "bars": found("analytics.bar.v1"),
+        "quote_bars": found("analytics.quote_bar.v1"),
+        "gold": found("gold_bar") + found("gold_quote_bar"),
+        "clickhouse_rows": found("clickhouse.bars") + found("clickhouse.quote_bars"),
+    }
+    not_normalized = _not_normalized(raw["raw_distinct_event_ids"], replay)
+    # A frame of Kraken holds several trades; everywhere else a frame is one record.
+    several = records - frames
+    figures["not_normalized"] = not_normalized
+    figures["frames_with_several_trades"] = several
+    figures["balance"] = {
+        "raw (distinct event ids) = bronze": figures["raw_distinct"] == figures["bronze"],
+        "raw = normalized + duplicates + dead letters + kinds not normalized yet": figures["raw"]
+        == records - several + figures["duplicates"] + letters + not_normalized,
+    }
+    figures["verify"] = {
+        "records": verified["records"],
+        "differences": verified["differences"],
+        "passed": verified["passed"],
+        "replay_events_per_second": verified["replay"].get("events_per_second"),
+        "tables": {name: table["status"] for name, table in tables.items()},
+    }
+    return figures
+
+
+def _not_normalized(distinct: int, replay: dict[str, dict[str, int]]) -> int:
+    """Return how many distinct frames are of kinds that are not normalized yet.
+
+    These are the frames that the kernels recognise as such, and all of the raw topics that no kernel reads.
+    """
+    read = sum(balance["envelopes"] for balance in replay.values())
+    recognised = sum(balance["not_normalized"] for balance in replay.values())
+    return distinct - read + recognised

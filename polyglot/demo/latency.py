@@ -1,0 +1,107 @@
+"""Latency as a consumer sees it: when a record is readable in ``raw.*``, and when what became of it is readable."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer, TopicPartition
+
+from polyglot.config import Settings
+from polyglot.jobs.offsets import OffsetReader
+from schemas.domains import domains
+
+NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1")
+_HEADER = 5
+
+
+def event_id(value: bytes) -> str:
+    """Return the first field of a wire value, which is the event id in the envelope and in all normalized kinds."""
+    length = shift = 0
+    at = _HEADER
+    while True:
+        byte = value[at]
+        at += 1
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+        shift += 7
+    length >>= 1  # zigzag; a length is never negative
+    return value[at : at + length].decode()
+
+
+class LatencyProbe:
+    """Follow the raw and the normalized topics from their present ends and match records by event id.
+
+    Both ends are watched by one consumer in one process, so that no two clocks are compared. Its own poll adds up to a
+    few milliseconds to either side.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seen: dict[str, float] = {}
+        self._millis: list[float] = []
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="latency", daemon=True)
+        self._failure: Exception | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait(30)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(30)
+        if self._failure and value is None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # noqa: BLE001 - handed to the thread that waits
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    def _follow(self) -> None:
+        raw = domains().raw_topics(normalized_only=True)
+        ends = OffsetReader(self._settings).ends([*raw, *NORMALIZED])
+        consumer = Consumer({
+            **self._settings.kafka.librdkafka(),
+            "group.id": f"polyglot-latency-{uuid.uuid4()}",
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 5,
+        })  # fmt: skip
+        consumer.assign([TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()])
+        self._ready.set()
+        try:
+            while not self._stop.is_set():
+                batch = consumer.consume(2000, 0.01)
+                now = time.monotonic()
+                for message in batch:
+                    if message.error() is None:
+                        self._note(message.topic(), message.value(), now)
+        finally:
+            consumer.close()
+
+    def _note(self, topic: str, value: bytes, now: float) -> None:
+        key = event_id(value)
+        if topic.startswith("raw."):
+            self._seen.setdefault(key, now)
+        elif (began := self._seen.pop(key.split("#", 1)[0], None)) is not None:
+            self._millis.append((now - began) * 1000)
+
+    def percentiles(self) -> dict[str, float | int]:
+        """Return p50, p99 and max in ms, and how many records were matched."""
+        values = sorted(self._millis)
+        if not values:
+            return {"p50": 0.0, "p99": 0.0, "max": 0.0, "matched": 0}
+        pick = lambda q: round(values[min(len(values) - 1, int(q * len(values)))], 1)  # noqa: E731
+        return {"p50": pick(0.50), "p99": pick(0.99), "max": round(values[-1], 1), "matched": len(values)}

@@ -1,0 +1,121 @@
+"""The demo: a fresh stack, the three jobs, frames at a steady pace, everything drained, counted and verified."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from polyglot.config import Settings
+from polyglot.console import CommandError, Console
+from polyglot.demo.accounts import accounts
+from polyglot.demo.captures import detect_venue, speed_for
+from polyglot.demo.latency import LatencyProbe
+from polyglot.jobs import JOBS
+from polyglot.jobs.drain import drain
+from polyglot.jobs.lifecycle import submit
+from polyglot.stack.control import down, up
+
+#: Frames per second fed: what the latency objective is stated for.
+PACE = 5_000.0
+#: Event rate of the simulator, frames per second of event time.
+SIMULATED_RATE = 2_000
+_DRAIN_TIMEOUT_S = 900.0
+
+
+@dataclass
+class Timings:
+    """Seconds per step, in order."""
+
+    steps: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, console: Console, name: str) -> Iterator[None]:
+        """Time one step and say what it is."""
+        console.info(f"── {name}")
+        began = time.monotonic()
+        yield
+        self.steps[name] = round(time.monotonic() - began, 1)
+
+
+def _polyglot(arguments: Sequence[str], *, json_output: bool = True) -> dict[str, Any]:
+    """Run one of our own commands as a user would and return its JSON document.
+
+    Raises:
+        CommandError: it failed; its message is passed on.
+    """
+    command = [sys.executable, "-m", "polyglot.cli", *arguments, *(["--json"] if json_output else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    try:
+        document: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise CommandError(f"polyglot {arguments[0]} failed with exit code {done.returncode}") from None
+    return {**document, "exit_code": done.returncode}
+
+
+def _feeds(captures: Sequence[Path], venue: str, frames: int, seed: int) -> list[list[str]]:
+    """Return the `polyglot feed` calls, one per venue."""
+    if not captures:
+        speed = PACE / SIMULATED_RATE
+        simulate = ["--simulate", str(frames), "--seed", str(seed), "--rate", str(SIMULATED_RATE)]
+        return [["feed", "sim", *simulate, "--speed", f"{speed:g}"]]
+    by_venue: dict[str, list[Path]] = {}
+    for path in captures:
+        by_venue.setdefault(venue or detect_venue(path), []).append(path)
+    return [
+        ["feed", name, "--capture", *map(str, paths), "--speed", f"{speed_for(paths, PACE):g}"]
+        for name, paths in by_venue.items()
+    ]
+
+
+def run(
+    settings: Settings, console: Console, captures: Sequence[Path], venue: str, frames: int, seed: int
+) -> dict[str, Any]:
+    """Run the demo and return its report; the stack is left running.
+
+    Raises:
+        CommandError: a step failed.
+    """
+    feeds = _feeds(captures, venue, frames, seed)
+    timings = Timings()
+    with timings.step(console, "stop an earlier stack and delete its data"):
+        down(settings, console, wipe=True)
+    with timings.step(console, "start the stack"):
+        up(settings, console)
+    with timings.step(console, "submit the jobs"):
+        submit(settings, console, list(JOBS))
+    fed: list[dict[str, Any]] = []
+    with timings.step(console, f"feed at {PACE:,.0f} frames/s"), LatencyProbe(settings) as probe:
+        fed += [_polyglot(arguments) for arguments in feeds]
+        _await_matched(probe)
+    if failed := [one for one in fed if one["exit_code"]]:
+        raise CommandError(f"feeding failed: {failed}")
+    with timings.step(console, "drain"):
+        drain(settings, console, _DRAIN_TIMEOUT_S)
+    with timings.step(console, "replay with Spark and verify"):
+        verified = _polyglot(["verify", "--fail-on-empty" if not captures else "--limit=20"])
+    counted = accounts(settings, verified)
+    return {
+        **counted,
+        "input": "simulator" if not captures else [path.name for path in captures],
+        "fed": [{k: one[k] for k in ("venue", "frames", "acked", "rate")} for one in fed],
+        "expected": next((one["manifest"] for one in fed if "manifest" in one), None),
+        "latency_ms": probe.percentiles(),
+        "set_up_s": round(sum(list(timings.steps.values())[:3]), 1),
+        "run_s": round(sum(list(timings.steps.values())[3:]), 1),
+        "steps_s": timings.steps,
+    }
+
+
+def _await_matched(probe: LatencyProbe) -> None:
+    """Wait until the pipeline has caught up with the feed, as far as the probe sees."""
+    before, deadline = -1, time.monotonic() + 30
+    while (now := probe.percentiles()["matched"]) != before and time.monotonic() < deadline:
+        before = int(now)
+        time.sleep(1.0)
