@@ -14,7 +14,7 @@ from flink_jobs import tables
 from flink_jobs.finish import FINISHED, finish_bars, finish_quote_bars
 from flink_jobs.late_firing import late_firing
 from flink_jobs.repair import repair_requests
-from flink_jobs.runtime import start
+from flink_jobs.runtime import Job, start
 from flink_jobs.transport import fresh
 from schemas.domains import domains
 
@@ -68,20 +68,34 @@ def main() -> None:
             f"INSERT INTO repair {repair_requests(f'fresh_{kind}', kind, lateness_ms)}",
         ]
 
-    for bar, key in (("bar", tables.BAR_KEY), ("quote_bar", tables.QUOTE_BAR_KEY)):
-        source, cols = f"finished_{bar}_log", tables.columns(bar)
-        job.ddl(
-            [
-                tables.contract_source(source, config, bar, f"analytics.{bar}.v1", f"polyglot-gold_{bar}"),
-                tables.upsert_table(f"gold_{bar}", config, tables.gold_columns(bar), "bar_key", "event_date"),
-                tables.clickhouse_table(f"clickhouse_{bar}", config, tables.clickhouse_columns(bar), f"{bar}s"),
-            ]
-        )
-        inserts += [
-            f"INSERT INTO gold_{bar} SELECT {key}, {tables.names(cols)}, {tables.EVENT_DATE} FROM {source}",
-            f"INSERT INTO clickhouse_{bar} SELECT {tables.clickhouse_select(bar)} FROM {source}",
-        ]
+    inserts += _stores(job, "bar", tables.BAR_KEY) + _stores(job, "quote_bar", tables.QUOTE_BAR_KEY)
     job.submit(inserts)
+
+
+def _stores(job: Job, bar: str, key: str) -> list[str]:
+    """Return the INSERTs by which Gold and ClickHouse tail a topic of bars; their version drops copies.
+
+    Each has a source of its own: a lake commit must not hold up ClickHouse.
+    """
+    config, cols = job.settings, tables.columns(bar)
+    gold, clickhouse = f"gold_{bar}", f"clickhouse_{bar}"
+    job.ddl(
+        [
+            tables.upsert_table(gold, config, tables.gold_columns(bar), "bar_key", "event_date"),
+            tables.clickhouse_table(clickhouse, config, tables.clickhouse_columns(bar), f"{bar}s"),
+            *(
+                tables.contract_source(f"{store}_log", config, bar, f"analytics.{bar}.v1", f"polyglot-{store}")
+                for store in (gold, clickhouse)
+            ),
+        ]
+    )
+    inserts = []
+    if config.lake.enabled:
+        row = f"{key}, {tables.names(cols)}, {tables.EVENT_DATE}"
+        inserts.append(f"INSERT INTO {gold} SELECT {row} FROM {gold}_log")
+    if config.clickhouse.enabled:
+        inserts.append(f"INSERT INTO {clickhouse} SELECT {tables.clickhouse_select(bar)} FROM {clickhouse}_log")
+    return inserts
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pyflink.common import Row, Types
-from udfs.ingest import Ingestor
 
 from flink_jobs.wire_rows import WIRE_RECORD, dead_letter_rows
+from udfs.ingest import Ingestor
 
 BRONZE_COLUMNS = {
     "event_id": "STRING",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from pyflink.common import Row, RowKind, Types
+
 from udfs.bars import INTERVALS, finish_bar, finish_quote_bar, key_time
 
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())

@@ -6,13 +6,12 @@ raw.* ──(50 ms per shard)──► fold: contract gate, first copy only ─�
 
 from __future__ import annotations
 
-from udfs.ingest import Ingestor
-
 from flink_jobs import tables
 from flink_jobs.bronze_rows import BRONZE_COLUMNS, BRONZE_ROWS, PACKED, bronze_rows
 from flink_jobs.runtime import start
 from flink_jobs.shards import fold_shards
 from schemas.domains import domains
+from udfs.ingest import Ingestor
 
 
 def main() -> None:

@@ -9,14 +9,13 @@ normalized.quote.v1 ──► drop transport duplicates ──► silver_quote
 
 from __future__ import annotations
 
-from udfs.normalize import Normalizer
-
 from flink_jobs import tables
-from flink_jobs.runtime import start
+from flink_jobs.runtime import Job, start
 from flink_jobs.shards import fold_shards
 from flink_jobs.transport import fresh
 from flink_jobs.wire_rows import PACKED, WIRE_ROWS, normalized_rows
 from schemas.domains import domains
+from udfs.normalize import Normalizer
 
 OUTPUTS = ("normalized.trade.v1", "normalized.quote.v1", "deadletter.normalization.v1")
 
@@ -25,8 +24,6 @@ def main() -> None:
     """Build and submit the job."""
     job = start("normalize")
     config = job.settings
-    silver = {kind: tables.silver_columns(kind) for kind in ("trade", "quote")}
-
     job.ddl(
         [
             tables.wire_source("raw_log", config, domains().raw_topics(normalized_only=True), "polyglot-normalize"),
@@ -39,25 +36,23 @@ def main() -> None:
         "FROM folded CROSS JOIN UNNEST(records) AS r (topic, ts, k, v)"
     ]
 
-    for kind, cols in silver.items():
-        source, target = f"normalized_{kind}", f"silver_{kind}"
-        job.ddl(
-            [
-                tables.contract_source(
-                    source,
-                    config,
-                    kind,
-                    f"normalized.{kind}.v1",
-                    f"polyglot-{target}",
-                    cols=cols,
-                    extra=["pt AS PROCTIME()"],
-                ),
-                tables.append_table(target, config, {**cols, "ingest_date": "STRING"}, "event_id", "ingest_date"),
-            ]
-        )
-        job.view(f"fresh_{kind}", fresh(source))
-        inserts.append(f"INSERT INTO {target} SELECT {tables.silver_select(kind)} FROM fresh_{kind}")
+    if config.lake.enabled:
+        inserts += [_silver(job, kind) for kind in ("trade", "quote")]
     job.submit(inserts)
+
+
+def _silver(job: Job, kind: str) -> str:
+    """Return the INSERT by which a Silver table tails its topic."""
+    source, target, cols = f"normalized_{kind}", f"silver_{kind}", tables.silver_columns(kind)
+    topic, group = f"normalized.{kind}.v1", f"polyglot-silver_{kind}"
+    job.ddl(
+        [
+            tables.contract_source(source, job.settings, kind, topic, group, cols=cols, extra=["pt AS PROCTIME()"]),
+            tables.append_table(target, job.settings, {**cols, "ingest_date": "STRING"}, "event_id", "ingest_date"),
+        ]
+    )
+    job.view(f"fresh_{kind}", fresh(source))
+    return f"INSERT INTO {target} SELECT {tables.silver_select(kind)} FROM fresh_{kind}"
 
 
 if __name__ == "__main__":

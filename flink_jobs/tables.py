@@ -199,12 +199,12 @@ def clickhouse_table(table: str, config: Settings, cols: dict[str, str], target:
         table,
         [f"`{c}` {t}" for c, t in cols.items()],
         {
-            "connector": "clickhouse" if not __import__("os").environ.get("NOCH") else "blackhole",
-            **({} if __import__("os").environ.get("NOCH") else {"url": config.clickhouse.url,
+            "connector": "clickhouse",
+            "url": config.clickhouse.url,
             "database-name": config.clickhouse.database,
             "table-name": target,
             "username": config.clickhouse.username,
-            "password": config.clickhouse.password.get_secret_value()}),
+            "password": config.clickhouse.password.get_secret_value(),
         },
     )
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from pyflink.common import Row, Types
-from udfs.normalize import Normalizer
 
 from udfs import envelope
+from udfs.normalize import Normalizer
 
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 #: What a micro-batch carries of each record.
@@ -33,7 +33,7 @@ def normalized_rows(fold: Normalizer, batch: Row) -> Row:
     out = fold.process(envelopes)
     records: list[Row] = []
     for topic, kind in (("normalized.trade.v1", out.trades), ("normalized.quote.v1", out.quotes)):
-        times = [row["event_time"] // 1000 for row in kind.rows]
+        times = (kind.event_time // 1000).tolist()
         records.extend(map(Row, [topic] * len(times), times, kind.keys(), kind.encode()))
     records.extend(dead_letter_rows("deadletter.normalization.v1", out.dead_letters))
     return Row(records)

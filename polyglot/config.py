@@ -76,6 +76,7 @@ class KafkaSettings(BaseModel):
 class ClickHouseSettings(BaseModel):
     """The ClickHouse HTTP endpoint: the local gateway or a real server."""
 
+    enabled: bool = Field(True, description="whether the analytics job writes to it")
     host: str = "127.0.0.1"
     port: int = 18123
     username: str = "polyglot"
@@ -116,6 +117,7 @@ class RedisSettings(BaseModel):
 class LakeSettings(BaseModel):
     """Where the Hudi tables are: a URI of a Hadoop file system; empty means ``<var_dir>/lake``."""
 
+    enabled: bool = Field(True, description="whether jobs write their lake tables; ingest writes nothing else")
     uri: str = ""
 
 

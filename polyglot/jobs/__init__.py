@@ -34,5 +34,7 @@ STAGES: tuple[tuple[Stage, ...], ...] = (
     (
         Stage("analytics", "polyglot-gold_bar", ("analytics.bar.v1",)),
         Stage("analytics", "polyglot-gold_quote_bar", ("analytics.quote_bar.v1",)),
+        Stage("analytics", "polyglot-clickhouse_bar", ("analytics.bar.v1",)),
+        Stage("analytics", "polyglot-clickhouse_quote_bar", ("analytics.quote_bar.v1",)),
     ),
 )
