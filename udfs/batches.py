@@ -1,126 +1,128 @@
-"""Normalized rows, columnar, with exactly the contracts' columns."""
+"""Normalized rows, columnar, with exactly the contracts' columns; texts stay slices of the envelopes they came from."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-import fastavro
+import numpy as np
 
 from schemas.contracts import contract
-from udfs.decimals import limbs
+from udfs.codec import writing
+from udfs.codec.slices import Bits, Longs, Octets, Slices
 from udfs.envelope import Envelopes
-from udfs.times import day_of
-from udfs.venues.frames import QuoteRow, TradeRow
+from udfs.rules import Rules
+from udfs.times import DAY
+
+_WORDS: Octets = writing.WORDS
 
 
-@dataclass
-class _Batch:
-    rows: list[dict[str, Any]] = field(default_factory=list)
+class Rows:
+    """What trades and quotes have in common.
+
+    ``rows[k]`` is the envelope that row k came from, ``part[k]`` which print of it (-1: the only one). ``numbers`` is a matrix of
+    whole and part of each decimal (x·1e12 = whole·1e12 + part), one column per row; times in µs.
+    """
+
     kind = ""
+
+    def __init__(
+        self,
+        rules: Rules,
+        envelopes: Envelopes,
+        rows: Longs,
+        part: Longs,
+        event_time: Longs,
+        entity_seq: Longs,
+        numbers: Longs,
+        flag: Bits,
+    ) -> None:
+        self.rules = rules
+        self.envelopes = envelopes
+        self.rows = rows
+        self.part = part
+        self.event_time = event_time
+        self.entity_seq = entity_seq
+        self.numbers = numbers
+        self.flag = flag
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _common(self, env: Envelopes, i: int, suffix: str, event_time: int | None, seq: int) -> dict[str, Any]:
-        entity, ingest = env.entity_id[i], int(env.ingest_time[i])
-        return {
-            "event_id": env.event_id[i] + suffix,
-            "entity_id": entity,
-            "venue": env.venue[i],
-            "symbol": entity[len(env.venue[i]) + 1 :].removesuffix("@agg"),
-            "event_time": ingest if event_time is None else event_time,
-            "event_time_source": "ingest" if event_time is None else "venue",
-            "ingest_time": ingest,
-            "ingest_date": day_of(ingest),
-            "entity_seq": seq,
-            "source_id": env.source_id[i],
-            "source_seq": int(env.source_seq[i]),
-        }
+    @property
+    def ingest_time(self) -> Longs:
+        return self.envelopes.ingest_time[self.rows]
+
+    @property
+    def ingest_date(self) -> Longs:
+        return self.ingest_time // DAY
+
+    @property
+    def entity_ids(self) -> Slices:
+        return self.envelopes.entity_ids.take(self.rows)
 
     def keys(self) -> list[bytes]:
         """Return the Kafka keys."""
-        return [row["entity_id"].encode() for row in self.rows]
+        return self.entity_ids.tolist()
 
     def encode(self) -> list[bytes]:
         """Return the Kafka values."""
-        found = contract(self.kind)
-        schema = fastavro.parse_schema(found.schema)
-        values = []
-        for row in self.rows:
-            out = io.BytesIO(found.header)
-            out.seek(5)
-            fastavro.schemaless_writer(out, schema, row)
-            values.append(out.getvalue())
-        return values
+        return self.wire().tolist()
 
-    def to_arrow(self) -> Any:
-        """Return the contract's columns and ``value``, the wire bytes."""
-        import pyarrow as pa  # noqa: PLC0415
+    def wire(self) -> Slices:
+        """Return the Kafka values in one buffer, one after the other."""
+        env = self.envelopes
+        n = len(self.rows)
+        texts = (env.event_ids.size, env.entity_ids.size, env.entity_ids.size, env.source_ids.size, env.event_ids.size)
+        bound = n * (writing.FIXED + len(self.rules.venue)) + sum(int(size[self.rows].sum()) for size in texts)
+        out = np.empty(bound, dtype=np.uint8)
+        ends = np.empty(n, dtype=np.int64)
+        used = self._write(
+            out, ends, np.frombuffer(contract(self.kind).header, dtype=np.uint8), _WORDS,
+            np.frombuffer(self.rules.venue.encode(), dtype=np.uint8),
+            len(self.rules.suffix), len(self.rules.channel) + 2 if self.rules.venue_ids else -1,
+            self.rows, self.part, *env.event_ids.parts, *env.entity_ids.parts, *env.source_ids.parts, env.source_seq,
+            env.ingest_time,
+        )  # fmt: skip
+        start = np.concatenate([np.zeros(1, dtype=np.int64), ends])[:-1]
+        return Slices(out[:used], start, ends - start)
 
-        fields = []
-        for spec in contract(self.kind).schema["fields"]:
-            kind = spec["type"]
-            name = kind if isinstance(kind, str) else kind["logicalType"]
-            fields.append(
-                pa.field(
-                    spec["name"],
-                    {
-                        "string": pa.string(),
-                        "long": pa.int64(),
-                        "timestamp-micros": pa.timestamp("us", tz="UTC"),
-                        "date": pa.date32(),
-                        "decimal": pa.decimal128(28, 12),
-                    }[name],
-                    nullable=False,
-                )
-            )
-        columns = [pa.array([row[f.name] for row in self.rows], f.type) for f in fields]
-        columns.append(pa.array(self.encode(), pa.binary()))
-        return pa.RecordBatch.from_arrays(
-            columns, schema=pa.schema([*fields, pa.field("value", pa.binary(), nullable=False)])
-        )
+    def _write(self, *arguments: Any) -> int:
+        raise NotImplementedError
 
 
-def _decimal(scaled: int) -> Decimal:
-    return Decimal(scaled).scaleb(-12)
-
-
-class TradeBatch(_Batch):
-    """Rows of the ``trade`` contract."""
+class TradeBatch(Rows):
+    """Rows of the ``trade`` contract; ``flag`` is 1 where the taker bought, -1 where it sold; ``limbs`` are the notional's."""
 
     kind = "trade"
 
-    def append(self, env: Envelopes, i: int, suffix: str, row: TradeRow, seq: int) -> None:
-        size, notional = limbs(row.size, 3), limbs(row.notional, 4)
-        self.rows.append(
-            self._common(env, i, suffix, row.event_time, seq)
-            | {
-                "venue_trade_id": row.venue_trade_id,
-                "price": _decimal(row.price),
-                "size": _decimal(row.size),
-                "aggressor": row.aggressor,
-            }
-            | {f"size_l{n}": part for n, part in enumerate(size)}
-            | {f"notional_l{n}": part for n, part in enumerate(notional)}
+    def __init__(self, *columns: Any, limbs: Longs) -> None:
+        super().__init__(*columns)
+        self.limbs = limbs
+
+    def _write(self, *arguments: Any) -> int:
+        used: int = writing.write_trades(
+            *arguments, self.event_time, self.entity_seq, self.numbers.ravel(), self.limbs.ravel(), self.flag
         )
+        return used
+
+    def to_arrow(self) -> Any:
+        """Return an Arrow record batch: the contract's columns and ``value``, the wire bytes."""
+        from udfs import arrow  # noqa: PLC0415 - only the batch engine needs it
+
+        return arrow.trades(self)
 
 
-class QuoteBatch(_Batch):
-    """Rows of the ``quote`` contract."""
+class QuoteBatch(Rows):
+    """Rows of the ``quote`` contract; ``flag`` is 1 where the venue sends no time."""
 
     kind = "quote"
 
-    def append(self, env: Envelopes, i: int, suffix: str, row: QuoteRow, seq: int) -> None:
-        self.rows.append(
-            self._common(env, i, suffix, row.event_time, seq)
-            | {
-                "venue_update_id": row.venue_update_id,
-                "bid_price": _decimal(row.bid_price),
-                "bid_size": _decimal(row.bid_size),
-                "ask_price": _decimal(row.ask_price),
-                "ask_size": _decimal(row.ask_size),
-            }
-        )
+    def _write(self, *arguments: Any) -> int:
+        used: int = writing.write_quotes(*arguments, self.event_time, self.entity_seq, self.numbers.ravel(), self.flag)
+        return used
+
+    def to_arrow(self) -> Any:
+        """Return an Arrow record batch: the contract's columns and ``value``, the wire bytes."""
+        from udfs import arrow  # noqa: PLC0415 - only the batch engine needs it
+
+        return arrow.quotes(self)

@@ -2,33 +2,61 @@
 
 Per entity, in log order:
 
-1. transport: a record whose ``source_seq`` is not above the mark of its source is a duplicate;
-2. identity: ids are remembered while their time is not behind ``high water - (horizon + max_skew)``, where the high water is the newest
-   ingest time of the entity's records so far. A record behind that window is neither first nor duplicate: its id may be forgotten.
+1. transport: a record whose ``source_seq`` is not above the mark of its source is a duplicate. A mark is its source's last ``source_seq``; it holds
+   while the ingest date it was set on is at most two days behind the high water's.
+2. identity: an id is remembered while its time is not behind ``high water - (horizon + max_skew)``. The high water is the newest ingest time
+   of the entity's records so far; an id's time is its event time, or its ingest time when the gate would not accept the event time.
+   A record behind that window is neither first nor duplicate, for its id may be forgotten.
 
 Only records that are no duplicates move the state. Bronze holds exactly those, so its replay meets the same states.
+
+The state is a log of ids with an index over it, and a few numbers per entity and source. What has expired is removed
+now and then, which no rule can see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
-import msgspec
+import numpy as np
 
+from udfs.codec.admitting import (
+    BEHIND,
+    DAY,
+    DUPLICATE,
+    FIRST,
+    SOURCE_DAYS,
+    admit,
+    index_ids,
+    put_marks,
+)
+from udfs.codec.identity import OTHER, identities
+from udfs.codec.slices import Bits, Codes, Longs, Octets
+from udfs.envelope import Envelopes
+from udfs.names import Names
+from udfs.packing import pack, unpack
 from udfs.rules import Rules
-from udfs.times import day_of
 
-FIRST, DUPLICATE, BEHIND = 0, 1, 2
-SOURCE_DAYS = 2
+__all__ = ["BEHIND", "DUPLICATE", "FIRST", "Dedup", "Judged"]
+
+_SMALLEST = 1024
 
 
-@dataclass
-class _Entity:
-    high_water: int = -1
-    marks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    ids: dict[str, int] = field(default_factory=dict)
+class Judged:
+    """A batch after the duplicate rules: per record its entity's number, its id as numbers, and the verdict."""
+
+    __slots__ = ("duplicates", "entity", "id_kind", "id_low", "in_topic", "verdict")
+
+    def __init__(
+        self, entity: Codes, in_topic: Bits, id_kind: Bits, id_low: Longs, verdict: Bits, duplicates: int
+    ) -> None:
+        self.entity = entity
+        self.in_topic = in_topic
+        self.id_kind = id_kind
+        self.id_low = id_low
+        self.verdict = verdict
+        self.duplicates = duplicates
 
 
 class Dedup:
@@ -36,49 +64,159 @@ class Dedup:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._entities: dict[str, _Entity] = {}
-        self._log: list[Any] = []
+        self._venue: Octets = np.frombuffer(rules.venue.encode(), dtype=np.uint8)
+        self._channel: Octets = np.frombuffer(rules.channel.encode(), dtype=np.uint8)
+        self.entities = Names()
+        self.sources = Names()
+        self._water: Longs = np.full(16, -1, dtype=np.int64)
+        self._water_changed: Bits = np.zeros(16, dtype=np.int8)
+        self._heads: Codes = np.full(16, -1, dtype=np.int32)
+        self._used: Longs = np.zeros(2, dtype=np.int64)  # marks, ids
+        self._marks(0)
+        self._ids(0)
+        self._told = [0, 0, 0]  # entities, sources and ids that earlier deltas carried
 
-    def admit(
-        self, entity_id: str, source_id: str, source_seq: int, event_id: str, event_time: int, ingest_time: int
-    ) -> int:
-        """Return FIRST, DUPLICATE or BEHIND for the next record of the log."""
-        rules = self._rules
-        usable = -rules.max_skew <= ingest_time - event_time <= rules.horizon
-        time = event_time if usable else ingest_time
-        entity = self._entities.setdefault(entity_id, _Entity())
-        mark = entity.marks.get(source_id)
-        if mark and source_seq <= mark[0] and mark[1] >= day_of(entity.high_water) - SOURCE_DAYS:
-            return DUPLICATE
-        edge = entity.high_water - rules.window
-        verdict = BEHIND if entity.high_water >= 0 and time < edge else FIRST
-        if verdict == FIRST and entity.ids.get(event_id, edge - 1) >= edge and event_id in entity.ids:
-            return DUPLICATE
-        change = (entity_id, source_id, source_seq, event_id if verdict == FIRST else None, time, ingest_time)
-        self._apply(change)
-        self._log.append(change)
-        return verdict
+    def judge(self, envelopes: Envelopes) -> Judged:
+        """Judge the next records of the log, and move the state."""
+        n = len(envelopes)
+        env = envelopes
+        entity = self.entities.codes(env.entity_ids)
+        source = self.sources.codes(env.source_ids)
+        self._make_room(n)
+        in_topic = np.empty(n, dtype=np.int8)
+        kind = np.empty(n, dtype=np.int8)
+        low, high, time = (np.empty(n, dtype=np.int64) for _ in range(3))
+        others = identities(
+            self._venue, self._channel, self._rules.max_skew, self._rules.horizon,
+            *env.event_ids.parts, *env.entity_ids.parts, *env.venues.parts, *env.channels.parts,
+            env.event_time, env.ingest_time, in_topic, kind, low, high, time,
+        )  # fmt: skip
+        if others:
+            for i in np.flatnonzero(kind == OTHER).tolist():
+                hashed = blake2b(env.event_ids[i], digest_size=16).digest()
+                low[i], high[i] = np.frombuffer(hashed, dtype="<i8")
+        verdict = np.empty(n, dtype=np.int8)
+        duplicates = admit(
+            self._rules.window, entity, source, env.source_seq, kind, low, high, time, env.ingest_time, verdict,
+            self._used, self._water, self._water_changed, self._heads,
+            self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._mark_changed,
+            self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time, self._index,
+        )  # fmt: skip
+        return Judged(entity, in_topic, kind, low, verdict, duplicates)
 
-    def _apply(self, change: Any) -> None:
-        entity_id, source_id, source_seq, event_id, time, ingest_time = change
-        entity = self._entities.setdefault(entity_id, _Entity())
-        entity.marks[source_id] = (source_seq, day_of(ingest_time))
-        entity.high_water = max(entity.high_water, ingest_time)
-        if event_id is not None:
-            entity.ids[event_id] = time
+    def _marks(self, room: int) -> None:
+        self._mark_entity, self._mark_source, self._mark_next = (np.zeros(room, dtype=np.int32) for _ in range(3))
+        self._mark_seq, self._mark_day = (np.zeros(room, dtype=np.int64) for _ in range(2))
+        self._mark_changed = np.zeros(room, dtype=np.int8)
 
-    def delta(self) -> Any:
-        log, self._log = self._log, []
-        return log
+    def _ids(self, room: int) -> None:
+        self._id_entity = np.zeros(room, dtype=np.int32)
+        self._id_kind = np.zeros(room, dtype=np.int8)
+        self._id_low, self._id_high, self._id_time = (np.zeros(room, dtype=np.int64) for _ in range(3))
+        self._index = np.full(1 << (room + room // 2).bit_length(), -1, dtype=np.int32)
 
-    def snapshot(self) -> Any:
-        self._log = []
-        return msgspec.to_builtins(self._entities)
+    def _make_room(self, more: int) -> None:
+        """Make room for ``more`` records; forget what has expired first."""
+        while len(self.entities) > len(self._water):
+            self._water = np.concatenate([self._water, np.full_like(self._water, -1)])
+            self._heads = np.concatenate([self._heads, np.full_like(self._heads, -1)])
+            self._water_changed = np.concatenate([self._water_changed, np.zeros_like(self._water_changed)])
+        marks, ids = self._used.tolist()
+        if marks + more > len(self._mark_seq):
+            self._repack_marks(more)
+        if ids + more > len(self._id_time):
+            self._repack_ids(more)
 
-    def restore(self, parts: Iterable[Any]) -> None:
-        for part in parts:
-            if isinstance(part, dict):
-                self._entities = msgspec.convert(part, dict[str, _Entity])
-            else:
-                for change in part:
-                    self._apply(change)
+    def _live_marks(self) -> Longs:
+        marks = int(self._used[0])
+        day = self._water[self._mark_entity[:marks]] // DAY
+        return np.flatnonzero(self._mark_day[:marks] >= day - SOURCE_DAYS)
+
+    def _repack_marks(self, more: int) -> None:
+        live = self._live_marks()
+        old = (self._mark_entity[live], self._mark_source[live], self._mark_seq[live], self._mark_day[live])
+        changed = self._mark_changed[live]
+        self._marks(_room(len(live) + more))
+        self._heads[:] = -1
+        self._put_marks(0, *old)
+        self._mark_changed[: len(live)] = changed
+
+    def _put_marks(self, used: int, entity: Codes, source: Codes, seq: Longs, day: Longs) -> None:
+        self._used[0] = put_marks(
+            used, entity, source, seq, day,
+            self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._heads,
+        )  # fmt: skip
+
+    def _live_ids(self, begin: int = 0) -> Longs:
+        ids = int(self._used[1])
+        edge = self._water[self._id_entity[begin:ids]] - self._rules.window
+        return np.flatnonzero(self._id_time[begin:ids] >= edge) + begin
+
+    def _repack_ids(self, more: int) -> None:
+        live = self._live_ids()
+        told = int(np.searchsorted(live, self._told[2]))
+        old = self._id_columns(live)
+        self._ids(_room(len(live) + more))
+        self._used[1] = 0
+        self._told[2] = told
+        self._append_ids(*old)
+
+    def _id_columns(self, which: Longs) -> tuple[Codes, Bits, Longs, Longs, Longs]:
+        columns = (self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time)
+        entity, kind, low, high, time = (column[which] for column in columns)
+        return entity, kind, low, high, time
+
+    def _append_ids(self, entity: Codes, kind: Bits, low: Longs, high: Longs, time: Longs) -> None:
+        begin = int(self._used[1])
+        end = begin + len(time)
+        self._id_entity[begin:end], self._id_kind[begin:end] = entity, kind
+        self._id_low[begin:end], self._id_high[begin:end], self._id_time[begin:end] = low, high, time
+        index_ids(begin, end, self._id_entity, self._id_kind, self._id_low, self._id_high, self._index)
+        self._used[1] = end
+
+    def delta(self) -> dict[str, Any]:
+        """Return what changed since the last ``delta`` or ``snapshot``."""
+        marks, ids = self._used.tolist()
+        changed = np.flatnonzero(self._mark_changed[:marks])
+        waters = np.flatnonzero(self._water_changed)
+        fresh = np.arange(self._told[2], ids)
+        return self._told_now(self._told[0], self._told[1], changed, waters, fresh)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that is not expired."""
+        waters = np.arange(len(self.entities))
+        return self._told_now(0, 0, self._live_marks(), waters, self._live_ids())
+
+    def _told_now(self, entities: int, sources: int, marks: Longs, waters: Longs, ids: Longs) -> dict[str, Any]:
+        part = {
+            "entities": self.entities.names[entities:],
+            "sources": self.sources.names[sources:],
+            "waters": (pack(waters), pack(self._water[waters])),
+            "marks": tuple(
+                pack(column[marks]) for column in (self._mark_entity, self._mark_source, self._mark_seq, self._mark_day)
+            ),
+            "ids": tuple(pack(column) for column in self._id_columns(ids)),
+        }
+        self._mark_changed[:] = 0
+        self._water_changed[:] = 0
+        self._told = [len(self.entities), len(self.sources), int(self._used[1])]
+        return part
+
+    def apply(self, part: dict[str, Any]) -> None:
+        """Move the state by what a ``delta`` or a ``snapshot`` said; a snapshot can only be the first."""
+        self.entities.extend(part["entities"])
+        self.sources.extend(part["sources"])
+        marks = [unpack(column) for column in part["marks"]]
+        ids = [unpack(column) for column in part["ids"]]
+        waters, water = (unpack(column) for column in part["waters"])
+        self._make_room(max(len(marks[0]), len(ids[0])))
+        self._water[waters] = water
+        entity, source = (column.astype(np.int32) for column in marks[:2])
+        self._put_marks(int(self._used[0]), entity, source, marks[2], marks[3])
+        self._append_ids(ids[0].astype(np.int32), ids[1].astype(np.int8), ids[2], ids[3], ids[4])
+        self._told = [len(self.entities), len(self.sources), int(self._used[1])]
+
+
+def _room(least: int) -> int:
+    """Return room for as much again, so that repacking is rare."""
+    return max(_SMALLEST, 2 * least)

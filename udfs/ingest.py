@@ -1,4 +1,4 @@
-"""From Kafka values to Bronze rows: the contract's gate and duplicates, nothing else. A fold over one shard's log."""
+"""From Kafka values to Bronze rows: the envelope's contract and duplicates, nothing else. A fold over one shard's log."""
 
 from __future__ import annotations
 
@@ -7,50 +7,62 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from schemas.contracts import contract
+from udfs.codec.slices import Longs, Slices
 from udfs.dead_letters import DeadLetter, id_of_bytes
 from udfs.dedup import DUPLICATE, Dedup
 from udfs.envelope import Envelopes, decode
 from udfs.rules import rules
-from udfs.times import date_text, day_of
+from udfs.times import DAY, date_text
+
+STATE_VERSION = 1
 
 
 @dataclass(slots=True)
 class BronzeBatch:
-    """Rows of Bronze: the envelope, ``ingest_date`` (``YYYY-MM-DD``), and where in Kafka it stood."""
+    """Rows of Bronze: the envelope, ``ingest_date``, and where in Kafka it stood; ``values`` are the Kafka values."""
 
     envelopes: Envelopes
-    keep: list[int]
+    values: Slices
     topic: str
     partition: int
-    offsets: list[int]
+    offsets: Longs
 
     def __len__(self) -> int:
-        return len(self.keep)
+        return len(self.offsets)
+
+    @property
+    def ingest_date(self) -> list[str]:
+        """Return ``YYYY-MM-DD`` (UTC) of each row."""
+        days = (self.envelopes.ingest_time // DAY).tolist()
+        names = {day: date_text(day) for day in set(days)}
+        return [names[day] for day in days]
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Return one tuple per row: the envelope's ten fields, ingest_date, topic, partition, offset."""
         env = self.envelopes
-        return [
-            (
-                env.event_id[i],
-                env.entity_id[i],
-                env.venue[i],
-                env.channel[i],
-                int(env.event_time[i]),
-                env.event_time_source[i],
-                int(env.ingest_time[i]),
-                env.source_id[i],
-                int(env.source_seq[i]),
-                env.payload[i],
-                date_text(day_of(int(env.ingest_time[i]))),
-                self.topic,
-                self.partition,
-                offset,
+        n = len(self)
+        return list(
+            zip(
+                env.event_id,
+                env.entity_id,
+                env.venue,
+                env.channel,
+                env.event_time.tolist(),
+                env.event_time_source,
+                env.ingest_time.tolist(),
+                env.source_id,
+                env.source_seq.tolist(),
+                env.payload,
+                self.ingest_date,
+                [self.topic] * n,
+                [self.partition] * n,
+                self.offsets.tolist(),
+                strict=True,
             )
-            for i, offset in zip(self.keep, self.offsets, strict=True)
-        ]
+        )
 
 
 @dataclass(slots=True)
@@ -71,8 +83,8 @@ class Ingestor:
 
     def process(
         self,
-        values: Sequence[bytes],
-        offsets: Sequence[int],
+        values: Sequence[bytes] | Slices,
+        offsets: Sequence[int] | Longs,
         partition: int,
         timestamps: Sequence[int] | None = None,
     ) -> Ingested:
@@ -84,48 +96,56 @@ class Ingestor:
             partition: their partition.
             timestamps: their Kafka timestamps in ms, for dead letters that have no time of their own; 0 without.
         """
-        env, index, bad = decode(values)
-        keep = [
-            i
-            for i in range(len(env))
-            if self._dedup.admit(
-                env.entity_id[i],
-                env.source_id[i],
-                int(env.source_seq[i]),
-                env.event_id[i],
-                int(env.event_time[i]),
-                int(env.ingest_time[i]),
-            )
-            != DUPLICATE
-        ]
+        wire = values if isinstance(values, Slices) else Slices.of(values)
+        envelopes, index, bad = decode(wire)
+        judged = self._dedup.judge(envelopes)
+        positions = np.asarray(offsets, dtype=np.int64)
+        if judged.duplicates:
+            keep = np.flatnonzero(judged.verdict != DUPLICATE)
+            envelopes, index = envelopes.take(keep), index[keep]
+        if len(index) != len(wire):
+            wire, positions = wire.take(index), positions[index]
         letters = [
-            DeadLetter(
-                dead_letter_id=id_of_bytes(self._topic, values[item.index]),
-                domain="ingestion",
-                topic=self._topic,
-                entity_id="",
-                reason=item.reason,
-                detail=item.detail,
-                contract=contract("raw_envelope").label,
-                event_time=timestamps[item.index] * 1_000 if timestamps else 0,
-                record=values[item.index],
-            )
+            self._dead_letter(bytes(values[item.index]), item.reason, item.detail, item.index, timestamps)
             for item in bad
         ]
-        positions = [offsets[int(index[i])] for i in keep]
-        return Ingested(BronzeBatch(env, keep, self._topic, partition, positions), letters, len(env) - len(keep))
+        bronze = BronzeBatch(envelopes, wire, self._topic, partition, positions)
+        return Ingested(bronze, letters, judged.duplicates)
+
+    def _dead_letter(
+        self, value: bytes, reason: str, detail: str, index: int, timestamps: Sequence[int] | None
+    ) -> DeadLetter:
+        return DeadLetter(
+            dead_letter_id=id_of_bytes(self._topic, value),
+            domain="ingestion",
+            topic=self._topic,
+            entity_id="",
+            reason=reason,
+            detail=detail,
+            contract=contract("raw_envelope").label,
+            event_time=timestamps[index] * 1_000 if timestamps else 0,
+            record=value,
+        )
 
     def delta(self) -> bytes:
         """Return what changed since the last ``delta`` or ``snapshot``."""
-        return msgspec.msgpack.encode(self._dedup.delta())
+        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.delta()))
 
     def snapshot(self) -> bytes:
-        """Return the whole state."""
-        return msgspec.msgpack.encode(self._dedup.snapshot())
+        """Return the whole state, without what has expired."""
+        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.snapshot()))
 
     @classmethod
     def restore(cls, topic: str, log: Iterable[bytes]) -> Ingestor:
-        """Rebuild the state from a snapshot (or nothing) and the deltas after it, in order."""
+        """Rebuild the state from a snapshot (or nothing) and the deltas after it, in order.
+
+        Raises:
+            ValueError: a part was written by a version that this one does not know.
+        """
         self = cls(topic)
-        self._dedup.restore(msgspec.msgpack.decode(part, strict=False) for part in log)
+        for part in log:
+            version, dedup = msgspec.msgpack.decode(part)
+            if version != STATE_VERSION:
+                raise ValueError(f"state of version {version}, expected {STATE_VERSION}")
+            self._dedup.apply(dedup)
         return self

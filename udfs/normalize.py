@@ -1,22 +1,32 @@
-"""From raw envelopes to standard trades and quotes: gate, identity, dense sequence. A fold over one shard's log."""
+"""From raw envelopes to standard trades and quotes: duplicates, gate, dense sequence. A fold over one shard's log.
+
+A shard is one (topic, partition). The outcome depends on the log's content and order only: not on how it was cut into batches, and not
+on where the state was saved and restored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
+import numpy as np
 
-from udfs.assign import of_frame, unassigned
+from udfs import gate
 from udfs.batches import QuoteBatch, TradeBatch
+from udfs.codec import scanning
+from udfs.codec.slices import Bits, Longs, Octets
 from udfs.dead_letters import DeadLetter
-from udfs.dedup import BEHIND, DUPLICATE, Dedup
+from udfs.dedup import BEHIND, DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, encode_one
 from udfs.rejects import Reject
 from udfs.rules import Rules, rules
-from udfs.times import day_of
-from udfs.venues.frames import CONTROL, UNASSIGNED, QuoteRow, TradeRow
+from udfs.sequence import Sequence
+from udfs.table import Table
+from udfs.times import DAY, EARLIEST, LATEST
+from udfs.venues.frames import MAX_PAYLOAD
+
+STATE_VERSION = 1
 
 
 @dataclass(slots=True)
@@ -37,134 +47,104 @@ class Normalizer:
     def __init__(self, topic: str) -> None:
         self._rules = rules(topic)
         self._dedup = Dedup(self._rules)
-        self._counters: dict[str, dict[int, int]] = {}
-        self._changed: set[tuple[str, int]] = set()
+        self._sequence = Sequence(self._rules.days_kept)
+        self._prefix: Octets = np.frombuffer(f"{self._rules.venue}:".encode(), dtype=np.uint8)
+        self._shape = _shape(self._rules)
 
     def process(self, envelopes: Envelopes) -> Normalized:
         """Fold the next batch of the log into the state."""
-        out = Normalized(TradeBatch(), QuoteBatch())
-        for i in range(len(envelopes)):
-            self._one(envelopes, i, out)
-        return out
-
-    def _one(self, env: Envelopes, i: int, out: Normalized) -> None:
-        entity, ingest = env.entity_id[i], int(env.ingest_time[i])
-        event_time = int(env.event_time[i])
-        verdict = self._dedup.admit(
-            entity, env.source_id[i], int(env.source_seq[i]), env.event_id[i], event_time, ingest
+        judged = self._dedup.judge(envelopes)
+        table = Table(len(envelopes))
+        todo = self._scan(envelopes, judged, table)
+        letters: list[DeadLetter] = []
+        not_normalized = 0
+        behind = judged.verdict == BEHIND
+        for i in np.flatnonzero((judged.verdict != DUPLICATE) & ((todo != 2) | behind)).tolist():
+            try:
+                rows = gate.judge(self._rules, envelopes, i)
+                if rows is not None and behind[i]:
+                    raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
+            except Reject as reject:
+                todo[i] = 0
+                letters.append(self._dead_letter(envelopes, i, reject))
+                continue
+            if rows is None:
+                not_normalized += 1
+            else:
+                table.add(i, rows)
+        accepted = table.rows(todo == 2)
+        day = envelopes.ingest_time[accepted.rows] // DAY
+        entity = judged.entity[accepted.rows]
+        seq = self._sequence.number(len(self._dedup.entities), entity, day)
+        trade = self._rules.kind == "trade"
+        filled, empty = accepted.columns(self._rules, envelopes, seq), Table(0).rows(_NONE)
+        nothing = empty.columns(self._rules, envelopes, seq[:0])
+        return Normalized(
+            trades=TradeBatch(*(filled if trade else nothing), limbs=(accepted if trade else empty).limbs),
+            quotes=QuoteBatch(*(nothing if trade else filled)),
+            dead_letters=letters,
+            duplicates=judged.duplicates,
+            not_normalized=not_normalized,
+            frames=len(envelopes) - judged.duplicates - len(letters) - not_normalized,
         )
-        if verdict == DUPLICATE:
-            out.duplicates += 1
-            return
-        try:
-            rows = gate(self._rules, env, i)
-            if rows is not None and verdict == BEHIND:
-                raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
-        except Reject as reject:
-            out.dead_letters.append(self._dead_letter(env, i, reject))
-            return
-        if rows is None:
-            out.not_normalized += 1
-            return
-        out.frames += 1
-        batch: Any = out.trades if self._rules.kind == "trade" else out.quotes
-        for n, row in enumerate(rows):
-            suffix = f"#{n}" if len(rows) > 1 else ""
-            batch.append(env, i, suffix, row, self._next(entity, day_of(ingest)))
 
-    def _next(self, entity: str, day: int) -> int:
-        days = self._counters.setdefault(entity, {})
-        days[day] = days.get(day, 0) + 1
-        self._changed.add((entity, day))
-        return days[day]
+    def _scan(self, env: Envelopes, judged: Judged, table: Table) -> Bits:
+        """Fill the table with the frames that the compiled scanner accepts; these are marked 2."""
+        todo = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
+        if self._shape:
+            scanning.scan_frames(
+                self._shape, scanning.WORDS, self._prefix, MAX_PAYLOAD, self._rules.max_skew, self._rules.horizon,
+                EARLIEST, LATEST, todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low,
+                env.event_time, env.from_ingest, env.ingest_time,
+                table.time, table.numbers.ravel(), table.limbs.ravel(), table.flag,
+            )  # fmt: skip
+        return todo
 
     def _dead_letter(self, env: Envelopes, i: int, reject: Reject) -> DeadLetter:
+        row = env.row(i)
         return DeadLetter(
-            dead_letter_id=env.event_id[i],
+            dead_letter_id=row[0],
             domain="normalization",
             topic=self._rules.topic,
-            entity_id=env.entity_id[i],
+            entity_id=row[1],
             reason=reject.reason,
             detail=reject.detail,
             contract=self._rules.contract_label,
-            event_time=int(env.event_time[i]),
-            record=encode_one(
-                env.event_id[i],
-                env.entity_id[i],
-                env.venue[i],
-                env.channel[i],
-                int(env.event_time[i]),
-                env.event_time_source[i],
-                int(env.ingest_time[i]),
-                env.source_id[i],
-                int(env.source_seq[i]),
-                env.payload[i],
-            ),
+            event_time=row[4],
+            record=encode_one(*row),
         )
 
     def delta(self) -> bytes:
         """Return what changed since the last ``delta`` or ``snapshot``."""
-        changed = [(e, d, self._counters[e][d]) for e, d in sorted(self._changed)]
-        self._changed.clear()
-        return msgspec.msgpack.encode((self._dedup.delta(), changed))
+        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.delta(), self._sequence.delta()))
 
     def snapshot(self) -> bytes:
-        """Return the whole state."""
-        self._changed.clear()
-        counters = [(e, d, n) for e, days in self._counters.items() for d, n in days.items()]
-        return msgspec.msgpack.encode((self._dedup.snapshot(), counters))
+        """Return the whole state, without what has expired."""
+        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.snapshot(), self._sequence.snapshot()))
 
     @classmethod
     def restore(cls, topic: str, log: Iterable[bytes]) -> Normalizer:
-        """Rebuild the state from a snapshot (or nothing) and the deltas after it, in order."""
+        """Rebuild the state from a snapshot (or nothing) and the deltas after it, in order.
+
+        Raises:
+            ValueError: a part was written by a version that this one does not know.
+        """
         self = cls(topic)
         for part in log:
-            dedup, counters = msgspec.msgpack.decode(part, strict=False)
-            self._dedup.restore([dedup])
-            for entity, day, count in counters:
-                self._counters.setdefault(entity, {})[day] = count
+            version, dedup, sequence = msgspec.msgpack.decode(part)
+            if version != STATE_VERSION:
+                raise ValueError(f"state of version {version}, expected {STATE_VERSION}")
+            self._dedup.apply(dedup)
+            self._sequence.apply(len(self._dedup.entities), sequence)
         return self
 
 
-def gate(rules: Rules, env: Envelopes, i: int) -> list[TradeRow] | list[QuoteRow] | None:
-    """Judge one record by itself and its contract; None when its kind is not normalized.
-
-    Raises:
-        Reject: with the reason.
-    """
-    if (env.venue[i], env.channel[i]) != (rules.venue, rules.channel):
-        raise Reject("wrong_topic", f"expected {rules.venue} {rules.channel}, got {env.venue[i]} {env.channel[i]}")
-    payload = env.payload[i]
-    try:
-        frame = rules.dialect.parse(payload)
-    except Reject:
-        _same_identity(env, i, unassigned(rules.venue, payload))
-        raise
-    _same_identity(env, i, of_frame(rules.venue, frame))
-    if frame.channel in (UNASSIGNED, CONTROL) or not rules.kind:
-        return None
-    rows = rules.dialect.trades(frame) if rules.kind == "trade" else rules.dialect.quotes(frame)
-    ingest = int(env.ingest_time[i])
-    for row in rows:
-        if row.event_time is None:
-            continue
-        lag = ingest - row.event_time
-        if lag > rules.horizon:
-            raise Reject("late", f"{lag} µs behind its ingest time, horizon {rules.horizon}")
-        if lag < -rules.max_skew:
-            raise Reject("future", f"{-lag} µs ahead of its ingest time, allowed {rules.max_skew}")
-    return rows
+_NONE: Longs = np.zeros(0, dtype=bool)
 
 
-def _same_identity(env: Envelopes, i: int, expected: Any) -> None:
-    """The envelope must say what the payload says: identity decides about duplicates."""
-    time = expected.event_time
-    claimed = int(env.event_time[i]) if env.event_time_source[i] == "venue" else None
-    for name, want, got in (
-        ("entity_id", expected.entity_id, env.entity_id[i]),
-        ("channel", expected.channel, env.channel[i]),
-        ("event_id", expected.event_id, env.event_id[i]),
-        ("event_time", time, claimed),
-    ):
-        if want != got:
-            raise Reject("wrong_identity", f"{name}: the payload says {want}, the envelope {got}")
+def _shape(rules: Rules) -> int:
+    """Return which frames the scanner reads in this topic; 0: none."""
+    if rules.dialect_name != "binance":
+        return 0
+    shapes = {"trade": scanning.TRADE, "agg_trade": scanning.AGG_TRADE, "book_ticker": scanning.BOOK_TICKER}
+    return shapes.get(rules.channel, 0)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from schemas.contracts import contract
 from schemas.domains import UNASSIGNED, domains, raw_topic
 from udfs.times import DAY
-from udfs.venues import DIALECTS, Dialect
+from udfs.venues import DIALECTS, Dialect, binance
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,16 @@ class Rules:
     def days_kept(self) -> int:
         """How many ingest dates before the newest one an accepted record can still have."""
         return (self.window + self.max_skew) // DAY + 2
+
+    @property
+    def suffix(self) -> str:
+        """What an entity id of this topic ends with, behind the symbol."""
+        return binance.AGGREGATE if self.channel == "agg_trade" else ""
+
+    @property
+    def venue_ids(self) -> bool:
+        """Whether the venue numbers its events."""
+        return self.dialect_name != "kraken"
 
     @property
     def contract_label(self) -> str:

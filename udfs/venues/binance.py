@@ -73,12 +73,12 @@ def _venue_id(body: dict[str, Any], channel: str) -> str:
 
 def _time(body: dict[str, Any]) -> int | None:
     try:
-        return venue_time(body)
+        return _venue_time(body)
     except Reject:
         return None
 
 
-def venue_time(body: dict[str, Any]) -> int | None:
+def _venue_time(body: dict[str, Any]) -> int | None:
     """Return the transaction time, else the event time, in µs; None when the frame has neither.
 
     Raises:
@@ -97,8 +97,7 @@ def trades(frame: Frame) -> list[TradeRow]:
         Reject: a field is missing, mistyped or out of range.
     """
     body = frame.body
-    need(body, "T")
-    time = venue_time(body)
+    time = from_millis(need(body, "T"), "T")
     price = decimals.parse(need(body, "p"), "p", zero=False)
     size = decimals.parse(need(body, "q"), "q", zero=False)
     maker_bought = need(body, "m")
@@ -115,7 +114,7 @@ def quotes(frame: Frame) -> list[QuoteRow]:
         Reject: a field is missing, mistyped or out of range.
     """
     body = frame.body
-    time = venue_time(body)
+    time = _venue_time(body)
     return [
         QuoteRow(
             time,

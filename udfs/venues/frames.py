@@ -35,9 +35,9 @@ class Frame(NamedTuple):
 
 
 class TradeRow(NamedTuple):
-    """One print; price and size are scaled by 1e12, time in µs (None: the venue sends none)."""
+    """One print; price and size are scaled by 1e12, the notional by 1e24, time in µs."""
 
-    event_time: int | None
+    event_time: int
     venue_trade_id: str
     price: int
     size: int

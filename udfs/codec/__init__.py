@@ -1,0 +1,1 @@
+"""Compiled kernels over bytes: integers only, no Python objects, one signature each."""

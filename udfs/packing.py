@@ -1,0 +1,41 @@
+"""Arrays as bytes, for state that an engine keeps: little-endian and as narrow as the values allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from udfs.codec.slices import Longs
+
+_WIDTHS = (np.uint8, np.uint16, np.uint32)
+
+
+def pack(values: Any) -> bytes:
+    """Return integers as: width in bytes, base (8 bytes), then value - base; equal values cost nothing."""
+    longs: Longs = np.asarray(values, dtype=np.int64)
+    if not len(longs):
+        return b""
+    base, top = int(longs.min()), int(longs.max())
+    head = base.to_bytes(8, "little", signed=True) + len(longs).to_bytes(4, "little")
+    if base == top:
+        return b"\0" + head
+    for kind in _WIDTHS:
+        if top - base <= np.iinfo(kind).max:
+            narrow = (longs - base).astype(kind)
+            return bytes((narrow.itemsize,)) + head + narrow.tobytes()
+    return b"\x08" + head + longs.tobytes()
+
+
+def unpack(content: bytes) -> Longs:
+    """Return what `pack` packed."""
+    if not content:
+        return np.zeros(0, dtype=np.int64)
+    width = content[0]
+    base = int.from_bytes(content[1:9], "little", signed=True)
+    count = int.from_bytes(content[9:13], "little")
+    if width == 0:
+        return np.full(count, base, dtype=np.int64)
+    if width == 8:
+        return np.frombuffer(content, dtype="<i8", offset=13).astype(np.int64)
+    return np.frombuffer(content, dtype=f"<u{width}", offset=13).astype(np.int64) + base

@@ -1,0 +1,60 @@
+"""Dense numbers per entity and ingest date: 1, 2, 3 … in log order. A gap means loss (law 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from udfs.codec.admitting import number_rows
+from udfs.codec.slices import Bits, Codes, Longs
+from udfs.packing import pack, unpack
+
+
+class Sequence:
+    """Counters of the ingest dates that an accepted record can still have."""
+
+    def __init__(self, days_kept: int) -> None:
+        self._slots = days_kept
+        self._days: Longs = np.full(16 * days_kept, -1, dtype=np.int64)
+        self._counts: Longs = np.zeros(16 * days_kept, dtype=np.int64)
+        self._changed: Bits = np.zeros(16, dtype=np.int8)
+
+    def number(self, entities: int, entity: Codes, day: Longs) -> Longs:
+        """Number rows in log order; ``entities`` is how many entities there are."""
+        self._make_room(entities)
+        seq = np.empty(len(entity), dtype=np.int64)
+        number_rows(self._slots, entity, day, self._days, self._counts, self._changed, seq)
+        return seq
+
+    def _make_room(self, entities: int) -> None:
+        while entities > len(self._changed):
+            self._days = np.concatenate([self._days, np.full_like(self._days, -1)])
+            self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
+            self._changed = np.concatenate([self._changed, np.zeros_like(self._changed)])
+
+    def delta(self) -> tuple[bytes, ...]:
+        """Return the counters of entities that changed since the last ``delta`` or ``snapshot``."""
+        return self._told(np.flatnonzero(self._changed))
+
+    def snapshot(self) -> tuple[bytes, ...]:
+        """Return all counters."""
+        return self._told(np.flatnonzero(self._days.reshape(-1, self._slots).max(axis=1) >= 0))
+
+    def _told(self, entities: Longs) -> tuple[bytes, ...]:
+        self._changed[:] = 0
+        places = (entities[:, None] * self._slots + np.arange(self._slots)).ravel()
+        places = places[self._days[places] >= 0]
+        return pack(places // self._slots), pack(self._days[places]), pack(self._counts[places])
+
+    def apply(self, entities: int, part: Any) -> None:
+        """Set counters to what a ``delta`` or a ``snapshot`` said."""
+        self._make_room(entities)
+        entity, day, count = (unpack(column) for column in part)
+        _, first, sizes = np.unique(entity, return_index=True, return_counts=True)
+        rows = entity[first][:, None] * self._slots + np.arange(self._slots)
+        self._days[rows] = -1
+        self._counts[rows] = 0
+        places = entity * self._slots + np.arange(len(entity)) - np.repeat(first, sizes)
+        self._days[places] = day
+        self._counts[places] = count
