@@ -85,25 +85,11 @@ def query(
     json_output: JsonOption = False,
 ) -> None:
     """Run a query on ClickHouse and show its rows."""
-    import clickhouse_connect  # noqa: PLC0415
     from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415
 
-    console, config = Console(json_output=json_output), Settings().clickhouse
-    try:
-        client = clickhouse_connect.get_client(
-            host=config.host,
-            port=config.port,
-            username=config.username,
-            password=config.password.get_secret_value(),
-            database=config.database,
-            secure=config.secure,
-        )
-    except ClickHouseError as error:
-        raise CommandError(
-            f"no answer from ClickHouse at {config.url}: {error}",
-            hint="Start it with: polyglot up",
-            code=Exit.UNAVAILABLE,
-        ) from error
+    from polyglot.clickhouse.client import connect  # noqa: PLC0415
+
+    console, client = Console(json_output=json_output), connect(Settings())
     try:
         found = client.query(sql)
     except ClickHouseError as error:

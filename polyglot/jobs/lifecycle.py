@@ -48,9 +48,15 @@ def latest_checkpoint(settings: Settings, name: str) -> str:
 
 
 def submit(
-    settings: Settings, console: Console, names: list[str], *, from_savepoint: str = "", fresh: bool = False
+    settings: Settings,
+    console: Console,
+    names: list[str],
+    *,
+    from_savepoint: str = "",
+    fresh: bool = False,
+    package: str = "flink_jobs",
 ) -> list[Submitted]:
-    """Submit jobs that do not run yet and wait until all their tasks do.
+    """Submit jobs (modules of ``package``) that do not run yet and wait until all their tasks do.
 
     Raises:
         CommandError: the client failed, or a job's tasks do not come up.
@@ -60,16 +66,19 @@ def submit(
         done = [Submitted(n, running[n], "", already_running=True) for n in names if n in running]
         missing = [n for n in names if n not in running]
         with ThreadPoolExecutor(max_workers=max(1, len(missing))) as pool:
-            done += pool.map(lambda n: _submit_one(settings, console, n, from_savepoint, fresh=fresh), missing)
+            done += pool.map(
+                lambda n: _submit_one(settings, console, f"{package}.{n}", from_savepoint, fresh=fresh), missing
+            )
         for name in names:
             _await_running(rest, name)
     return sorted(done, key=lambda s: names.index(s.name))
 
 
-def _submit_one(settings: Settings, console: Console, name: str, from_savepoint: str, *, fresh: bool) -> Submitted:
+def _submit_one(settings: Settings, console: Console, module: str, from_savepoint: str, *, fresh: bool) -> Submitted:
+    name = module.rsplit(".", 1)[-1]
     origin = "" if fresh else from_savepoint or latest_checkpoint(settings, name)
     console.info(f"submitting {name}" + (f" from {origin}" if origin else ""))
-    command = [flink_command(), "run", "--detached", *(["-s", origin] if origin else []), "-pym", f"flink_jobs.{name}"]
+    command = [flink_command(), "run", "--detached", *(["-s", origin] if origin else []), "-pym", module]
     done = subprocess.run(command, env=client_env(settings), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])

@@ -67,6 +67,11 @@ class FlinkRest:
         """Return the live job called ``name``."""
         return next((job for job in self.jobs(live=True) if job.name == name), None)
 
+    def vertices(self, job_id: str) -> list[dict[str, Any]]:
+        """Return a job's vertices with their accumulated metrics, as the REST interface gives them."""
+        found: list[dict[str, Any]] = self._call("GET", f"/jobs/{job_id}")["vertices"]
+        return found
+
     def checkpoint(self, job_id: str, deadline: float) -> bool:
         """Trigger a checkpoint and wait for it; ``deadline`` is a `time.monotonic` instant.
 

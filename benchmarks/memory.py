@@ -1,0 +1,65 @@
+"""Resident memory of the whole stack, supervisor and Python workers included."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from polyglot.config import Settings
+from polyglot.stack.layout import Layout
+from polyglot.stack.state import read_state
+
+
+def stack_bytes(settings: Settings) -> dict[str, int]:
+    """Return resident bytes per component, each with all its children."""
+    state = read_state(Layout.at(settings.var_dir))
+    found = {}
+    for name, running in (state.components if state else {}).items():
+        try:
+            process = psutil.Process(running.pid)
+            family = [process, *process.children(recursive=True)]
+            found[name] = sum(p.memory_info().rss for p in family if p.is_running())
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+class MemoryWatch:
+    """Samples the stack's memory every few seconds while a block runs."""
+
+    def __init__(self, settings: Settings, every_s: float = 5.0) -> None:
+        self._settings, self._every_s = settings, every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.samples: list[tuple[float, dict[str, int]]] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_s):
+            self.samples.append((time.monotonic(), stack_bytes(self._settings)))
+
+    def summary(self) -> dict[str, float]:
+        """Return MB at the peak, and the means of the second and of the last quarter: equal means flat."""
+        totals = [sum(sample.values()) / 1e6 for _, sample in self.samples]
+        if len(totals) < 4:
+            return {"peak_mb": round(max(totals, default=0.0))}
+        quarter = len(totals) // 4
+        mean = lambda part: round(sum(part) / len(part))  # noqa: E731
+        return {
+            "peak_mb": round(max(totals)),
+            "second_quarter_mb": mean(totals[quarter : 2 * quarter]),
+            "last_quarter_mb": mean(totals[-quarter:]),
+        }

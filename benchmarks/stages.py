@@ -1,0 +1,138 @@
+"""Each stage alone, over the same preloaded frames: floor, normalize, analytics."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+import fastavro
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from benchmarks import floor
+from benchmarks.measure import follow, source_counter, topic_counter
+from polyglot.collect.run import feed_simulated, pace
+from polyglot.collect.sim import SimSpec
+from polyglot.config import Settings
+from polyglot.console import CommandError, Console
+from polyglot.jobs.lifecycle import submit
+from polyglot.jobs.offsets import OffsetReader
+from polyglot.jobs.rest import FlinkRest
+from schemas.contracts import contract
+from schemas.domains import domains
+
+NORMALIZED = ["normalized.trade.v1", "normalized.quote.v1"]
+
+
+def preload(settings: Settings, console: Console, frames: int, seed: int) -> dict[str, Any]:
+    """Feed simulated frames with their usual disorder, copies and faults; return the manifest."""
+    report = feed_simulated(settings, console, SimSpec(seed=seed), frames, pace=pace("max"), resume=False)
+    manifest: dict[str, Any] = report["manifest"]
+    return {**manifest, "feed_rate": report["rate"]}
+
+
+def _alone(settings: Settings, console: Console, name: str) -> str:
+    """Submit a job without any store; return its id."""
+    switches = {"POLYGLOT_LAKE__ENABLED": "false", "POLYGLOT_CLICKHOUSE__ENABLED": "false"}
+    before = {key: os.environ.get(key) for key in switches}
+    os.environ.update(switches)
+    try:
+        (done,) = submit(settings, console, [name], fresh=True)
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key) if value is None else os.environ.update({key: value})
+    return done.job_id
+
+
+def _cancel(settings: Settings, job_id: str) -> None:
+    with FlinkRest(settings.flink.url) as rest:
+        rest.cancel(job_id)
+
+
+def run_floor(settings: Settings, console: Console) -> float:
+    """Copy the raw topics of the normalized kinds; return records per second."""
+    admin = AdminClient(settings.kafka.librdkafka())
+    size = str(settings.kafka.max_message_bytes)
+    topic = NewTopic(floor.TOPIC, 4, 1, config={"max.message.bytes": size, "retention.ms": "-1"})
+    admin.create_topics([topic])[floor.TOPIC].result(30)
+    raw = [name for name in domains().raw_topics(normalized_only=True) if name.startswith("raw.sim.")]
+    total = sum(OffsetReader(settings).ends(raw).values())
+    (done,) = submit(settings, console, ["floor"], fresh=True, package="benchmarks")
+    samples = follow(topic_counter(settings, [floor.TOPIC]), total)
+    _cancel(settings, done.job_id)
+    admin.delete_topics([floor.TOPIC])[floor.TOPIC].result(30)
+    return samples.rate()
+
+
+def run_normalize(settings: Settings, console: Console, manifest: dict[str, Any]) -> float:
+    """Normalize the preloaded frames and check the count; return raw records per second."""
+    raw = [name for name in domains().raw_topics(normalized_only=True) if name.startswith("raw.sim.")]
+    read = sum(OffsetReader(settings).ends(raw).values())
+    expected = sum(manifest["normalized"].values())
+    job_id = _alone(settings, console, "normalize")
+    samples = follow(topic_counter(settings, NORMALIZED), expected)
+    _cancel(settings, job_id)
+    found = topic_counter(settings, NORMALIZED)()
+    if found != expected:
+        raise CommandError(f"normalize wrote {found:,} records, the manifest says {expected:,}")
+    return samples.rate() * read / expected
+
+
+def run_analytics(settings: Settings, console: Console) -> tuple[float, int]:
+    """Aggregate the normalized topics; return records per second and how many bars were compared with the oracle."""
+    reader = OffsetReader(settings)
+    total = sum(reader.ends(NORMALIZED).values())
+    job_id = _alone(settings, console, "analytics")
+    samples = follow(source_counter(settings, job_id, ("normalized_trade", "normalized_quote")), total)
+    rate = samples.rate()
+    expected = _trade_counts(settings)
+    latest: dict[tuple[str, str, int], tuple[int, int]] = {}
+
+    def matching() -> int:
+        for bar in _records(settings, "analytics.bar.v1", "bar"):
+            key = (bar["entity_id"], bar["interval"], bar["window_start"])
+            latest[key] = max(latest.get(key, (0, 0)), (bar["version"], int(bar["volume"].scaleb(12))))
+        return sum(latest.get(key) == value for key, value in expected.items())
+
+    follow(matching, len(expected), timeout_s=120, every_s=2.0)
+    _cancel(settings, job_id)
+    if extra := latest.keys() - expected.keys():
+        raise CommandError(f"{len(extra)} bars that no trade is in, e.g. {min(extra)}")
+    return rate, len(expected)
+
+
+def _records(settings: Settings, topic: str, name: str) -> Any:
+    """Yield a topic's records, decoded; times as µs."""
+    ends = {k: v for k, v in OffsetReader(settings).ends([topic]).items() if v}
+    consumer = Consumer({**settings.kafka.librdkafka(), "group.id": "benchmark", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(t, p, 0) for t, p in ends])
+    schema = fastavro.parse_schema(_without_times(contract(name).schema))
+    try:
+        while ends:
+            for message in consumer.consume(10_000, 1.0):
+                place = (message.topic(), message.partition())
+                if place in ends and message.offset() + 1 >= ends[place]:
+                    del ends[place]
+                yield fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), schema)
+    finally:
+        consumer.close()
+
+
+def _without_times(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with times as plain longs."""
+    plain = lambda t: t["type"] if isinstance(t, dict) and "timestamp" in t.get("logicalType", "") else t  # noqa: E731
+    return {**schema, "fields": [{**f, "type": plain(f["type"])} for f in schema["fields"]]}
+
+
+def _trade_counts(settings: Settings) -> dict[tuple[str, str, int], tuple[int, int]]:
+    """Return (entity, interval, window start) → (trades, volume·1e12), counted in plain Python from the topic."""
+    lengths = {"1s": 10**6, "1m": 60 * 10**6, "5m": 300 * 10**6, "1h": 3600 * 10**6, "1d": 86400 * 10**6}
+    found: dict[tuple[str, str, int], tuple[int, int]] = {}
+    for trade in _records(settings, "normalized.trade.v1", "trade"):
+        size = int(trade["size"].scaleb(12))
+        for interval, length in lengths.items():
+            key = (trade["entity_id"], interval, trade["event_time"] // length * length)
+            count, volume = found.get(key, (0, 0))
+            found[key] = (count + 1, volume + size)
+    return found

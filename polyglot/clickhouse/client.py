@@ -1,0 +1,32 @@
+"""A client of the configured ClickHouse endpoint, the local gateway or a real server."""
+
+from __future__ import annotations
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from polyglot.config import Settings
+from polyglot.console import CommandError, Exit
+
+
+def connect(settings: Settings) -> Client:
+    """Return a connected client; its default database is the configured one.
+
+    Raises:
+        CommandError: no answer, or the login was refused.
+    """
+    at = settings.clickhouse
+    try:
+        return clickhouse_connect.get_client(
+            host=at.host,
+            port=at.port,
+            username=at.username,
+            password=at.password.get_secret_value(),
+            database=at.database,
+            secure=at.secure,
+        )
+    except ClickHouseError as error:
+        raise CommandError(
+            f"no answer from ClickHouse at {at.url}: {error}", hint="Start it with: polyglot up", code=Exit.UNAVAILABLE
+        ) from error
