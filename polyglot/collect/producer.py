@@ -21,6 +21,7 @@ from polyglot.console import CommandError, Exit
 
 #: Give up when the broker acknowledged nothing for this long, seconds.
 OUTAGE_TIMEOUT_S = 600.0
+CONNECT_TIMEOUT_S = 10.0
 _QUEUE_MESSAGES = 200_000
 _QUEUE_KIB = 256 * 1024
 
@@ -105,14 +106,14 @@ class RawProducer:
         """Remember the first fatal error; the next call that the collector makes raises it."""
         self._failure = self._failure or message
 
-    def connect(self, topics: Sequence[str], timeout_s: float = 10.0) -> str:
+    def connect(self, topics: Sequence[str], timeout_s: float | None = None) -> str:
         """Check that the broker answers and has the topics; return the cluster's id.
 
         Raises:
             CommandError: no answer, or a topic is missing.
         """
         try:
-            found = self._producer.list_topics(timeout=timeout_s)
+            found = self._producer.list_topics(timeout=CONNECT_TIMEOUT_S if timeout_s is None else timeout_s)
         except KafkaException as error:
             raise CommandError(
                 f"no answer from Kafka at {self._kafka.bootstrap_servers}: {error.args[0].str()}",

@@ -1,0 +1,195 @@
+import hashlib
+import json
+from collections import Counter, defaultdict
+
+import pytest
+
+from polyglot.collect.run import write_capture
+from polyglot.collect.capture import Capture
+from polyglot.collect.sim import DEFAULT_START_US, Simulator, SimSpec
+from polyglot.collect.sim.faults import FAULTS, ONCE, fault_of
+from polyglot.collect.wrap import Wrapper
+from polyglot.console import Console
+from schemas.domains import raw_topic
+from udfs.assign import assign
+from udfs.envelope import decode
+from udfs.normalize import Normalizer
+
+ROUGH = SimSpec(seed=3, agg_trade_share=0.1, malformed_share=0.01, duplicate_share=0.02, late_share=0.05)
+
+
+def frames(spec: SimSpec, count: int, after: int = 0, **parts: int) -> list[tuple]:
+    return [
+        row
+        for block in Simulator(spec, count, **parts).blocks(after)
+        for row in zip(
+            block.seq, block.receive_us, block.payload, block.entity_id, block.channel, block.event_id,
+            block.event_time, strict=True,
+        )
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rough():
+    return frames(ROUGH, 20_000)
+
+
+def test_the_bytes_of_a_seed_are_pinned():
+    """On any machine and in any version: a change here changes every benchmark and every recorded digest."""
+    digest = hashlib.sha256()
+    for seq, receive_us, payload, *_ in frames(SimSpec(), 20_000):
+        digest.update(b"%d %d %s\n" % (seq, receive_us, payload))
+    assert digest.hexdigest() == "a8e2f4b2d7398da30768c65fe54fa16b58253e2be6f1c077e1a47c780b286f36"
+
+
+def test_a_shorter_run_is_a_prefix(rough):
+    assert frames(ROUGH, 3_000) == rough[:3_000]
+
+
+def test_resuming_yields_the_rest(rough):
+    assert frames(ROUGH, 20_000, after=12_345) == rough[12_345:]
+
+
+def test_another_seed_gives_other_frames(rough):
+    other = frames(SimSpec(**{**ROUGH.__dict__, "seed": 4}), 1_000)
+    assert not {row[2] for row in other} & {row[2] for row in rough if len(row[2]) > 100}
+
+
+def test_parts_make_the_whole_and_share_no_entity(rough):
+    parts = [frames(ROUGH, 20_000, part=part, parts=3) for part in range(3)]
+    assert sorted(row for part in parts for row in part) == rough
+    entities = [{row[3] for row in part} for part in parts]
+    assert not entities[0] & entities[1]
+    assert not entities[0] & entities[2]
+    assert not entities[1] & entities[2]
+
+
+def test_the_identity_it_states_is_the_one_that_its_bytes_have(rough):
+    for _, _, payload, entity_id, channel, event_id, event_time in rough:
+        found = assign("sim", payload)
+        assert (entity_id, channel, event_id, event_time) == (
+            found.entity_id,
+            found.channel,
+            found.event_id,
+            found.event_time,
+        )
+
+
+def test_the_manifest_is_what_normalization_makes_of_it():
+    sim = Simulator(ROUGH, 50_000)
+    wrapper, shards = Wrapper("sim", sim.source_id), {}
+    seen, reasons, ids = Counter(), Counter(), defaultdict(set)
+    for block in sim.blocks(0):
+        by_channel = defaultdict(list)
+        for channel, value, event_id in zip(block.channel, wrapper.wrap(block), block.event_id, strict=True):
+            by_channel[channel].append(value)
+            ids[raw_topic("sim", channel)].add(event_id)
+        for channel, values in by_channel.items():
+            envelopes, _, bad = decode(values)
+            assert not bad
+            shard = shards.setdefault(channel, Normalizer(raw_topic("sim", channel)))
+            out = shard.process(envelopes)
+            seen.update(
+                duplicates=out.duplicates, not_normalized=out.not_normalized,
+                trade=len(out.trades), quote=len(out.quotes), dead=len(out.dead_letters),
+            )  # fmt: skip
+            reasons.update(letter.reason for letter in out.dead_letters)
+    manifest = sim.manifest.document()
+    assert seen["duplicates"] == manifest["duplicates"] > 500
+    assert seen["not_normalized"] == manifest["not_normalized"]
+    assert {kind: seen[kind] for kind in ("trade", "quote")} == manifest["normalized"]
+    assert reasons == manifest["dead_letters"]
+    assert {topic: len(found) for topic, found in ids.items()} == manifest["unique_per_topic"]
+    assert manifest["frames"] == 50_000 == manifest["unique"] + manifest["duplicates"]
+    assert manifest["unique"] == seen["trade"] + seen["quote"] + seen["not_normalized"] + seen["dead"]
+    assert set(manifest["malformed"]) == set(FAULTS)
+
+
+def test_trade_ids_are_dense_and_receive_times_rise(rough):
+    assert [row[1] for row in rough] == sorted(row[1] for row in rough)
+    ids = defaultdict(set)
+    for _, _, payload, _, channel, _, _ in frames(SimSpec(malformed_share=0, late_share=0), 20_000):
+        if channel == "trade":
+            body = json.loads(payload)["data"]
+            ids[body["s"]].add(body["t"])
+    for found in ids.values():
+        missing = set(range(min(found), max(found) + 1)) - found
+        assert len(missing) <= 5  # the last few are still under way when the run ends
+    assert len(ids) == 20
+
+
+def test_depth_frames_name_their_predecessor(rough):
+    chains = defaultdict(list)
+    for payload in {row[2] for row in rough if row[4] == "depth"}:
+        body = json.loads(payload)["data"]
+        chains[body["s"]].append((body["pu"], body["U"], body["u"]))
+    linked = 0
+    for chain in chains.values():
+        last = {before: end for before, _, end in chain}
+        linked += sum(end in last for end in last.values())
+        assert all(start == before + 1 <= end for before, start, end in chain)
+    assert linked > 200
+
+
+def test_sizes_reach_both_ends_of_the_contract():
+    sizes = Counter()
+    for row in frames(SimSpec(malformed_share=0), 20_000):
+        if row[4] == "trade":
+            sizes[json.loads(row[2])["data"]["q"]] += 1
+    assert sizes["0.00000001"]
+    assert sizes["1000000000"]
+
+
+def test_disorder_lateness_and_copies_are_there(rough):
+    times = [row[6] for row in rough if row[4] == "trade" and row[6] and row[6] < row[1]]
+    assert sum(a > b for a, b in zip(times, times[1:], strict=False)) > 1_000
+    lags = [row[1] - row[6] for row in rough if row[6] and 0 <= row[1] - row[6] < 20_000_000]
+    assert max(lags) > 9_000_000
+    ids = Counter(row[5] for row in rough)
+    assert 200 < sum(count - 1 for count in ids.values()) < 600
+
+
+def test_each_fault_comes_once_before_any_comes_again_and_some_only_once():
+    names = [fault_of(i) for i in range(5 * len(FAULTS))]
+    assert sorted(names[: len(FAULTS)]) == sorted(FAULTS)
+    counts = Counter(names)
+    assert all(counts[name] == 1 for name in ONCE)
+    assert all(counts[name] > 1 for name in FAULTS if name not in ONCE)
+
+
+def test_a_written_capture_reads_back_and_is_the_same_file_every_time(tmp_path):
+    console = Console(quiet=True)
+    report = write_capture(ROUGH, 5_000, tmp_path / "a.gz", console)
+    write_capture(ROUGH, 5_000, tmp_path / "b.gz", console)
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+    back = [
+        row
+        for block in Capture("sim", tmp_path / "a.gz").blocks(0)
+        for row in zip(block.seq, block.receive_us, block.payload, strict=True)
+    ]
+    assert back == [row[:3] for row in frames(ROUGH, 5_000)]
+    assert report["manifest"]["frames"] == report["frames"] == 5_000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"late_max_s": 130.0}, "horizon"),
+        ({"clock_offset_ms": -5001}, "clock offset"),
+        ({"clock_offset_ms": 119_000}, "horizon"),
+        ({"trade_share": 0.9, "depth_share": 0.2}, "depth share"),
+        ({"malformed_share": 1.5}, "malformed share"),
+        ({"rate": 0}, "rate"),
+        ({"symbols": 0}, "symbols"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_a_spec_whose_good_frames_would_be_rejected_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        SimSpec(**change)
+
+
+def test_the_clock_offset_moves_receive_times_only():
+    plain, behind = frames(SimSpec(), 100), frames(SimSpec(clock_offset_ms=-1270), 100)
+    assert [(t - 1_270_000, p) for _, t, p, *_ in plain] == [(t, p) for _, t, p, *_ in behind]
+    assert plain[0][1] >= DEFAULT_START_US
