@@ -1,0 +1,69 @@
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polyglot.contracts.history import committed
+from polyglot.contracts.lock import LOCK, Pin, dump, name_and_version, parse, sha256
+from schemas.contracts import FOLDER
+
+
+class Folder:
+    """The project's contracts in a repository of their own, where tests may break every rule."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / "schemas"
+        self.path.mkdir()
+        for file in (*FOLDER.glob("*.avsc"), FOLDER / LOCK):
+            shutil.copy(file, self.path)
+        self.git("init", "--quiet", "--initial-branch", "main")
+        self.commit()
+
+    def git(self, *arguments: str) -> str:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false")
+        return subprocess.run(
+            ["git", *identity, "-C", str(self.path.parent), *arguments], check=True, capture_output=True, text=True
+        ).stdout
+
+    def commit(self) -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "contracts")
+        return self.git("rev-parse", "HEAD").strip()
+
+    def past(self, against: str | None = None):
+        return committed(self.path, against)
+
+    def read(self, file: str) -> dict[str, Any]:
+        return json.loads((self.path / file).read_text())
+
+    def write(self, file: str, document: object) -> None:
+        (self.path / file).write_text(json.dumps(document))
+
+    def pins(self) -> list[Pin]:
+        return list(parse((self.path / LOCK).read_text()))
+
+    def relock(self, pins: list[Pin]) -> None:
+        (self.path / LOCK).write_text(dump(pins))
+
+    def pin_by_hand(self, file: str, schema_id: int | None = None) -> None:
+        """Pin a file without any check, as a careless edit of the lock would."""
+        pins = self.pins()
+        name, version = name_and_version(file)
+        used = schema_id or max(one.id for one in pins) + 1
+        self.relock([*pins, Pin(name, version, used, file, sha256(self.path / file))])
+
+    def next_version(self, name: str, change) -> str:
+        """Write `<name>.v2.avsc`: version 1 with `change(fields)` applied to its list of fields; pin it by hand."""
+        document = self.read(f"{name}.v1.avsc")
+        document["fields"] = change(document["fields"])
+        self.write(f"{name}.v2.avsc", document)
+        self.pin_by_hand(f"{name}.v2.avsc")
+        return f"{name}.v2.avsc"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)
