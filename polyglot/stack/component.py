@@ -24,4 +24,5 @@ class Component:
     stop_after: tuple[str, ...] = ()  # stopped only when these have ended
     grace_s: float = 20.0  # time between SIGTERM and SIGKILL
     logs: tuple[Path, ...] = ()  # where to look when it does not come up
+    config: str = ""  # what it is configured with beyond its command line
     managed: bool = True  # False: configured to be on another machine; only probed

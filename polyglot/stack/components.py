@@ -46,5 +46,5 @@ def components(settings: Settings, only: Sequence[str] = ()) -> list[Component]:
 
 def fingerprint(component: Component) -> str:
     """Return a hash of how the component is started: a running one with another hash has other settings."""
-    text = json.dumps([component.command, sorted(component.ports), component.url])
+    text = json.dumps([component.command, component.config, sorted(component.ports), component.url])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -200,7 +200,7 @@ def _await_one(component: Component, layout: Layout, deadline: float, deaths_bef
     error: Exception | None = None
     while time.monotonic() < deadline:
         try:
-            component.probe()
+            _ask(component)
         except Exception as caught:  # noqa: BLE001 - a service that starts fails in any way its client knows
             error = caught
         else:
@@ -215,6 +215,12 @@ def _await_one(component: Component, layout: Layout, deadline: float, deaths_bef
     raise CommandError(
         f"{component.name} did not become healthy in time: {error}", hint=_logs(component), code=Exit.TIMEOUT
     )
+
+
+def _ask(component: Component) -> None:
+    if component.managed and not all(is_open(port) for port in component.ports):
+        raise ConnectionError("it does not listen yet")  # cheaper to find out than by a client library
+    component.probe()
 
 
 def after_start(settings: Settings, name: str) -> None:

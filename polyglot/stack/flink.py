@@ -57,6 +57,10 @@ def effective_config(settings: Settings) -> dict[str, Any]:
     return kept | flink_config(settings)
 
 
+def _config_text(settings: Settings) -> str:
+    return yaml.safe_dump(effective_config(settings), sort_keys=True)
+
+
 def home() -> Path:
     """Return the `pyflink` package folder, which is a complete Flink distribution."""
     spec = find_spec("pyflink")
@@ -90,7 +94,7 @@ def write_home(settings: Settings) -> None:
     for folder in (conf, lib, layout.flink / "tmp", layout.flink / "pid", layout.checkpoints, layout.savepoints):
         folder.mkdir(parents=True, exist_ok=True)
     layout.logs.mkdir(parents=True, exist_ok=True)
-    _replace(conf / "config.yaml", yaml.safe_dump(effective_config(settings), sort_keys=True))
+    _replace(conf / "config.yaml", _config_text(settings))
     for name in ("log4j-console.properties", "log4j.properties"):
         _replace(conf / name, LOG4J2)
     _replace(conf / "log4j-cli.properties", (home() / "conf" / "log4j-cli.properties").read_text())
@@ -160,6 +164,7 @@ def _component(settings: Settings, role: Role) -> Component:
         prepare=lambda: write_home(settings),
         stop_after=("taskmanager",) if leader else (),
         logs=(layout.log(role.name), layout.output(role.name)),
+        config=_config_text(settings),
         managed=is_local(settings.flink.host),
     )
 

@@ -23,7 +23,6 @@ JVM_FLAGS = (
     "-XX:MaxMetaspaceSize=128m",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
-    "-Dcom.sun.management.jmxremote=false",
 )
 
 
@@ -134,18 +133,20 @@ def broker(settings: Settings) -> Component:
         f"{settings.cache_dir.resolve() / 'jars' / 'kafka'}/*",
     ]
 
+    properties = server_properties(port, data, settings.kafka.max_message_bytes)
+    text = "".join(f"{key}={value}\n" for key, value in properties.items())
+
     def prepare() -> None:
         home.mkdir(parents=True, exist_ok=True)
         layout.logs.mkdir(parents=True, exist_ok=True)
-        properties = server_properties(port, data, settings.kafka.max_message_bytes)
-        config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        config.write_text(text)
         (home / "log4j2.properties").write_text(LOG4J2)
         if (data / "meta.properties").exists():
             return
         identity = home / "cluster.id"
         identity.write_text(cluster_id(identity) + "\n")
         subprocess.run(
-            [*jvm, "-Xmx128m", "-XX:+UseSerialGC", "kafka.tools.StorageTool", "format",
+            [*jvm, "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format",
              "--ignore-formatted", "-t", cluster_id(identity), "-c", str(config)],
             check=True, capture_output=True, text=True, cwd=ROOT,
         )  # fmt: skip
@@ -159,5 +160,6 @@ def broker(settings: Settings) -> Component:
         prepare=prepare,
         stop_after=("taskmanager", "jobmanager"),
         logs=(layout.log("kafka"), layout.output("kafka")),
+        config=text,
         managed=is_local(host),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -28,8 +29,14 @@ def probe_kafka(conf: Mapping[str, str | int]) -> str:
     return f"{len(metadata.brokers)} broker, {sum(not name.startswith('__') for name in metadata.topics)} topics"
 
 
+@lru_cache(maxsize=1)
+def http() -> httpx.Client:
+    """Return this process's HTTP client: making one parses every trusted certificate, too slow to do per probe."""
+    return httpx.Client(timeout=TIMEOUT_S)
+
+
 def _overview(url: str) -> dict[str, Any]:
-    answer = httpx.get(f"{url}/overview", timeout=TIMEOUT_S)
+    answer = http().get(f"{url}/overview")
     answer.raise_for_status()
     body = answer.json()
     if not isinstance(body, dict) or "flink-version" not in body:
@@ -50,12 +57,8 @@ def probe_taskmanager(url: str) -> str:
 
 
 def probe_clickhouse(conf: ClickHouseSettings) -> str:
-    answer = httpx.post(
-        conf.url,
-        content="SELECT version()",
-        auth=(conf.username, conf.password.get_secret_value()),
-        timeout=TIMEOUT_S,
-    )
+    auth = (conf.username, conf.password.get_secret_value())
+    answer = http().post(conf.url, content="SELECT version()", auth=auth)
     answer.raise_for_status()
     return answer.text.strip()
 

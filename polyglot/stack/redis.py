@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from polyglot.config import Settings
 from polyglot.stack.component import Component
 from polyglot.stack.layout import Layout
@@ -17,20 +19,21 @@ def cache(settings: Settings) -> Component:
     config = layout.redis / "valkey.conf"
     password = settings.redis.password.get_secret_value() if settings.redis.password else ""
 
+    lines = [
+        "bind 127.0.0.1",
+        f"port {settings.redis.port}",
+        f"dir {layout.redis}",
+        "set-proc-title no",  # it would overwrite the environment that marks the process as ours
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory 256mb",
+        "maxmemory-policy allkeys-lru",
+        *([f"requirepass {json.dumps(password)}"] if password else []),
+    ]
+
     def prepare() -> None:
         layout.redis.mkdir(parents=True, exist_ok=True)
-        lines = [
-            "bind 127.0.0.1",
-            f"port {settings.redis.port}",
-            f"dir {layout.redis}",
-            "set-proc-title no",  # it would overwrite the environment that marks the process as ours
-            "appendonly yes",
-            "appendfsync everysec",
-            'save ""',
-            "maxmemory 256mb",
-            "maxmemory-policy allkeys-lru",
-            *([f'requirepass "{password}"'] if password else []),
-        ]
         config.touch(mode=0o600)  # it may hold the password, which must not be on a command line
         config.write_text("\n".join(lines) + "\n")
 
@@ -43,5 +46,6 @@ def cache(settings: Settings) -> Component:
         prepare=prepare,
         grace_s=5.0,
         logs=(layout.output("redis"),),
+        config="\n".join(lines),
         managed=is_local(settings.redis.host),
     )

@@ -17,6 +17,7 @@ from polyglot.config import Settings
 from polyglot.stack.component import Component
 from polyglot.stack.components import components
 from polyglot.stack.layout import Layout
+from polyglot.stack.probes import http
 from polyglot.stack.process import members
 from polyglot.stack.state import State, read_state
 
@@ -86,9 +87,11 @@ class GroupLag:
 
 
 def collect(settings: Settings, only: Sequence[str] = ()) -> list[ComponentStatus]:
-    """Probe all components at once."""
+    """Probe at once all components, or those that `only` names, or those that a running stack was started with."""
     state = read_state(Layout.at(settings.var_dir))
     wanted = components(settings, only)
+    if state and state.components and not only:
+        wanted = [one for one in wanted if one.name in state.components or not one.managed]
     memory = group_memory(state)
     with ThreadPoolExecutor(len(wanted)) as pool:
         return list(pool.map(lambda component: _examine(component, state, memory), wanted))
@@ -139,7 +142,7 @@ def _examine(component: Component, state: State | None, memory: dict[int, int]) 
 def collect_jobs(settings: Settings) -> list[JobStatus]:
     """Return the cluster's jobs, latest first; an empty list if it does not answer."""
     try:
-        answer = httpx.get(f"{settings.flink.url}/jobs/overview", timeout=TIMEOUT_S)
+        answer = http().get(f"{settings.flink.url}/jobs/overview", timeout=TIMEOUT_S)
         jobs = answer.raise_for_status().json()["jobs"]
     except (httpx.HTTPError, ValueError, KeyError):
         return []

@@ -3,6 +3,7 @@
 The tests of this module are one story and run in order.
 """
 
+import json
 import os
 import signal
 import socket
@@ -10,11 +11,13 @@ import time
 from datetime import UTC, datetime
 
 import httpx
+import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from redis import Redis
 
 from polyglot.stack.ports import is_open
+from polyglot.stack.state import read_state
 
 pytestmark = pytest.mark.integration
 
@@ -115,8 +118,6 @@ def test_topics_are_there_as_the_contracts_say(stack):
 def test_everything_listens_on_loopback_only(stack):
     pids = {process.pid for process in stack.running()}
     assert pids
-    import psutil
-
     addresses = {
         connection.laddr.ip
         for connection in psutil.net_connections(kind="tcp")
@@ -143,7 +144,7 @@ def test_up_with_other_settings_is_refused(stack, monkeypatch):
 
 
 def test_doctor_knows_the_ports_as_ours(stack):
-    findings = {one["check"]: one for one in stack.json("doctor")}
+    findings = {one["check"]: one for one in json.loads(stack.run("doctor", "--json").stdout)}
     ports = [one for check, one in findings.items() if check.startswith("port ")]
     assert len(ports) == len(stack.ports)
     assert {one["found"] for one in ports} == {"used by this stack"}
@@ -197,8 +198,6 @@ def test_components_outlive_the_supervisor_and_up_takes_them_over(stack):
 
 
 def is_supervised(stack):
-    from polyglot.stack.state import read_state
-
     state = read_state(stack.layout)
     return bool(state and state.supervised)
 
