@@ -16,11 +16,6 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.path = root / "schemas"
-        self.path.mkdir()
-        for file in (*FOLDER.glob("*.avsc"), FOLDER / LOCK):
-            shutil.copy(file, self.path)
-        self.git("init", "--quiet", "--initial-branch", "main")
-        self.commit()
 
     def git(self, *arguments: str) -> str:
         identity = ("-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false")
@@ -64,6 +59,18 @@ class Folder:
         return f"{name}.v2.avsc"
 
 
+@pytest.fixture(scope="session")
+def committed_contracts(tmp_path_factory):
+    root = tmp_path_factory.mktemp("contracts")
+    (root / "schemas").mkdir()
+    for file in (*FOLDER.glob("*.avsc"), FOLDER / LOCK):
+        shutil.copy(file, root / "schemas")
+    folder = Folder(root)
+    folder.git("init", "--quiet", "--initial-branch", "main")
+    folder.commit()
+    return root
+
+
 @pytest.fixture
-def folder(tmp_path):
-    return Folder(tmp_path)
+def folder(committed_contracts, tmp_path):
+    return Folder(shutil.copytree(committed_contracts, tmp_path / "repository"))

@@ -237,7 +237,7 @@ def test_the_lock_is_written_as_it_is_committed():
     assert [json.loads(line.rstrip(",")) for line in text.splitlines()[2:-2]] == json.loads(text)["schemas"]
 
 
-def test_history_of_no_repository_and_of_no_revision_are_errors(tmp_path, folder, monkeypatch):
+def test_history_of_no_repository_and_of_no_revision_are_errors(folder, tmp_path, monkeypatch):
     with pytest.raises(HistoryError, match="no-such-revision"):
         folder.past("no-such-revision")
     outside = tmp_path / "outside"
@@ -247,10 +247,10 @@ def test_history_of_no_repository_and_of_no_revision_are_errors(tmp_path, folder
         committed(outside)
 
 
-def test_history_before_the_lock_existed_is_empty(folder, tmp_path):
+def test_history_before_the_lock_existed_is_empty(folder):
     folder.git("checkout", "--quiet", "--orphan", "empty")
     folder.git("rm", "--quiet", "-r", "--cached", ".")
-    (tmp_path / "README").write_text("x")
+    (folder.path.parent / "README").write_text("x")
     folder.git("add", "README")
     folder.git("commit", "--quiet", "--message", "no contracts")
     assert folder.past("HEAD") == []

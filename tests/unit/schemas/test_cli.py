@@ -27,12 +27,14 @@ def test_check_of_a_broken_rule_exits_with_1_and_shows_each_violation(here, caps
     assert "1 violations" in captured.err
 
 
-def test_check_against_nothing_is_wrong_usage(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_check_against_nothing_is_wrong_usage(capsys):
     assert run(["contracts", "check", "--against", "nothing"]) == Exit.USAGE
     assert "nothing" in capsys.readouterr().err
 
 
-def test_check_without_history_warns_and_checks_the_files(here, capsys, monkeypatch):
+@pytest.mark.usefixtures("here")
+def test_check_without_history_warns_and_checks_the_files(capsys, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert run(["contracts", "check"]) == Exit.OK
     assert "warning: only the files here are checked" in capsys.readouterr().err

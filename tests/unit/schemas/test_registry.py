@@ -1,0 +1,138 @@
+"""Registration, against a registry in memory that answers as Confluent's does."""
+
+import json
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from polyglot.config import RegistrySettings
+from polyglot.console import CommandError, Exit
+from polyglot.contracts.registry import Registry, register
+from schemas.contracts import all_contracts
+from schemas.domains import domains
+
+
+class FakeRegistry:
+    """Counts ids from `first`; one schema has one id under every subject."""
+
+    def __init__(self, first: int = 1) -> None:
+        self.next = first
+        self.ids: dict[int, dict] = {}
+        self.subjects: dict[str, dict[int, int]] = {}
+        self.levels: dict[str, str] = {}
+        self.modes: dict[str, str] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.authorization: set[str | None] = set()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path, body = request.url.path, json.loads(request.content or "{}")
+        self.calls.append((request.method, path))
+        self.authorization.add(request.headers.get("authorization"))
+        match [request.method, *path.strip("/").split("/")]:
+            case ["GET", "schemas", "ids", number]:
+                known = self.ids.get(int(number))
+                return httpx.Response(200, json={"schema": json.dumps(known)}) if known else httpx.Response(404)
+            case ["POST", "subjects", subject]:
+                wanted = json.loads(body["schema"])
+                there = [one for one in self.subjects.get(subject, {}).values() if self.ids[one] == wanted]
+                return httpx.Response(200, json={"id": there[0]}) if there else httpx.Response(404)
+            case ["POST", "subjects", subject, "versions"]:
+                return self.add(subject, body)
+            case ["PUT", "config", subject]:
+                self.levels[subject] = body["compatibility"]
+                return httpx.Response(200, json=body)
+            case ["PUT", "mode", subject]:
+                self.modes[subject] = body["mode"]
+                return httpx.Response(200, json=body)
+        return httpx.Response(500, text=f"unexpected {request.method} {path}")
+
+    def add(self, subject: str, body: dict) -> httpx.Response:
+        schema = json.loads(body["schema"])
+        if "id" in body:
+            if self.modes.get(subject) != "IMPORT":
+                return httpx.Response(422, json={"message": "Subject is not in import mode"})
+            number = body["id"]
+        else:
+            same = [one for one, known in self.ids.items() if known == schema]
+            number = same[0] if same else self.next
+            self.next += not same
+        self.ids[number] = schema
+        versions = self.subjects.setdefault(subject, {})
+        versions[len(versions) + 1] = number
+        return httpx.Response(200, json={"id": number})
+
+
+@pytest.fixture
+def fake():
+    return FakeRegistry()
+
+
+def client(fake, **settings):
+    url = "http://registry.test/"
+    return Registry(RegistrySettings(url=url, **settings), transport=httpx.MockTransport(fake))
+
+
+def test_an_empty_registry_gets_every_contract_under_its_pinned_id(fake):
+    done = register(client(fake), all_contracts(), domains().topics.values())
+    assert {one.subject for one in done} == {f"{topic}-value" for topic in domains().topics}
+    assert fake.ids == {one.id: one.schema for one in all_contracts()}
+    assert fake.subjects["normalized.trade.v1-value"] == {1: 2}
+    assert set(fake.levels) == set(fake.subjects)
+    assert fake.levels["raw.sim.trade.v1-value"] == "FULL_TRANSITIVE"
+    assert fake.levels["analytics.bar.v1-value"] == "BACKWARD_TRANSITIVE"
+
+
+def test_a_second_run_adds_nothing(fake):
+    first = register(client(fake), all_contracts(), domains().topics.values())
+    fake.calls.clear()
+    assert register(client(fake), all_contracts(), domains().topics.values()) == first
+    assert not [path for method, path in fake.calls if method == "POST" and path.endswith("/versions")]
+
+
+def test_an_id_that_belongs_to_another_schema_is_refused_before_anything_is_written(fake):
+    fake.ids[3] = {"type": "record", "name": "somebody_elses", "fields": []}
+    with pytest.raises(CommandError, match=r"id 3 is pinned for quote\.v1, and the registry has somebody_elses"):
+        register(client(fake), all_contracts(), domains().topics.values())
+    assert {method for method, _ in fake.calls} == {"GET"}
+
+
+def test_a_registry_that_counts_differently_fails_at_the_first_id():
+    fake = FakeRegistry(first=100)
+    with pytest.raises(CommandError, match=r"gave raw_envelope\.v1 the id 100 .*; ids\.lock pinned 1") as failure:
+        register(client(fake), all_contracts(), domains().topics.values())
+    assert "--import" in failure.value.hint
+    assert list(fake.ids) == [100]
+
+
+def test_import_tells_such_a_registry_the_ids_and_leaves_it_writable():
+    fake = FakeRegistry(first=100)
+    register(client(fake), all_contracts(), domains().topics.values(), imported=True)
+    assert fake.ids == {one.id: one.schema for one in all_contracts()}
+    assert set(fake.modes.values()) == {"READWRITE"}
+
+
+def test_credentials_are_sent_and_a_refusal_is_told(fake):
+    register(client(fake, username="u", password=SecretStr("p")), all_contracts(), [])
+    assert fake.authorization == {"Basic dTpw"}
+    with pytest.raises(CommandError, match=r"refused GET /schemas/ids/1 \(401\): no"):
+        register(client(lambda _: httpx.Response(401, text="no")), all_contracts(), [])
+
+
+def test_something_else_at_that_address_is_told():
+    with pytest.raises(CommandError, match="no Confluent-compatible registry at http://registry"):
+        register(client(lambda _: httpx.Response(404)), all_contracts(), domains().topics.values())
+
+
+def test_without_a_registry_or_an_answer_there_is_a_hint():
+    with pytest.raises(CommandError) as failure:
+        Registry(RegistrySettings())
+    assert failure.value.code == Exit.USAGE
+    assert "POLYGLOT_REGISTRY__URL" in failure.value.hint
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(CommandError, match="does not answer: refused") as failure:
+        register(client(refuse), all_contracts(), [])
+    assert failure.value.code == Exit.UNAVAILABLE
