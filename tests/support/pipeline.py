@@ -1,0 +1,35 @@
+"""What the pipeline tests share: feed, drain, verify, compare with the oracle."""
+
+from decimal import Decimal
+
+from support.oracle import bars
+from support.topics import records, view
+
+
+def bar_key(bar):
+    return bar["entity_id"], bar["interval"], bar["window_start"]
+
+
+def assert_equals_oracle(stack, paths, entity):
+    found = view(records(stack.settings.kafka.bootstrap_servers, "analytics.bar.v1", "bar"), bar_key)
+    expected = bars(paths, entity)
+    assert found.keys() == expected.keys()
+    for key, fields in expected.items():
+        bar = found[key]
+        actual = {name: bar[name] for name in fields}
+        actual |= {name: Decimal(bar[name]) for name in ("notional", "buy_notional")}
+        assert actual == fields, key
+    return expected
+
+
+def run(stack, venue, paths, speed):
+    fed = stack.json("feed", venue, "--capture", *map(str, paths), "--speed", str(speed))
+    stack.json("drain", "--timeout", "400")
+    found = stack.json("verify", "--fail-on-empty")
+    assert found["differences"] == 0
+    assert found["records"] > 0
+    return fed, found
+
+
+def tables(found):
+    return {table["table"]: table["found"] for table in found["tables"]}

@@ -1,0 +1,75 @@
+"""A stack on its own ports and in its own folder, started and stopped by the command line as a user would."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from polyglot.config import Settings
+from polyglot.stack.layout import Layout
+from polyglot.stack.ports import free_ports
+from polyglot.stack.state import read_state
+
+
+class Stack:
+    """A stack in a temporary folder; `polyglot(…)` runs the command line on it."""
+
+    def __init__(self, folder: Path, memory_mb: int = 2304, slots: int = 4) -> None:
+        kafka, flink, clickhouse, redis = free_ports(4, run=2)
+        self.settings = Settings(
+            var_dir=folder / "var",
+            kafka={"bootstrap_servers": f"127.0.0.1:{kafka}"},
+            flink={"rest_port": flink, "taskmanager_memory_mb": memory_mb, "taskmanager_slots": slots},
+            clickhouse={"port": clickhouse},
+            redis={"port": redis},
+        )
+        self.layout = Layout.at(self.settings.var_dir)
+        self.ports = [kafka, kafka + 1, flink, flink + 1, clickhouse, redis]
+        self.env = {
+            **os.environ,
+            "POLYGLOT_VAR_DIR": str(self.settings.var_dir),
+            "POLYGLOT_KAFKA__BOOTSTRAP_SERVERS": self.settings.kafka.bootstrap_servers,
+            "POLYGLOT_FLINK__REST_PORT": str(flink),
+            "POLYGLOT_FLINK__TASKMANAGER_MEMORY_MB": str(memory_mb),
+            "POLYGLOT_FLINK__TASKMANAGER_SLOTS": str(slots),
+            "POLYGLOT_CLICKHOUSE__PORT": str(clickhouse),
+            "POLYGLOT_REDIS__PORT": str(redis),
+        }
+
+    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "polyglot.cli", *arguments],
+            env=self.env, capture_output=True, text=True, timeout=timeout, check=False,
+        )  # fmt: skip
+
+    def json(self, *arguments: str, expect: int = 0) -> dict:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return json.loads(done.stdout)
+
+    def pid(self, name: str) -> int:
+        state = read_state(self.layout)
+        assert state and state.components[name].pid, f"{name} is not running"
+        return state.components[name].pid
+
+    def running(self) -> list[psutil.Process]:
+        """Return every process on this machine whose command line or environment names this stack's folder."""
+        needle = str(self.settings.var_dir)
+        found = []
+        for process in psutil.process_iter():
+            try:
+                text = " ".join([*process.cmdline(), *process.environ().values()])
+                if needle in text and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+    def close(self) -> None:
+        """Stop everything, by pid, whatever state it is in."""
+        self.run("down", "--wipe")
+        for process in self.running():  # only if `down` is broken, and then a test has said so
+            process.kill()

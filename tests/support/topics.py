@@ -1,0 +1,49 @@
+"""The converged view of a topic, read with nothing but the Kafka client and fastavro."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import fastavro
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from schemas.contracts import contract
+
+
+def records(bootstrap: str, topic: str, name: str) -> list[dict[str, Any]]:
+    """Return every record of a topic in the order of its partitions, times as µs."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    partitions = [TopicPartition(topic, p) for p in admin.list_topics(topic, 20).topics[topic].partitions]
+    latest = admin.list_offsets({p: OffsetSpec.latest() for p in partitions})
+    ends = {p.partition: future.result().offset for p, future in latest.items() if future.result().offset}
+    if not ends:
+        return []
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "tests", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
+    fields = [
+        {**f, "type": "long" if "timestamp" in str(f["type"]) else f["type"]} for f in contract(name).schema["fields"]
+    ]
+    schema = fastavro.parse_schema({**contract(name).schema, "fields": fields})
+    found = []
+    try:
+        while ends:
+            for message in consumer.consume(5000, 1.0):
+                assert message.error() is None
+                found.append(fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), schema))
+                if message.offset() + 1 >= ends.get(message.partition(), 1 << 62):
+                    del ends[message.partition()]
+    finally:
+        consumer.close()
+    return found
+
+
+def view(rows: list[dict[str, Any]], key: Callable[[dict[str, Any]], Any]) -> dict[Any, dict[str, Any]]:
+    """Return the latest version per key; versions must never fall in the order of the topic."""
+    latest: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        before = latest.get(key(row))
+        assert before is None or row["version"] >= before["version"] or before == row, (before, row)
+        if before is None or row["version"] > before["version"]:
+            latest[key(row)] = row
+    return latest
