@@ -138,11 +138,6 @@ def _extreme(value: Decimal | None, name: str) -> int:
     return unscaled(value, PLACES)
 
 
-def key_time(sort_key: str) -> int:
-    """Return the event time, µs, that a sort key begins with (16 digits)."""
-    return int(sort_key[:16])
-
-
 def key_time(key: str) -> int:
     """Return the event time, µs, that a sort key begins with."""
     return int(key[:16])

@@ -19,8 +19,8 @@ _WORDS: Octets = writing.WORDS
 class Rows:
     """What trades and quotes have in common.
 
-    ``rows[k]`` is the envelope that row k came from, ``part[k]`` which print of it (-1: the only one). ``numbers`` is a matrix of
-    whole and part of each decimal (x·1e12 = whole·1e12 + part), one column per row; times in µs.
+    ``rows[k]`` is the envelope that row k came from, ``part[k]`` which print of it (-1: the only one). ``numbers`` is
+    a matrix of whole and part of each decimal (x·1e12 = whole·1e12 + part), one column per row; times in µs.
     """
 
     kind = ""
@@ -91,7 +91,9 @@ class Rows:
 
 
 class TradeBatch(Rows):
-    """Rows of the ``trade`` contract; ``flag`` is 1 where the taker bought, -1 where it sold; ``limbs`` are the notional's."""
+    """Rows of the ``trade`` contract; ``flag`` is 1 where the taker bought, -1 where it sold; ``limbs`` are the
+    notional's.
+    """
 
     kind = "trade"
 

@@ -51,7 +51,7 @@ def parse(value: object, field: str, *, zero: bool) -> int:
         if rest.strip("0"):
             raise Reject("too_precise", f"{field}: expected at most 12 decimals, got {shown(value)}")
         power = 0
-    scaled = int(digits or "0") * 10**power
+    scaled: int = int(digits or "0") * 10**power
     if scaled > LARGEST:
         raise Reject("out_of_range", f"{field}: expected <= 1e15, got {shown(value)}")
     return scaled

@@ -2,11 +2,12 @@
 
 Per entity, in log order:
 
-1. transport: a record whose ``source_seq`` is not above the mark of its source is a duplicate. A mark is its source's last ``source_seq``; it holds
-   while the ingest date it was set on is at most two days behind the high water's.
-2. identity: an id is remembered while its time is not behind ``high water - (horizon + max_skew)``. The high water is the newest ingest time
-   of the entity's records so far; an id's time is its event time, or its ingest time when the gate would not accept the event time.
-   A record behind that window is neither first nor duplicate, for its id may be forgotten.
+1. transport: a record whose ``source_seq`` is not above the mark of its source is a duplicate. A mark is its source's
+   last ``source_seq``; it holds while the ingest date it was set on is at most two days behind the high water's.
+2. identity: an id is remembered while its time is not behind ``high water - (horizon + max_skew)``. The high water is
+   the newest ingest time of the entity's records so far; an id's time is its event time, or its ingest time when the
+   gate would not accept the event time. A record behind that window is neither first nor duplicate, for its id may be
+   forgotten.
 
 Only records that are no duplicates move the state. Bronze holds exactly those, so its replay meets the same states.
 
@@ -162,9 +163,8 @@ class Dedup:
         self._append_ids(*old)
 
     def _id_columns(self, which: Longs) -> tuple[Codes, Bits, Longs, Longs, Longs]:
-        columns = (self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time)
-        entity, kind, low, high, time = (column[which] for column in columns)
-        return entity, kind, low, high, time
+        low, high, time = self._id_low[which], self._id_high[which], self._id_time[which]
+        return self._id_entity[which], self._id_kind[which], low, high, time
 
     def _append_ids(self, entity: Codes, kind: Bits, low: Longs, high: Longs, time: Longs) -> None:
         begin = int(self._used[1])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ _HEADER = _CONTRACT.header
 _SOURCES = ("venue", "ingest")
 
 
-class BadEnvelope(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BadEnvelope:
     """A Kafka value that is no envelope; ``index`` is its position in the batch."""
 
     index: int
@@ -28,8 +30,8 @@ class BadEnvelope(NamedTuple):
 class Envelopes:
     """A batch of envelopes, columnar; times in µs UTC.
 
-    Texts and payloads stay slices of the buffers they came in (``event_ids``, ``entity_ids`` …); the properties named like the contract's
-    fields make lists of them.
+    Texts and payloads stay slices of the buffers they came in (``event_ids``, ``entity_ids`` …); the properties named
+    like the contract's fields make lists of them.
     """
 
     __slots__ = (
@@ -204,7 +206,8 @@ def decode(values: Sequence[bytes] | Slices) -> tuple[Envelopes, Longs, list[Bad
         return Slices(wire.data, at[field * n : (field + 1) * n], size[field * n : (field + 1) * n])
 
     envelopes = Envelopes(
-        column(0), column(1), column(2), column(3), event_time, from_ingest, ingest_time, column(7), source_seq, column(9)
+        column(0), column(1), column(2), column(3), event_time, from_ingest, ingest_time, column(7), source_seq,
+        column(9),
     )  # fmt: skip
     if count == n:
         return envelopes, np.arange(n), []

@@ -1,4 +1,6 @@
-"""The gate: what a record must be like to be accepted. Pure: the record and its contract decide, no state, no clock (law 3)."""
+"""The gate: what a record must be like to be accepted. Pure: the record and its contract decide, no state, no clock
+(law 3).
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,10 @@ def _in_time(rules: Rules, event_time: int | None, ingest_time: int) -> None:
 
 
 def _same(expected: Assignment, claimed: Assignment) -> None:
-    """The envelope must say what the payload says: identity decides about duplicates, so it is never taken on trust."""
+    """Demand that the envelope says what the payload says.
+
+    Identity decides about duplicates, so it is never taken on trust.
+    """
     if expected == claimed:
         return
     for name in ("entity_id", "channel", "event_id", "event_time"):

@@ -1,4 +1,6 @@
-"""From Kafka values to Bronze rows: the envelope's contract and duplicates, nothing else. A fold over one shard's log."""
+"""From Kafka values to Bronze rows: the envelope's contract and duplicates, nothing else. A fold over one shard's
+log.
+"""
 
 from __future__ import annotations
 

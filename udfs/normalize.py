@@ -1,7 +1,7 @@
 """From raw envelopes to standard trades and quotes: duplicates, gate, dense sequence. A fold over one shard's log.
 
-A shard is one (topic, partition). The outcome depends on the log's content and order only: not on how it was cut into batches, and not
-on where the state was saved and restored.
+A shard is one (topic, partition). The outcome depends on the log's content and order only: not on how it was cut into
+batches, and not on where the state was saved and restored.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from udfs import gate
 from udfs.batches import QuoteBatch, TradeBatch
 from udfs.codec import scanning
-from udfs.codec.slices import Bits, Longs, Octets
+from udfs.codec.slices import Bits, Octets
 from udfs.dead_letters import DeadLetter
 from udfs.dedup import BEHIND, DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, encode_one
@@ -24,7 +25,7 @@ from udfs.rules import Rules, rules
 from udfs.sequence import Sequence
 from udfs.table import Table
 from udfs.times import DAY, EARLIEST, LATEST
-from udfs.venues.frames import MAX_PAYLOAD
+from udfs.venues.frames import MAX_PAYLOAD, QuoteRow, TradeRow
 
 STATE_VERSION = 1
 
@@ -61,9 +62,7 @@ class Normalizer:
         behind = judged.verdict == BEHIND
         for i in np.flatnonzero((judged.verdict != DUPLICATE) & ((todo != 2) | behind)).tolist():
             try:
-                rows = gate.judge(self._rules, envelopes, i)
-                if rows is not None and behind[i]:
-                    raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
+                rows = self._gate(envelopes, i, behind=bool(behind[i]))
             except Reject as reject:
                 todo[i] = 0
                 letters.append(self._dead_letter(envelopes, i, reject))
@@ -88,9 +87,15 @@ class Normalizer:
             frames=len(envelopes) - judged.duplicates - len(letters) - not_normalized,
         )
 
+    def _gate(self, env: Envelopes, i: int, *, behind: bool) -> list[TradeRow] | list[QuoteRow] | None:
+        rows = gate.judge(self._rules, env, i)
+        if rows is not None and behind:
+            raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
+        return rows
+
     def _scan(self, env: Envelopes, judged: Judged, table: Table) -> Bits:
         """Fill the table with the frames that the compiled scanner accepts; these are marked 2."""
-        todo = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
+        todo: Bits = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
         if self._shape:
             scanning.scan_frames(
                 self._shape, scanning.WORDS, self._prefix, MAX_PAYLOAD, self._rules.max_skew, self._rules.horizon,
@@ -139,7 +144,7 @@ class Normalizer:
         return self
 
 
-_NONE: Longs = np.zeros(0, dtype=bool)
+_NONE: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
 
 def _shape(rules: Rules) -> int:

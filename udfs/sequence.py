@@ -21,7 +21,7 @@ class Sequence:
         self._changed: Bits = np.zeros(16, dtype=np.int8)
 
     def number(self, entities: int, entity: Codes, day: Longs) -> Longs:
-        """Number rows in log order; ``entities`` is how many entities there are."""
+        """Give rows their numbers, in log order; ``entities`` is how many entities there are."""
         self._make_room(entities)
         seq = np.empty(len(entity), dtype=np.int64)
         number_rows(self._slots, entity, day, self._days, self._counts, self._changed, seq)

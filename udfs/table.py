@@ -1,7 +1,10 @@
-"""Accepted rows on their way into a batch: those of the compiled scanner, by record, and those of the gate, one by one."""
+"""Accepted rows on their way into a batch: those of the compiled scanner, by record, and those of the gate, one by
+one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +20,9 @@ from udfs.venues.frames import QuoteRow, TradeRow
 
 @dataclass(slots=True)
 class Accepted:
-    """Rows in log order: see ``udfs.batches.Rows``; where a quote's ``flag`` is 1, the ingest time stands for its time."""
+    """Rows in log order: see ``udfs.batches.Rows``; where a quote's ``flag`` is 1, the ingest time stands for its
+    time.
+    """
 
     rows: Longs
     part: Longs
@@ -44,7 +49,7 @@ class Table:
         self.flag: Bits = np.empty(records, dtype=np.int8)
         self._slow: list[tuple[int, int, list[int]]] = []
 
-    def add(self, record: int, rows: list[TradeRow] | list[QuoteRow]) -> None:
+    def add(self, record: int, rows: Sequence[TradeRow | QuoteRow]) -> None:
         """Add what the gate accepted of one record."""
         for part, row in enumerate(rows):
             values = _trade(row) if isinstance(row, TradeRow) else _quote(row)

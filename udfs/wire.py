@@ -55,10 +55,10 @@ def unscaled(value: Decimal, places: int) -> int:
     if not value.is_finite():
         raise ValueError(f"{value} is not finite")
     sign, digits, exponent = value.as_tuple()
-    number = int("".join(map(str, digits)))
+    number: int = int("".join(map(str, digits)))
     power = int(exponent) + places
     if power >= 0:
-        number *= 10**power
+        number *= int(10**power)
     else:
         number, rest = divmod(number, 10**-power)
         if rest:

@@ -123,10 +123,11 @@ def fold(topic: str, log: Sequence[Raw]) -> Outcome:
         assert not bad
         try:
             rows = gate.judge(spec, envelopes, 0)
-            if rows is not None and verdict == "behind":
-                raise Reject("behind_dedup_window", "")
         except Reject as reject:
             out.dead.append((raw.event_id, reject.reason))
+            continue
+        if rows is not None and verdict == "behind":
+            out.dead.append((raw.event_id, "behind_dedup_window"))
             continue
         if rows is None:
             out.not_normalized += 1

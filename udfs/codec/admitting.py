@@ -1,3 +1,4 @@
+# mypy: disable-error-code="return-value,assignment,no-any-return"
 """Kernels of the duplicate rules: see ``udfs.dedup`` for what they mean."""
 
 from __future__ import annotations

@@ -8,7 +8,9 @@ from udfs.codec.slices import Codes, Longs, Octets
 
 @kernel(LONG, BYTES, I64, I64, OUT, I32)
 def gather(data: Octets, at: Longs, size: Longs, out: Octets, offsets: Codes) -> int:
-    """Copy slices one after the other; ``offsets`` has one place more than there are slices. Returns the bytes copied."""
+    """Copy slices one after the other; ``offsets`` has one place more than there are slices. Returns the bytes
+    copied.
+    """
     end = 0
     for i in range(len(at)):
         offsets[i] = end

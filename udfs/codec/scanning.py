@@ -1,8 +1,8 @@
 """Kernel: well-formed Binance frames straight to columns.
 
-It accepts or abstains, never rejects: what it abstains from goes to ``udfs.gate`` frame by frame, and what it accepts, ``udfs.gate``
-accepts with the same columns (a property test holds the two together). It knows one shape: flat JSON without blanks, escapes,
-repeated keys or bytes beyond ASCII, bare or in ``{"stream":"…","data":{…}}``.
+It accepts or abstains, never rejects: what it abstains from goes to ``udfs.gate`` frame by frame, and what it
+accepts, ``udfs.gate`` accepts with the same columns (a property test holds the two together). It knows one shape:
+flat JSON without blanks, escapes, repeated keys or bytes beyond ASCII, bare or in ``{"stream":"…","data":{…}}``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from udfs.codec.reading import same
 from udfs.codec.slices import Bits, Longs, Octets
 
 TRADE, AGG_TRADE, BOOK_TICKER = 1, 2, 3
-#: Rows of the matrix of numbers: price, size, (limbs of the notional) or bid, bid size, ask, ask size; each whole and part.
+# : Rows of the matrix of numbers: price, size, (limbs of the notional) or bid, bid size, ask, ask size; each whole
+# and part.
 NUMBERS = 8
 _TEXT, _INTEGER, _TRUE, _FALSE, _NULL = 1, 2, 3, 4, 5
 
@@ -34,7 +35,7 @@ def _text_end(data: Octets, at: int, end: int) -> int:
 
 
 @helper
-def _flat_object(
+def _flat_object(  # noqa: C901, PLR0911, PLR0912
     data: Octets, at: int, end: int, stamp: int, seen: Longs, kind: Bits, begin: Longs, number: Longs
 ) -> int:
     """Read ``{"k":scalar,…}``; values of one-letter keys land in the tables. Return the position after it, or -1."""
@@ -139,7 +140,7 @@ def _symbol_ok(data: Octets, at: int, size: int) -> bool:
     I8, BYTES, I64, I64, BYTES, I64, I64, I8, I64, I64, I8, I64,
     I64, I64, I64, I8,
 )  # fmt: skip
-def scan_frames(  # noqa: C901, PLR0911, PLR0912, PLR0915
+def scan_frames(  # noqa: C901, PLR0912, PLR0915
     shape: int,
     words: Octets,
     before: Octets,
@@ -167,8 +168,9 @@ def scan_frames(  # noqa: C901, PLR0911, PLR0912, PLR0915
 ) -> int:
     """Read each frame with ``todo = 1``; an accepted one gets ``todo = 2``.
 
-    ``numbers`` has NUMBERS rows by n, ``limbs`` 4 by n (of a trade's notional), ``flag`` is 1 where the taker bought and -1 where it sold,
-    or 1 where a quote carries no time of its own. ``before`` is what precedes the symbol in an entity id. Times in µs. Returns how many were accepted.
+    ``numbers`` has NUMBERS rows by n, ``limbs`` 4 by n (of a trade's notional), ``flag`` is 1 where the taker bought
+    and -1 where it sold, or 1 where a quote carries no time of its own. ``before`` is what precedes the symbol in an
+    entity id. Times in µs. Returns how many were accepted.
     """
     n = len(todo)
     seen = np.zeros(128, np.int64)

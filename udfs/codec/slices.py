@@ -1,4 +1,4 @@
-"""A column of byte strings: slices of one buffer, so that a batch is decoded and encoded without an object per value."""
+"""A column of byte strings: slices of one buffer, so that batches need no object per value."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Slices:
         if offsets_buffer is None or count == 0:
             empty = np.zeros(0, dtype=np.int64)
             return cls(np.zeros(0, dtype=np.uint8), empty, empty)
-        offsets = np.frombuffer(offsets_buffer, dtype=np.int64 if wide else np.int32)
-        offsets = offsets[array.offset : array.offset + count + 1].astype(np.int64)
+        every = np.frombuffer(offsets_buffer, dtype="<i8" if wide else "<i4")
+        offsets: Longs = every[array.offset : array.offset + count + 1].astype(np.int64)
         octets = np.zeros(0, dtype=np.uint8) if data is None else np.frombuffer(data, dtype=np.uint8)
         return cls(octets, offsets[:-1].copy(), np.diff(offsets))
 
@@ -71,12 +71,15 @@ class Slices:
 
     def tolist(self) -> list[bytes]:
         """Return the values."""
-        data = self.data.tobytes() if len(self) else b""
-        ends = (self.start + self.size).tolist()
-        return [data[a:b] for a, b in zip(self.start.tolist(), ends, strict=True)]
+        spans = zip(self.start.tolist(), (self.start + self.size).tolist(), strict=True)
+        if 4 * int(self.size.sum()) < len(self.data):
+            view = self.data.data
+            return [bytes(view[a:b]) for a, b in spans]
+        data = self.data.tobytes()  # slicing bytes is twice as fast as slicing a view
+        return [data[a:b] for a, b in spans]
 
     def texts(self) -> list[str]:
-        """Return the values as text; equal neighbours share one object.
+        """Return the values as text.
 
         Raises:
             UnicodeDecodeError: a value is not UTF-8.

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="return-value,assignment,no-any-return"
 """Kernels: columns of trades and quotes to wire bytes, byte for byte what any Avro writer makes of them."""
 
 from __future__ import annotations
@@ -143,7 +144,8 @@ def write_trades(
     limbs: Longs,
     flag: Bits,
 ) -> int:
-    """Write the rows one after the other; ``rows`` says which envelope each came from, ``part`` which print of it (-1: the only one).
+    """Write the rows one after the other; ``rows`` says which envelope each came from, ``part`` which print of it
+    (-1: the only one).
 
     The venue's id is what follows ``id_after`` bytes after the entity in the event id (negative: it has none).
     ``numbers`` is 4 by n (price, size: whole, part), ``limbs`` 4 by n. Returns the bytes written.

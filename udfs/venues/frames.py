@@ -22,8 +22,9 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 class Frame(NamedTuple):
     """The identity of one frame, and its decoded body.
 
-    ``channel`` is ``unassigned`` or ``control`` when the frame belongs to no instrument (acks, heartbeats …); ``venue_id`` is
-    the venue's own id as text, or a digest where the venue has none; ``event_time`` in µs, None when there is no usable one.
+    ``channel`` is ``unassigned`` or ``control`` when the frame belongs to no instrument (acks, heartbeats …);
+    ``venue_id`` is the venue's own id as text, or a digest where the venue has none; ``event_time`` in µs, None when
+    there is no usable one.
     """
 
     channel: str
