@@ -232,7 +232,7 @@ def after_start(settings: Settings, name: str) -> None:
     elif name == "clickhouse":
         from polyglot.clickhouse.migrate import migrate  # noqa: PLC0415 - as above
 
-        migrate(settings)
+        migrate(settings.clickhouse)
 
 
 def tail(path: Path, lines: int = 15) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Iterable
-from contextlib import ExitStack
 
 import psutil
 
+RESERVED = range(20_000, 32_000)
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -52,18 +53,17 @@ def listener(port: int) -> str:
 
 
 def free_ports(count: int, *, run: int = 1, avoid: Iterable[int] = ()) -> list[int]:
-    """Return `count` ports that were free a moment ago; each is the first of `run` consecutive free ones."""
+    """Return `count` ports that were free a moment ago; each is the first of `run` consecutive free ones.
+
+    They lie below the range from which the system picks ports for outgoing connections: a service that is down for
+    a moment must not find its port taken by a client that happened to get it.
+    """
     found: list[int] = []
     taken = set(avoid)
     while len(found) < count:
-        with ExitStack() as held:
-            first = held.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            base = first.getsockname()[1]
-            block = range(base, base + run)
-            if taken.intersection(block) or block[-1] > 65535:
-                continue
-            if all(is_free(port) for port in block[1:]):
-                found.append(base)
-                taken.update(block)
+        base = secrets.choice(RESERVED)
+        block = range(base, base + run)
+        if not taken.intersection(block) and all(is_free(port) for port in block):
+            found.append(base)
+            taken.update(block)
     return found

@@ -20,7 +20,8 @@ def fake_maven(tmp_path, monkeypatch):
     script = tmp_path / "bin" / "mvn"
     script.parent.mkdir()
     script.write_text(
-        f'#!/bin/sh\necho "$@" >> {calls}\nfor a in "$@"; do case $a in -Djars.dir=*) d=${{a#-Djars.dir=}};; esac; done\n'
+        f'#!/bin/sh\necho "$@" >> {calls}\n'
+        'for a in "$@"; do case $a in -Djars.dir=*) d=${a#-Djars.dir=};; esac; done\n'
         "for r in kafka flink spark; do mkdir -p $d/$r; touch $d/$r/new.jar; done\n"
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -34,7 +35,8 @@ def test_jars_are_fetched_once(settings, fake_maven):
     assert len(fake_maven()) == 1
 
 
-def test_a_changed_pom_fetches_again_and_leaves_no_old_version(settings, fake_maven, monkeypatch):
+@pytest.mark.usefixtures("fake_maven")
+def test_a_changed_pom_fetches_again_and_leaves_no_old_version(settings, monkeypatch):
     maven.fetch_jars(settings)
     (settings.cache_dir / "jars" / "kafka" / "old.jar").touch()
     monkeypatch.setattr(maven, "jars_digest", lambda: "changed")
@@ -42,7 +44,8 @@ def test_a_changed_pom_fetches_again_and_leaves_no_old_version(settings, fake_ma
     assert [jar.name for jar in (settings.cache_dir / "jars" / "kafka").iterdir()] == ["new.jar"]
 
 
-def test_jars_that_somebody_deleted_are_fetched_again(settings, fake_maven):
+@pytest.mark.usefixtures("fake_maven")
+def test_jars_that_somebody_deleted_are_fetched_again(settings):
     maven.fetch_jars(settings)
     (settings.cache_dir / "jars" / "spark" / "new.jar").unlink()
     assert maven.fetch_jars(settings)
