@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.contracts import contract
 from udfs.codec import writing
-from udfs.codec.slices import Bits, Longs, Octets, Slices
+from udfs.codec.slices import Bits, Codes, Longs, Octets, Slices
 from udfs.envelope import Envelopes
 from udfs.rules import Rules
 from udfs.times import DAY
@@ -35,6 +35,8 @@ class Rows:
         entity_seq: Longs,
         numbers: Longs,
         flag: Bits,
+        entity: Codes,
+        names: list[bytes],
     ) -> None:
         self.rules = rules
         self.envelopes = envelopes
@@ -44,6 +46,8 @@ class Rows:
         self.entity_seq = entity_seq
         self.numbers = numbers
         self.flag = flag
+        self._entity = entity
+        self._names = names
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,7 +66,8 @@ class Rows:
 
     def keys(self) -> list[bytes]:
         """Return the Kafka keys."""
-        return self.entity_ids.tolist()
+        names = self._names
+        return [names[code] for code in self._entity.tolist()]
 
     def encode(self) -> list[bytes]:
         """Return the Kafka values."""

@@ -29,20 +29,13 @@ class Names:
     def codes(self, names: Slices) -> Codes:
         """Return each name's number; new names get the next ones, in order."""
         codes = np.empty(len(names), dtype=np.int32)
-        while self._look_up(names, codes):
-            known = set()
-            for i in np.flatnonzero(codes < 0).tolist():
-                name = names[i]
-                if name not in known:
-                    known.add(name)
-                    self._add(name)
-        return codes
-
-    def _look_up(self, names: Slices, codes: Codes) -> int:
-        unknown: int = name_codes(
-            names.data, names.start, names.size, self._arena, self._at, self._size, self._table, codes
-        )
-        return unknown
+        at = 0
+        while True:
+            table = (self._arena, self._at, self._size, self._table)
+            at = name_codes(at, *names.parts, *table, codes)
+            if at == len(names):
+                return codes
+            self._add(names[at])
 
     def extend(self, names: Sequence[bytes]) -> None:
         """Append names that a state carried, in its order."""

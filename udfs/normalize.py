@@ -7,7 +7,8 @@ batches, and not on where the state was saved and restored.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,11 +24,12 @@ from udfs.envelope import Envelopes, encode_one
 from udfs.rejects import Reject
 from udfs.rules import Rules, rules
 from udfs.sequence import Sequence
-from udfs.table import Table
+from udfs.table import Accepted, Table
 from udfs.times import DAY, EARLIEST, LATEST
 from udfs.venues.frames import MAX_PAYLOAD, QuoteRow, TradeRow
 
 STATE_VERSION = 1
+SCANNED = 2  # how the scanner marks a record that it has accepted
 
 
 @dataclass(slots=True)
@@ -36,10 +38,10 @@ class Normalized:
 
     trades: TradeBatch
     quotes: QuoteBatch
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    duplicates: int = 0
-    not_normalized: int = 0
-    frames: int = 0
+    dead_letters: list[DeadLetter]
+    duplicates: int
+    not_normalized: int
+    frames: int
 
 
 class Normalizer:
@@ -60,7 +62,7 @@ class Normalizer:
         letters: list[DeadLetter] = []
         not_normalized = 0
         behind = judged.verdict == BEHIND
-        for i in np.flatnonzero((judged.verdict != DUPLICATE) & ((todo != 2) | behind)).tolist():
+        for i in np.flatnonzero((judged.verdict != DUPLICATE) & ((todo != SCANNED) | behind)).tolist():
             try:
                 rows = self._gate(envelopes, i, behind=bool(behind[i]))
             except Reject as reject:
@@ -71,21 +73,24 @@ class Normalizer:
                 not_normalized += 1
             else:
                 table.add(i, rows)
-        accepted = table.rows(todo == 2)
-        day = envelopes.ingest_time[accepted.rows] // DAY
-        entity = judged.entity[accepted.rows]
-        seq = self._sequence.number(len(self._dedup.entities), entity, day)
-        trade = self._rules.kind == "trade"
-        filled, empty = accepted.columns(self._rules, envelopes, seq), Table(0).rows(_NONE)
-        nothing = empty.columns(self._rules, envelopes, seq[:0])
-        return Normalized(
-            trades=TradeBatch(*(filled if trade else nothing), limbs=(accepted if trade else empty).limbs),
-            quotes=QuoteBatch(*(nothing if trade else filled)),
-            dead_letters=letters,
-            duplicates=judged.duplicates,
-            not_normalized=not_normalized,
-            frames=len(envelopes) - judged.duplicates - len(letters) - not_normalized,
-        )
+        trades, quotes = self._batches(envelopes, judged, table.rows(todo == SCANNED))
+        frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
+        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames)
+
+    def _batches(self, env: Envelopes, judged: Judged, accepted: Accepted) -> tuple[TradeBatch, QuoteBatch]:
+        entities = self._dedup.entities.names
+
+        def columns(rows: Accepted) -> tuple[Any, ...]:
+            entity = judged.entity[rows.rows]
+            seq = self._sequence.number(len(entities), entity, env.ingest_time[rows.rows] // DAY)
+            return self._rules, env, rows.rows, rows.part, rows.time, seq, rows.numbers, rows.flag, entity, entities
+
+        none = Table(0).rows(_NONE)
+        if self._rules.kind == "quote":
+            timeless = accepted.flag == 1
+            accepted.time = np.where(timeless, env.ingest_time[accepted.rows], accepted.time)
+            return TradeBatch(*columns(none), limbs=none.limbs), QuoteBatch(*columns(accepted))
+        return TradeBatch(*columns(accepted), limbs=accepted.limbs), QuoteBatch(*columns(none))
 
     def _gate(self, env: Envelopes, i: int, *, behind: bool) -> list[TradeRow] | list[QuoteRow] | None:
         rows = gate.judge(self._rules, env, i)

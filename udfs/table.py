@@ -13,16 +13,12 @@ import numpy as np
 from udfs.codec.scanning import NUMBERS
 from udfs.codec.slices import Bits, Longs
 from udfs.decimals import ONE, limbs
-from udfs.envelope import Envelopes
-from udfs.rules import Rules
 from udfs.venues.frames import QuoteRow, TradeRow
 
 
 @dataclass(slots=True)
 class Accepted:
-    """Rows in log order: see ``udfs.batches.Rows``; where a quote's ``flag`` is 1, the ingest time stands for its
-    time.
-    """
+    """Rows in log order: see ``udfs.batches.Rows``; where a quote's ``flag`` is 1, its time is not set."""
 
     rows: Longs
     part: Longs
@@ -30,13 +26,6 @@ class Accepted:
     numbers: Longs
     limbs: Longs
     flag: Bits
-
-    def columns(self, rules: Rules, envelopes: Envelopes, seq: Longs) -> tuple[Any, ...]:
-        """Return the arguments of a batch."""
-        time = self.time
-        if rules.kind == "quote":
-            time = np.where(self.flag == 1, envelopes.ingest_time[self.rows], time)
-        return rules, envelopes, self.rows, self.part, time, seq, self.numbers, self.flag
 
 
 class Table:

@@ -37,20 +37,27 @@ def _code(data: Octets, at: int, size: int, arena: Octets, name_at: Longs, name_
         slot = (slot + 1) & mask
 
 
-@kernel(LONG, BYTES, I64, I64, BYTES, I64, I64, I32, I32)
+@kernel(LONG, LONG, BYTES, I64, I64, BYTES, I64, I64, I32, I32)
 def name_codes(
-    data: Octets, at: Longs, size: Longs, arena: Octets, name_at: Longs, name_size: Longs, table: Codes, codes: Codes
+    begin: int,
+    data: Octets,
+    at: Longs,
+    size: Longs,
+    arena: Octets,
+    name_at: Longs,
+    name_size: Longs,
+    table: Codes,
+    codes: Codes,
 ) -> int:
-    """Look up each name; -1 where it is new. Returns how many are new."""
-    unknown = 0
-    for i in range(len(at)):
+    """Look up names from ``begin`` on. Returns the position of the first that is new, or how many names there are."""
+    for i in range(begin, len(at)):
         if i > 0 and size[i] == size[i - 1] and same(data, at[i], data, at[i - 1], size[i]):
             codes[i] = codes[i - 1]
-        else:
-            codes[i] = _code(data, at[i], size[i], arena, name_at, name_size, table)
+            continue
+        codes[i] = _code(data, at[i], size[i], arena, name_at, name_size, table)
         if codes[i] < 0:
-            unknown += 1
-    return unknown
+            return i
+    return len(at)
 
 
 @helper
