@@ -24,7 +24,9 @@ final class HudiConfigs {
             Map.entry("hoodie.parquet.compression.codec", "snappy"),
             Map.entry("hoodie.parquet.block.size", String.valueOf(32 << 20)),
             Map.entry("hoodie.parquet.small.file.limit", String.valueOf(32 << 20)),
+            // For COPY_ON_WRITE; MERGE_ON_READ goes by BucketUpsert, which reads the number of buckets only.
             Map.entry("hoodie.index.type", "SIMPLE"),
+            Map.entry("hoodie.bucket.index.num.buckets", "4"),
             Map.entry("hoodie.parquet.bloom.filter.enabled", "false"),
             // Old file versions and old instants go away in large steps, not a little at every commit.
             Map.entry("hoodie.clean.trigger.max.commits", "20"),

@@ -11,6 +11,7 @@ import org.apache.hudi.client.WriteStatus;
 import org.apache.hudi.client.common.HoodieJavaEngineContext;
 import org.apache.hudi.common.config.RecordMergeMode;
 import org.apache.hudi.common.model.HoodieRecord;
+import org.apache.hudi.common.model.HoodieTableType;
 import org.apache.hudi.common.model.HoodieTimelineTimeZone;
 import org.apache.hudi.common.model.HoodieWriteStat;
 import org.apache.hudi.common.model.WriteOperationType;
@@ -25,6 +26,13 @@ import org.apache.hudi.table.HoodieJavaTable;
 
 /** One Hudi table on storage, and the few things the sink does with its timeline. Not thread safe. */
 final class HudiTable implements AutoCloseable {
+    static {
+        // Hudi estimates record sizes with JOL, which otherwise starts a process to attach to this one: seconds, for
+        // a precision that nobody needs.
+        System.setProperty("jol.skipDynamicAttach", "true");
+        System.setProperty("jol.skipHotspotSAAttach", "true");
+    }
+
     /** What the timeline says about an instant. */
     enum State { COMPLETED, PENDING, MISSING }
 
@@ -59,7 +67,7 @@ final class HudiTable implements AutoCloseable {
         }
         var requested = metaClient.createNewInstant(HoodieInstant.State.REQUESTED, metaClient.getCommitActionType(), instant);
         metaClient.getActiveTimeline().createNewInstant(requested);
-        metaClient.getActiveTimeline().transitionRequestedToInflight(requested, Option.empty());
+        toInflight(requested);
         return instant;
     }
 
@@ -102,8 +110,19 @@ final class HudiTable implements AutoCloseable {
     void upsert(List<HoodieRecord<Object>> records) {
         // Rolls back what a crashed attempt left behind.
         var instant = client.startCommit();
-        var stats = client.upsert(records, instant).stream().map(HudiTable::checked).toList();
+        List<HoodieWriteStat> stats;
+        if (spec.type() == HoodieTableType.MERGE_ON_READ) {
+            var table = forWriting();
+            toInflight(metaClient.createNewInstant(HoodieInstant.State.REQUESTED, metaClient.getCommitActionType(), instant));
+            stats = BucketUpsert.write(config, table, instant, spec.keyFields(), records);
+        } else {
+            stats = client.upsert(records, instant).stream().map(HudiTable::checked).toList();
+        }
         commit(WriteOperationType.UPSERT, instant, stats);
+    }
+
+    private void toInflight(HoodieInstant requested) {
+        metaClient.getActiveTimeline().transitionRequestedToInflight(requested, Option.empty());
     }
 
     private void commit(WriteOperationType operation, String instant, List<HoodieWriteStat> stats) {
@@ -117,7 +136,7 @@ final class HudiTable implements AutoCloseable {
         }
     }
 
-    private static HoodieWriteStat checked(WriteStatus status) {
+    static HoodieWriteStat checked(WriteStatus status) {
         if (status.hasErrors()) {
             var cause = status.hasGlobalError() ? status.getGlobalError() : status.getErrors().values().iterator().next();
             throw new IllegalStateException("Hudi could not write " + status.getTotalErrorRecords() + " rows", cause);
