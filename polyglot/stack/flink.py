@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -57,8 +58,8 @@ def effective_config(settings: Settings) -> dict[str, Any]:
     return kept | flink_config(settings)
 
 
-def _config_text(settings: Settings) -> str:
-    return yaml.safe_dump(effective_config(settings), sort_keys=True)
+def _config_text(settings: Settings, overrides: Mapping[str, Any] = MappingProxyType({})) -> str:
+    return yaml.safe_dump({**effective_config(settings), **overrides}, sort_keys=True)
 
 
 def home() -> Path:
@@ -87,14 +88,14 @@ appender.file.strategy.max = 3
 """
 
 
-def write_home(settings: Settings) -> None:
+def write_home(settings: Settings, overrides: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Write ``var/flink/{conf,lib}``: the configuration, and links to every jar the cluster loads."""
     layout = Layout.at(settings.var_dir)
     conf, lib = layout.flink / "conf", layout.flink / "lib"
     for folder in (conf, lib, layout.flink / "tmp", layout.flink / "pid", layout.checkpoints, layout.savepoints):
         folder.mkdir(parents=True, exist_ok=True)
     layout.logs.mkdir(parents=True, exist_ok=True)
-    _replace(conf / "config.yaml", _config_text(settings))
+    _replace(conf / "config.yaml", _config_text(settings, overrides))
     for name in ("log4j-console.properties", "log4j.properties"):
         _replace(conf / name, LOG4J2)
     _replace(conf / "log4j-cli.properties", (home() / "conf" / "log4j-cli.properties").read_text())
@@ -125,6 +126,12 @@ def library(settings: Settings) -> list[Path]:
 
 def client_env(settings: Settings) -> dict[str, str]:
     """Return the environment for ``flink`` and PyFlink processes that talk to this cluster."""
+    if not (Layout.at(settings.var_dir).flink / "conf" / "config.yaml").exists():
+        write_home(settings)  # a cluster elsewhere: nobody has started a component here
+    return _environment(settings)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
     layout = Layout.at(settings.var_dir)
     # PyFlink overwrites FLINK_LIB_DIR with its own folder unless FLINK_HOME is set.
     env = {
@@ -160,7 +167,7 @@ def _component(settings: Settings, role: Role) -> Component:
         url=url if leader else f"{url}/#/task-manager",
         ports={rest: setting, rest + 1: setting} if leader else {},
         probe=(lambda: probe_jobmanager(url)) if leader else (lambda: probe_taskmanager(url)),
-        env={**client_env(settings), "POLYGLOT_LOG": str(layout.log(role.name))},
+        env={**_environment(settings), "POLYGLOT_LOG": str(layout.log(role.name))},
         prepare=lambda: write_home(settings),
         stop_after=("taskmanager",) if leader else (),
         logs=(layout.log(role.name), layout.output(role.name)),
@@ -189,7 +196,7 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
         f"-Dlog.file={layout.log(role.name)}",
         f"-Dlog4j.configurationFile={(conf / 'log4j-console.properties').as_uri()}",
         "-classpath",
-        os.pathsep.join(str(lib / name) for name in names),
+        os.pathsep.join([*(str(lib / name) for name in names), *filter(None, [os.environ.get("HADOOP_CONF_DIR")])]),
         role.main,
         "--configDir",
         str(conf),

@@ -10,6 +10,7 @@ from typing import Any
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
 from polyglot.stack.layout import Layout
+from polyglot.stack.ports import is_local
 
 #: State (hashmap backend), sort buffers of the lake's writers and record batches need at least this.
 MIN_TASK_HEAP_MB = 384
@@ -87,18 +88,19 @@ def taskmanager_memory(total: int) -> Memory:
 def flink_config(settings: Settings) -> dict[str, Any]:
     """Return the options that differ from the distribution's own ``config.yaml``, flat."""
     layout = Layout.at(settings.var_dir)
-    host = "127.0.0.1"
+    host = "127.0.0.1" if is_local(settings.flink.host) else settings.flink.host
+    loopback = "127.0.0.1"
     return {
         # Everything on loopback; the RPC port is next to the REST port, the others are picked by the system.
         "jobmanager.rpc.address": host,
         "jobmanager.rpc.port": settings.flink.rest_port + 1,
-        "jobmanager.bind-host": host,
+        "jobmanager.bind-host": loopback,
         "rest.address": host,
-        "rest.bind-address": host,
+        "rest.bind-address": loopback,
         "rest.port": settings.flink.rest_port,
         "rest.bind-port": str(settings.flink.rest_port),
-        "taskmanager.host": host,
-        "taskmanager.bind-host": host,
+        "taskmanager.host": loopback,
+        "taskmanager.bind-host": loopback,
         **jobmanager_memory().options("jobmanager"),
         **taskmanager_memory(settings.flink.taskmanager_memory_mb).options("taskmanager"),
         "taskmanager.cpu.cores": float(settings.flink.taskmanager_slots),

@@ -102,7 +102,7 @@ def healthy(stack):
 
 
 def test_up_starts_everything(stack):
-    document = stack.json("up")
+    document = stack.json("up", "--no-build")
     assert [one["name"] for one in document["components"]] == ALL
     assert all(one["health"] == "healthy" for one in document["components"])
     assert all(one["memory"] > 0 for one in document["components"])
@@ -132,7 +132,7 @@ def test_the_stack_fits_its_memory_budget(stack):
 
 def test_up_again_changes_nothing(stack):
     before = {name: stack.pid(name) for name in ALL}
-    stack.json("up")
+    stack.json("up", "--no-build")
     assert {name: stack.pid(name) for name in ALL} == before
 
 
@@ -192,7 +192,7 @@ def test_components_outlive_the_supervisor_and_up_takes_them_over(stack):
     os.kill(supervisor, signal.SIGKILL)
     wait_for(lambda: not is_supervised(stack))
     assert "not supervised" in stack.json("status")["components"][0]["detail"]
-    stack.json("up")
+    stack.json("up", "--no-build")
     assert {name: stack.pid(name) for name in ALL} == before
     assert is_supervised(stack)
 
@@ -223,7 +223,7 @@ def test_a_port_in_use_is_named_with_its_user(stack):
 
 
 def test_a_second_start_finds_the_data_again(stack):
-    stack.json("up")
+    stack.json("up", "--no-build")
     assert len(consume(stack)) == 1001
     assert clickhouse(stack, "SELECT count() FROM polyglot.kept") == "1000"
     assert redis(stack).get("kept") == "yes"

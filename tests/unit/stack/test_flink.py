@@ -7,6 +7,8 @@ from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
 from polyglot.stack.flink import client_env, effective_config, home, jobmanager, library, taskmanager, write_home
 from polyglot.stack.flink_config import flatten, jobmanager_memory, taskmanager_memory
+from polyglot.stack.foreground import bind_overrides
+from polyglot.stack.foreground import run as run_in_foreground
 
 
 @pytest.fixture
@@ -108,3 +110,25 @@ def test_flink_itself_is_last_on_the_class_path(settings):
 
 def test_the_jobmanager_stops_only_after_the_taskmanager(settings):
     assert jobmanager(settings).stop_after == ("taskmanager",)
+
+
+def test_a_cluster_elsewhere_is_configured_for_its_clients(tmp_path):
+    settings = Settings(var_dir=tmp_path / "var", cache_dir=tmp_path / "cache", flink={"host": "jobmanager"})
+    env = client_env(settings)
+    written = yaml.safe_load((tmp_path / "var" / "flink" / "conf" / "config.yaml").read_text())
+    assert env["FLINK_CONF_DIR"] == str(tmp_path / "var" / "flink" / "conf")
+    assert (written["rest.address"], written["jobmanager.rpc.address"]) == ("jobmanager", "jobmanager")
+
+
+def test_in_a_container_services_listen_on_its_every_interface(settings):
+    write_home(settings, bind_overrides("worker-1"))
+    written = yaml.safe_load((settings.var_dir / "flink" / "conf" / "config.yaml").read_text())
+    assert written["taskmanager.host"] == "worker-1"
+    assert {written[name] for name in ("rest.bind-address", "jobmanager.bind-host", "taskmanager.bind-host")} == {
+        "0.0.0.0"  # noqa: S104
+    }
+
+
+def test_only_flink_runs_in_our_image():
+    with pytest.raises(CommandError, match="image of its own"):
+        run_in_foreground("kafka")

@@ -1,0 +1,119 @@
+"""The compose file, offline: by the real tool where it is installed, and by its structure everywhere."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from polyglot.config import ROOT, Settings
+from polyglot.stack.kafka import server_properties
+
+FILE = ROOT / "docker-compose.yml"
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load(FILE.read_text())
+
+
+@pytest.fixture(scope="module")
+def services(compose):
+    return compose["services"]
+
+
+def test_the_real_tool_accepts_it():
+    if not shutil.which("docker-compose"):
+        pytest.skip("docker-compose is not installed (Debian: apt-get install docker-compose)")
+    done = subprocess.run(
+        ["docker-compose", "--file", str(FILE), "config", "--quiet"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_service_of_the_local_stack_and_what_production_adds_is_there(services):
+    assert set(services) >= {"kafka", "jobmanager", "taskmanager", "clickhouse", "redis", "s3", "registry"}
+
+
+def test_ports_are_published_on_loopback_only(services):
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published
+    assert all(str(port).startswith("127.0.0.1:") for port in published)
+    hosts = [str(port).split(":")[1] for port in published]
+    assert len(set(hosts)) == len(hosts), "two services publish one port"
+
+
+def test_published_ports_are_the_defaults_of_the_settings(services):
+    defaults = Settings()
+    published = {name: [str(port) for port in one.get("ports", [])] for name, one in services.items()}
+    broker = defaults.kafka.bootstrap_servers.rpartition(":")[2]
+    assert any(f"127.0.0.1:{broker}:" in port for port in published["kafka"])
+    assert f"127.0.0.1:{defaults.flink.rest_port}:18081" in published["jobmanager"]
+    assert f"127.0.0.1:{defaults.clickhouse.port}:8123" in published["clickhouse"]
+    assert f"127.0.0.1:{defaults.redis.port}:6379" in published["redis"]
+
+
+def test_every_service_has_a_memory_limit(services):
+    assert [name for name, one in services.items() if "mem_limit" not in one] == []
+
+
+def test_everything_that_stays_up_has_a_health_check_and_comes_back(services):
+    once = {"init", "bucket", "cli"}
+    for name in services.keys() - once:
+        assert services[name]["healthcheck"]["test"], name
+        assert services[name]["restart"] == "unless-stopped", name
+
+
+def test_dependencies_wait_for_health_and_for_set_up(services):
+    for name, one in services.items():
+        for other, wait in one.get("depends_on", {}).items():
+            if wait["condition"] == "service_healthy":
+                assert "healthcheck" in services[other], f"{name} waits for the health of {other}, which has none"
+            else:
+                assert wait["condition"] == "service_completed_successfully", name
+
+
+def test_images_are_pinned(services):
+    for name, one in services.items():
+        assert re.search(r":(?!latest$)[\w.-]*\d[\w.-]*$", one["image"]), f"{name}: {one['image']}"
+
+
+def test_named_volumes_are_declared_and_nothing_of_the_host_is_mounted(compose, services):
+    used = {volume.split(":")[0] for one in services.values() for volume in one.get("volumes", [])}
+    assert used == set(compose["volumes"])
+
+
+def test_the_broker_is_configured_as_the_local_one(services):
+    environment = services["kafka"]["environment"]
+    local = server_properties(19092, FILE, Settings().kafka.max_message_bytes)
+    for name in (
+        "auto.create.topics.enable", "log.message.timestamp.type", "log.message.timestamp.before.max.ms",
+        "log.message.timestamp.after.max.ms", "log.retention.ms", "message.max.bytes", "replica.fetch.max.bytes",
+        "transaction.max.timeout.ms",
+    ):  # fmt: skip
+        assert environment["KAFKA_" + name.replace(".", "_").upper()] == local[name], name
+
+
+def test_clients_are_chosen_by_configuration_that_exists(services, monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("POLYGLOT_"):
+            monkeypatch.delenv(name)
+    for name, value in services["cli"]["environment"].items():
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+    settings = Settings()  # raises on a name or value that the settings do not know
+    assert settings.kafka.bootstrap_servers == "kafka:9092"
+    assert settings.flink.url == "http://jobmanager:18081"
+    assert settings.lake_uri == "s3a://lake"
+    assert settings.registry.url.endswith("/apis/ccompat/v7")
+
+
+def test_the_image_uses_the_same_lock_and_poms_as_the_local_stack():
+    text = (ROOT / "polyglot" / "stack" / "docker" / "Dockerfile").read_text()
+    assert "--require-hashes -r requirements.lock" in text
+    assert "polyglot/stack/jars/pom.xml package -Ps3" in text
+    for source in re.findall(r"^COPY (?!--from)(\S+)", text, re.MULTILINE):
+        assert (ROOT / source).exists(), source
