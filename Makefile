@@ -26,15 +26,19 @@ demo: setup  ## run the whole pipeline on simulated frames (or CAPTURE="file.gz 
 down: .venv/.project  ## stop the local stack and leave nothing behind; data stay (ARGS=--wipe deletes them)
 	@$(BIN)/polyglot down $(ARGS)
 
-test: setup  ## run all tests: Java connectors, then Python (unit, property, integration)
+test: lint  ## run all checks and tests: lint, Java connectors, then Python (unit, property, integration)
 	@mvn --batch-mode --no-transfer-progress --quiet --file connectors/pom.xml verify
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: setup  ## check style, types and import boundaries
+lint: setup  ## check style, types, import boundaries and contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/polyglot contracts check
+
+lock: .venv/.uv  ## compile requirements.in anew into requirements.lock
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock
 
 bench: setup  ## measure the floor, each stage, the whole path and the latencies, and check what came out
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -56,4 +60,4 @@ bench: setup  ## measure the floor, each stage, the whole path and the latencies
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test lint bench
+.PHONY: help setup demo down test lint lock bench
