@@ -9,6 +9,10 @@ analytics.quote_bar.v1 ─► gold_quote_bar, ClickHouse quote_bars
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
+from pyflink.common import Row
+
 import sql
 from flink_jobs import tables
 from flink_jobs.finish import FINISHED, finish_bars, finish_quote_bars
@@ -30,7 +34,8 @@ ROWTIME = (
     "WATERMARK FOR rowtime AS rowtime - INTERVAL '1' SECOND",
     "pt AS PROCTIME()",
 )
-STREAMS = (
+Stream = tuple[str, sql.Kind, tuple[str, ...], tuple[str, ...], Callable[[Row], Iterable[Row]]]
+STREAMS: tuple[Stream, ...] = (
     # kind, bar, columns, intervals, finishing kernel
     ("trade", "bar", TRADE, tuple(sql.INTERVALS), finish_bars),
     ("quote", "quote_bar", QUOTE, ("1s",), finish_quote_bars),

@@ -32,7 +32,7 @@ Restore = Callable[[str, Iterable[bytes]], Any]
 Apply = Callable[[Any, Row], Row]
 
 
-class ShardFold(KeyedProcessFunction):  # type: ignore[misc]
+class ShardFold(KeyedProcessFunction):
     """Run a fold per shard; its state is a list of deltas in Flink's keyed state, compacted now and then.
 
     The fold objects themselves are a cache: a shard's keyed state is only ever used by one task between two restores,

@@ -51,7 +51,10 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
     raw = next(check for check in verified["checks"] if check["name"].startswith("raw distinct"))
     replay = verified["replay"]["balance"]
     reasons, by_ingestion = _letters(settings)
-    found = lambda name: int(tables.get(name, {}).get("found", 0))  # noqa: E731
+
+    def found(name: str) -> int:
+        return int(tables.get(name, {}).get("found", 0))
+
     frames = sum(balance["frames"] for balance in replay.values())
     records = found("normalized.trade.v1") + found("normalized.quote.v1")
     letters = sum(reasons.values())

@@ -103,5 +103,8 @@ class LatencyProbe:
         values = sorted(self._millis)
         if not values:
             return {"p50": 0.0, "p99": 0.0, "max": 0.0, "matched": 0}
-        pick = lambda q: round(values[min(len(values) - 1, int(q * len(values)))], 1)  # noqa: E731
+
+        def pick(q: float) -> float:
+            return round(values[min(len(values) - 1, int(q * len(values)))], 1)
+
         return {"p50": pick(0.50), "p99": pick(0.99), "max": round(values[-1], 1), "matched": len(values)}

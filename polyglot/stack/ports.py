@@ -41,7 +41,7 @@ def listener(port: int) -> str:
         pids = {
             connection.pid
             for connection in psutil.net_connections(kind="tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
         }
         for pid in pids:
             if pid:

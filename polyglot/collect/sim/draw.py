@@ -127,7 +127,8 @@ def _kinds(raw: npt.NDArray[np.uint64], spec: SimSpec) -> Longs:
 def _lots(raw: npt.NDArray[np.uint64]) -> Longs:
     """Sizes from 1 to about 250,000 lots, small ones far more often."""
     bits = raw.astype(np.int64)
-    return 1 + ((bits & 255) * ((bits >> 8) & 255) * ((bits >> 16) & 15) >> ((bits >> 20) & 7))
+    lots: Longs = 1 + ((bits & 255) * ((bits >> 8) & 255) * ((bits >> 16) & 15) >> ((bits >> 20) & 7))
+    return lots
 
 
 def _rank(group: Longs) -> Longs:
