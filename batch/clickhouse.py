@@ -13,6 +13,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from batch.ranges import Days
 
+_ARROW_DIGITS = 38
+
 
 class ClickHouseUnavailableError(RuntimeError):
     """The endpoint does not answer or refuses."""
@@ -53,7 +55,8 @@ class Endpoint:
 def fetch(endpoint: Endpoint, table: str, days: Days, target: Path) -> bool:
     """Write the latest versions of a table's rows to a Parquet file; False when there is no such table.
 
-    `days` bounds ``event_date``. DateTime64 columns become µs in an int64, dates ISO text; other types stay.
+    `days` bounds ``event_date``. Times become µs in an int64, dates ISO text, decimals of more than 38 digits (which
+    no Arrow file holds) plain text without trailing zeros; other types stay.
 
     Raises:
         ClickHouseUnavailableError: the query was not answered.
@@ -88,8 +91,7 @@ def fetch(endpoint: Endpoint, table: str, days: Days, target: Path) -> bool:
 def _expression(name: str, kind: str) -> str:
     if kind.startswith("DateTime"):
         return f"toUnixTimestamp64Micro(CAST(`{name}` AS DateTime64(6, 'UTC'))) AS `{name}`"
-    if kind in ("Date", "Date32"):
+    wide = kind.startswith("Decimal(") and int(kind[8:].split(",", maxsplit=1)[0]) > _ARROW_DIGITS
+    if wide or kind.startswith(("Date", "LowCardinality", "FixedString", "Enum")):
         return f"toString(`{name}`) AS `{name}`"
-    if kind.startswith(("LowCardinality", "FixedString", "Enum", "UUID")):
-        return f"toString(`{name}`) AS `{name}`"
-    return f"`{name}`"
+    return f"toInt64(`{name}`) AS `{name}`" if kind.startswith("UInt") else f"`{name}`"

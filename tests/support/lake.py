@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
-import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +11,12 @@ from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from pyspark.sql import SparkSession
 
 from schemas.domains import raw_topic
 from udfs.assign import assign
 
 PARTITIONS = 4
-REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 class Frame(NamedTuple):
@@ -28,14 +24,6 @@ class Frame(NamedTuple):
 
     ingest_time: int
     payload: bytes
-
-
-def captures() -> Path:
-    """Return the folder of captured frames; skips the test when there is none."""
-    folder = Path(os.environ.get("POLYGLOT_CAPTURES") or REPOSITORY.parent / "shared" / "captures") / "binance"
-    if not folder.is_dir():
-        pytest.skip(f"no captures at {folder}: set POLYGLOT_CAPTURES")
-    return folder
 
 
 def read_capture(path: Path, limit: int | None = None) -> Iterator[Frame]:
@@ -48,6 +36,11 @@ def read_capture(path: Path, limit: int | None = None) -> Iterator[Frame]:
             yield Frame(int(receive_ns) // 1000, payload)
 
 
+def partition_of(entity_id: str) -> int:
+    """Return an entity's partition (which one does not matter, as long as it is always the same)."""
+    return crc32(entity_id.encode()) % PARTITIONS
+
+
 def bronze_rows(venue: str, frames: Iterable[Frame], source: str = "test") -> list[dict[str, Any]]:
     """Return Bronze rows: identities assigned, one log per (topic, partition), offsets in order of the frames.
 
@@ -57,7 +50,7 @@ def bronze_rows(venue: str, frames: Iterable[Frame], source: str = "test") -> li
     for seq, frame in enumerate(frames, start=1):
         who = assign(venue, frame.payload)
         topic = raw_topic(venue, who.channel)
-        partition = crc32(who.entity_id.encode()) % PARTITIONS
+        partition = partition_of(who.entity_id)
         offset = offsets.get((topic, partition), 0)
         offsets[topic, partition] = offset + 1
         if who.event_id in seen:
@@ -124,7 +117,3 @@ def write_bronze(spark: SparkSession, lake: Path, rows: list[dict[str, Any]]) ->
     shuffled = sorted(rows, key=lambda row: crc32(row["event_id"].encode()))
     table = pa.Table.from_pylist(shuffled, BRONZE_SCHEMA)
     write_hudi(spark, table, lake / "bronze_raw", "bronze_raw", "event_id", "ingest_date")
-
-
-def canonical_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)

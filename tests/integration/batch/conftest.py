@@ -1,0 +1,38 @@
+"""One Spark session for this folder's tests, on the jars of `polyglot build`."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from pyspark.sql import SparkSession
+
+from batch.session import SparkUnavailableError, spark_session
+from polyglot.config import settings
+
+FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """py4j leaves sockets to the garbage collector."""
+    for item in items:
+        if FOLDER in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[SparkSession]:
+    with TemporaryDirectory(prefix="polyglot-spark-") as scratch:
+        try:
+            with spark_session(settings().cache_dir / "jars" / "spark", Path(scratch), memory_mb=1536) as session:
+                session.conf.set("spark.sql.shuffle.partitions", "2")
+                yield session
+        except SparkUnavailableError as error:
+            pytest.skip(str(error))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

@@ -1,0 +1,255 @@
+"""A comparison must see every kind of difference: each test takes equal stores and spoils one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as fn
+from support import lake
+
+from batch import kernels, views
+from batch.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, compare
+from batch.ranges import Span
+from batch.replay import Replayed, records, rejected, replay
+
+pytestmark = pytest.mark.integration
+
+VENUE = "sim"
+START = 1_723_161_590_000_000  # ten seconds before midnight: two ingest dates, two event dates
+EVERYTHING = Span()
+
+
+def frames() -> list[lake.Frame]:
+    """Trades and quotes of two symbols across midnight, one bad frame."""
+    found = []
+    for n in range(400):
+        ingest = START + n * 50_000
+        ms = (ingest - (n * 7919) % 30_000) // 1000
+        symbol = ("AAAUSDT", "BBBUSDT")[n % 2]
+        price, size = f"{100 + n % 7}.{n % 100:02d}", f"0.{n + 1:04d}"
+        trade = (
+            f'{{"e":"trade","E":{ms},"s":"{symbol}","t":{n},"p":"{price}","q":"{size}","T":{ms},'
+            f'"m":{"true" if n % 3 else "false"},"M":true}}'
+        )
+        quote = (
+            f'{{"e":"bookTicker","u":{n},"s":"{symbol}","b":"{price}","B":"{size}","a":"{200 + n % 5}","A":"1.5",'
+            f'"T":{ms},"E":{ms}}}'
+        )
+        found += [lake.Frame(ingest, trade.encode()), lake.Frame(ingest + 1, quote.encode())]
+    found.append(lake.Frame(START + 100, b"{not json"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def replayed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Replayed]:
+    root = tmp_path_factory.mktemp("lake")
+    lake.write_bronze(spark, root, lake.bronze_rows(VENUE, frames()))
+    return root, replay(spark, root.as_uri(), (root / "replay").as_uri(), EVERYTHING)
+
+
+@pytest.fixture(scope="module")
+def values(spark: SparkSession, replayed: tuple[Path, Replayed]) -> Callable[[str], DataFrame]:
+    """Return the wire bytes of a kind as a topic would hold them."""
+    out = replayed[1].out
+    found = {kind: records(spark, out, kind).select("value").cache() for kind in (*views.NORMALIZED, *views.BARS)}
+    return found.__getitem__
+
+
+def test_the_replay_accounts_for_every_row(replayed: tuple[Path, Replayed]) -> None:
+    _, done = replayed
+    assert done.records["trade"] == 400
+    assert done.records["quote"] == 400
+    assert done.balance["trade"] == {
+        "envelopes": 401, "frames": 400, "duplicates": 0, "dead_letters": 1, "not_normalized": 0
+    }  # fmt: skip
+    assert done.events == 801
+
+
+def test_rejected_frames_keep_their_bytes(spark: SparkSession, replayed: tuple[Path, Replayed]) -> None:
+    (letter,) = rejected(spark, replayed[1].out).collect()
+    assert bytes(letter.value)[:5] == bytes([0, 0, 0, 0, 6])
+    assert b"{not json" in bytes(letter.value)
+
+
+def topic(rows: DataFrame, kind: str) -> Comparison:
+    """Compare a topic's records, as they would be read, with the same replay's records."""
+    expected = views.of_values(rows_of(kind), kind, EVERYTHING, None)
+    converge = views.latest if kind in views.BARS else views.first_copies
+    return compare(kind, expected, converge(views.of_values(rows, kind, EVERYTHING, None)))
+
+
+rows_of: Callable[[str], DataFrame]
+
+
+@pytest.fixture(autouse=True)
+def _rows(values: Callable[[str], DataFrame]) -> None:
+    global rows_of  # noqa: PLW0603 - the fixture hands its rows to the helper above
+    rows_of = values
+
+
+def spoil_last_byte(rows: DataFrame) -> DataFrame:
+    """Flip the lowest bit of one record's last byte (of a bar: of its version; else of a decimal)."""
+
+    def flip(value: Any) -> bytes:
+        raw = bytes(value)
+        return raw[:-1] + bytes([raw[-1] ^ 1])
+
+    return rows.select(fn.udf(flip, "binary")("value").alias("value"))
+
+
+def cut(rows: DataFrame) -> DataFrame:
+    """Truncate records so that they are no longer of their contract."""
+    return rows.select(fn.expr("substring(value, 1, 9)").alias("value"))
+
+
+@pytest.mark.parametrize("kind", [*views.NORMALIZED, *views.BARS])
+def test_order_and_repeated_bytes_do_not_matter(kind: str) -> None:
+    again = rows_of(kind).unionAll(rows_of(kind).limit(50))
+    found = topic(again.orderBy(fn.hash("value")).repartition(7), kind)
+    assert found.status == "equal"
+    assert found.replayed == found.found == rows_of(kind).count()
+    assert len(found.days) == 2
+
+
+@pytest.mark.parametrize("kind", [*views.NORMALIZED, *views.BARS])
+def test_a_lost_a_cut_and_an_altered_record_are_seen(kind: str) -> None:
+    """One record is lost, one is cut short, one bit of a third is flipped."""
+    rows = rows_of(kind).orderBy("value")
+    found = topic(
+        rows.offset(3).unionAll(cut(rows.limit(2).offset(1))).unionAll(spoil_last_byte(rows.limit(3).offset(2))), kind
+    )
+    assert found.status == "different"
+    assert found.counts == {MISSING: 2, EXTRA: 1, DIFFERENT: 1}
+    (altered,) = (sample for sample in found.samples if sample.kind == DIFFERENT)
+    assert "value" in altered.fields
+    assert all(store is None for s in found.samples if s.kind == MISSING for _, store in s.fields.values())
+
+
+def test_a_null_value_is_extra() -> None:
+    tombstone = rows_of("bar").limit(1).select(fn.lit(None).cast("binary").alias("value"))
+    assert topic(rows_of("bar").unionAll(tombstone), "bar").counts == {EXTRA: 1}
+
+
+def test_an_event_with_two_contents_differs() -> None:
+    found = topic(rows_of("trade").unionAll(spoil_last_byte(rows_of("trade").limit(1))), "trade")
+    assert found.counts == {DIFFERENT: 1}
+
+
+def test_an_older_version_does_not_count_but_a_newer_one_does(
+    spark: SparkSession, replayed: tuple[Path, Replayed]
+) -> None:
+    def with_version(shift: int) -> DataFrame:
+        """Re-encode one bar with another version (the last field of the contract)."""
+        bar = records(spark, replayed[1].out, "bar").where("version = 10 AND `interval` = '1s'").limit(1)
+        assert bar.count() == 1
+
+        def change(value: Any) -> bytes:
+            raw = bytes(value)
+            assert raw[-1] == 20  # zigzag of 10
+            return raw[:-1] + bytes([20 + 2 * shift])
+
+        return bar.select(fn.udf(change, "binary")("value").alias("value"))
+
+    assert topic(rows_of("bar").unionAll(with_version(-1)), "bar").status == "equal"
+    newer = topic(rows_of("bar").unionAll(with_version(1)), "bar")
+    assert newer.counts == {DIFFERENT: 1}
+    assert newer.samples[0].fields["version"] == ("10", "11")
+
+
+def stored(spark: SparkSession, out: str, kind: str) -> tuple[str, DataFrame]:
+    """Return a table of a kind as its sink writes it."""
+    rows = records(spark, out, kind).drop(kernels.VALUE)
+    if kind in views.NORMALIZED:
+        return "silver", rows.drop(*views.LIMBS).withColumn("ingest_date", views.iso_date("ingest_date"))
+    keyed = rows.withColumn("bar_key", views.key_of(kind)).withColumn("event_date", views.iso_day("window_start"))
+    return "gold", keyed
+
+
+def table(spark: SparkSession, out: str, kind: str, spoil: Callable[[DataFrame], DataFrame]) -> Comparison:
+    store, rows = stored(spark, out, kind)
+    expected = views.expected_table(rows_of(kind), store, kind, EVERYTHING, None)
+    return compare(kind, expected, views.of_table(spoil(rows), store, kind, EVERYTHING, None))
+
+
+@pytest.mark.parametrize("kind", [*views.NORMALIZED, *views.BARS])
+def test_every_column_of_a_table_counts(spark: SparkSession, replayed: tuple[Path, Replayed], kind: str) -> None:
+    """Change each column of one row by one step: the field must be named."""
+    out = replayed[1].out
+    assert table(spark, out, kind, lambda rows: rows.repartition(3)).status == "equal"
+    store, rows = stored(spark, out, kind)
+    day = "ingest_date" if store == "silver" else "event_date"
+    spoiled = []
+    names = [name for name in views.table_names(store, kind) if name not in (*views.KEYS[kind], day)]
+    keys = [tuple(row) for row in rows.select(*views.KEYS[kind]).orderBy(*views.KEYS[kind]).limit(len(names)).collect()]
+    kinds = dict(rows.dtypes)
+    for name, key in zip(names, keys, strict=True):
+        where = " AND ".join(f"`{k}` = '{v}'" for k, v in zip(views.KEYS[kind], key, strict=True))
+        column = fn.col(f"`{name}`")
+        step = fn.lit("x") if kinds[name] == "string" else fn.lit(1)
+        changed = fn.concat(column, step) if kinds[name] == "string" else _last_digit(column, kinds[name])
+        rows = rows.withColumn(name, fn.when(fn.expr(where), changed).otherwise(column))
+        spoiled.append(name)
+    expected = views.expected_table(rows_of(kind), store, kind, EVERYTHING, None)
+    found = compare(kind, expected, views.of_table(rows, store, kind, EVERYTHING, None), limit=100)
+    assert found.counts == {DIFFERENT: len(spoiled)}
+    assert sorted(name for sample in found.samples for name in sample.fields) == sorted(spoiled)
+
+
+def _last_digit(column: Any, kind: str) -> Any:
+    """Add one unit in the last place."""
+    scale = int(kind.rstrip(")").split(",")[1]) if kind.startswith("decimal") else 0
+    return (column + fn.expr(f"CAST('1E-{scale}' AS {kind})")).cast(kind)
+
+
+def test_a_row_that_a_table_holds_twice_is_repeated(spark: SparkSession, replayed: tuple[Path, Replayed]) -> None:
+    found = table(spark, replayed[1].out, "trade", lambda rows: rows.unionAll(rows.limit(1)))
+    assert found.counts == {REPEATED: 1}
+    assert found.samples[0].fields == {"(rows)": ("1", "2")}
+
+
+def test_a_column_that_a_table_lacks_differs_everywhere(spark: SparkSession, replayed: tuple[Path, Replayed]) -> None:
+    found = table(spark, replayed[1].out, "quote_bar", lambda rows: rows.drop("imbalance"))
+    assert found.counts == {DIFFERENT: rows_of("quote_bar").count()}
+
+
+def test_nothing_against_nothing_is_empty_not_equal() -> None:
+    none = views.of_values(rows_of("trade").where("false"), "trade", EVERYTHING, None)
+    assert compare("trade", none, none).status == "empty"
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        Span.parse("2024-08-09", None),
+        Span.parse(None, "2024-08-09"),
+        Span.parse("2024-08-08T23:59:55Z", "2024-08-09T00:00:05Z"),
+    ],
+)
+def test_a_bounded_replay_is_the_same_part_of_the_whole(
+    spark: SparkSession, replayed: tuple[Path, Replayed], tmp_path: Path, span: Span
+) -> None:
+    """Sequence numbers and bars of a part are those of the whole; windows that are cut are left out."""
+    root, _ = replayed
+    part = replay(spark, root.as_uri(), (tmp_path / "part").as_uri(), span)
+    for kind in (*views.NORMALIZED, *views.BARS):
+        rows = records(spark, part.out, kind).select("value")
+        expected = views.of_values(rows_of(kind), kind, span, None)
+        found = compare(kind, expected, views.of_values(rows, kind, EVERYTHING, None))
+        assert found.status == "equal", (kind, found)
+        assert 0 < found.found < rows_of(kind).count()
+
+
+def test_one_entity_alone_is_the_same_part_of_the_whole(
+    spark: SparkSession, replayed: tuple[Path, Replayed], tmp_path: Path
+) -> None:
+    root, _ = replayed
+    part = replay(spark, root.as_uri(), (tmp_path / "one").as_uri(), EVERYTHING, "sim:AAAUSDT")
+    assert part.records["trade"] == part.records["quote"] == 200
+    for kind in (*views.NORMALIZED, *views.BARS):
+        rows = records(spark, part.out, kind).select("value")
+        expected = views.of_values(rows_of(kind), kind, EVERYTHING, "sim:AAAUSDT")
+        assert compare(kind, expected, views.of_values(rows, kind, EVERYTHING, None)).status == "equal"
