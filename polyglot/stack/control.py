@@ -64,7 +64,8 @@ def up(
     _refuse_local_security(settings, managed)
     with exclusive(layout):
         (layout.var / MARKER).touch()
-        if build:
+        running = read_state(layout)
+        if build and not (running and running.supervised):
             _provide_jars(settings, console, managed)
         began_start = time.monotonic()
         started = _ensure_supervisor(layout, console, managed)

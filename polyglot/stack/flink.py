@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -88,9 +90,17 @@ appender.file.strategy.max = 3
 """
 
 
+#: JobManager and TaskManager prepare at the same time, each in its own thread.
+_WRITING = threading.Lock()
+
+
 def write_home(settings: Settings, overrides: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Write ``var/flink/{conf,lib}``: the configuration, and links to every jar the cluster loads."""
-    layout = Layout.at(settings.var_dir)
+    """Write ``var/flink/{conf,lib}``: the configuration, and every jar the cluster loads."""
+    with _WRITING:
+        _write_home(Layout.at(settings.var_dir), settings, overrides)
+
+
+def _write_home(layout: Layout, settings: Settings, overrides: Mapping[str, Any]) -> None:
     conf, lib = layout.flink / "conf", layout.flink / "lib"
     for folder in (conf, lib, layout.flink / "tmp", layout.flink / "pid", layout.checkpoints, layout.savepoints):
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,17 +110,33 @@ def write_home(settings: Settings, overrides: Mapping[str, Any] = MappingProxyTy
         _replace(conf / name, LOG4J2)
     _replace(conf / "log4j-cli.properties", (home() / "conf" / "log4j-cli.properties").read_text())
     wanted = {jar.name: jar for jar in library(settings)}
-    for link in lib.iterdir():
-        if link.name not in wanted or link.resolve() != wanted[link.name].resolve():
-            link.unlink()
+    for entry in lib.iterdir():
+        if entry.name not in wanted:
+            entry.unlink()
+    own = set(connector_jars())
     for name, jar in wanted.items():
-        if not (lib / name).is_symlink():
-            (lib / name).symlink_to(jar)
+        (_copy if jar in own else _link)(jar, lib / name)
+
+
+def _link(jar: Path, entry: Path) -> None:
+    if not entry.is_symlink() or entry.resolve() != jar.resolve():
+        entry.unlink(missing_ok=True)
+        entry.symlink_to(jar)
+
+
+def _copy(jar: Path, entry: Path) -> None:
+    """Copy what Maven may rebuild at any time: a JVM crashes if a jar that it has open is written over."""
+    there = None if entry.is_symlink() or not entry.exists() else entry.stat()
+    now = jar.stat()
+    if there is None or (there.st_size, there.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+        draft = entry.with_name(f".{entry.name}.{os.getpid()}")
+        shutil.copy2(jar, draft)
+        draft.replace(entry)
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file in one step: JobManager and TaskManager prepare at the same time and read it at once."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    """Write a file in one step: a client may be reading it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text)
     draft.replace(path)
 

@@ -1,10 +1,12 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
+from polyglot.stack import flink
 from polyglot.stack.flink import client_env, effective_config, home, jobmanager, library, taskmanager, write_home
 from polyglot.stack.flink_config import flatten, jobmanager_memory, taskmanager_memory
 from polyglot.stack.foreground import bind_overrides
@@ -91,6 +93,25 @@ def test_home_is_written_with_links_to_every_jar_and_stale_ones_removed(settings
     assert list(lib.glob("flink-python-*.jar")), "Python jobs need PyFlink's jar on the cluster"
     written = yaml.safe_load((settings.var_dir / "flink" / "conf" / "config.yaml").read_text())
     assert written["execution.checkpointing.externalized-checkpoint-retention"] == "RETAIN_ON_CANCELLATION"
+
+
+def test_our_own_jars_are_copied_since_maven_may_rewrite_them_at_any_time(settings, tmp_path, monkeypatch):
+    built = tmp_path / "target" / "polyglot-x.jar"
+    built.parent.mkdir()
+    built.write_text("one")
+    monkeypatch.setattr(flink, "connector_jars", lambda: [built])
+    loaded = settings.var_dir / "flink" / "lib" / built.name
+    write_home(settings)
+    built.write_text("rebuilt")
+    assert loaded.read_text() == "one"
+    write_home(settings)
+    assert loaded.read_text() == "rebuilt"
+
+
+def test_two_threads_write_the_same_home(settings):
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write_home, settings) for _ in range(4)]:
+            done.result()
 
 
 def test_clients_find_this_cluster_and_not_the_packages_own_folders(settings, monkeypatch):
