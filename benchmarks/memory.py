@@ -57,7 +57,10 @@ class MemoryWatch:
         if len(totals) < 4:
             return {"peak_mb": round(max(totals, default=0.0))}
         quarter = len(totals) // 4
-        mean = lambda part: round(sum(part) / len(part))  # noqa: E731
+
+        def mean(part: list[float]) -> int:
+            return round(sum(part) / len(part))
+
         return {
             "peak_mb": round(max(totals)),
             "second_quarter_mb": mean(totals[quarter : 2 * quarter]),

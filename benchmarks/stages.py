@@ -69,7 +69,7 @@ def run_normalize(settings: Settings, console: Console, manifest: dict[str, Any]
     """Normalize the preloaded frames and check the count; return raw records per second."""
     raw = [name for name in domains().raw_topics(normalized_only=True) if name.startswith("raw.sim.")]
     read = sum(OffsetReader(settings).ends(raw).values())
-    expected = sum(manifest["normalized"].values())
+    expected: int = sum(manifest["normalized"].values())
     job_id = _alone(settings, console, "normalize")
     samples = follow(topic_counter(settings, NORMALIZED), expected)
     _cancel(settings, job_id)
@@ -121,7 +121,10 @@ def _records(settings: Settings, topic: str, name: str) -> Any:
 
 def _without_times(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema with times as plain longs."""
-    plain = lambda t: t["type"] if isinstance(t, dict) and "timestamp" in t.get("logicalType", "") else t  # noqa: E731
+
+    def plain(t: Any) -> Any:
+        return t["type"] if isinstance(t, dict) and "timestamp" in t.get("logicalType", "") else t
+
     return {**schema, "fields": [{**f, "type": plain(f["type"])} for f in schema["fields"]]}
 
 

@@ -123,7 +123,10 @@ class WindowProbe:
     def percentiles(self) -> dict[str, float | int]:
         """Return p50, p99 and max in ms, and how many windows were seen."""
         values = sorted(self._millis)
-        pick = lambda q: round(values[min(len(values) - 1, int(q * len(values)))], 1)  # noqa: E731
         if not values:
             raise CommandError("no bar became visible in ClickHouse")
+
+        def pick(q: float) -> float:
+            return round(values[min(len(values) - 1, int(q * len(values)))], 1)
+
         return {"p50": pick(0.5), "p99": pick(0.99), "max": round(values[-1], 1), "windows": len(values)}
