@@ -81,6 +81,7 @@ TOPICS: dict[str, tuple[str, Builder, list[str]]] = {
     "raw.binance_spot.book_ticker.v1": ("binance_spot", spot_book, ["BTCUSDT", "币安人生USDT"]),
     "raw.coinbase.match.v1": ("coinbase", coinbase_match, ["BTC-USD", "ETH-USD"]),
     "raw.coinbase.ticker.v1": ("coinbase", coinbase_ticker, ["BTC-USD"]),
+    "raw.binance_spot.unassigned.v1": ("binance_spot", spot_book, ["BTC USDT", "btcusdt", "BTC:USDT"]),
     "raw.kraken.trade.v1": ("kraken", kraken_trade, ["XBT/USD", "ETH/XBT"]),
     "raw.kraken.spread.v1": ("kraken", kraken_spread, ["XBT/USD"]),
 }
@@ -127,8 +128,11 @@ class _Log:
     seq: dict[str, int] = field(default_factory=dict)
     log: list[Raw] = field(default_factory=list)
 
-    def put(self, payload: bytes, ingest: int, source: str, event_id: str | None = None) -> None:
-        found = assign(self.venue, payload)
+    def put(
+        self, payload: bytes, ingest: int, source: str, event_id: str | None = None, like: bytes | None = None
+    ) -> None:
+        """Append an envelope, assigned as the payload says, or as another frame (``like``) does."""
+        found = assign(self.venue, like or payload)
         self.seq[source] = self.seq.get(source, 0) + 1
         time = found.event_time
         origin = "ingest" if time is None else "venue"
@@ -154,7 +158,7 @@ class _Log:
         elif op == 7:
             self.put(self.build(symbol, self.number, event, price, size), self.now, "a")
         elif op == 8:
-            self.put(_spoil(plain, pick), self.now, "a")
+            self.put(_spoil(plain, pick), self.now, "a", like=plain if pick % 3 else None)
         elif op == 9:
             far = [121 * SECOND, -6 * SECOND, 365 * 86_400 * SECOND, -365 * 86_400 * SECOND][pick % 4]
             self.put(self.build(symbol, self.number, self.now - far, price, size), self.now, "a")
@@ -171,12 +175,19 @@ class _Log:
             self.log += [raw for raw in self.log[:5] if raw.source_id == "a"]
 
 
-_STEPS = st.lists(
-    st.tuples(
-        st.integers(0, 14), st.integers(0, 47), st.sampled_from(NUMBERS), st.sampled_from(NUMBERS)
-    ),
-    max_size=50,
-)  # fmt: skip
+def _step(code: int) -> tuple[int, int, str, str]:
+    code, op = divmod(code, 15)
+    code, pick = divmod(code, 48)
+    size, price = divmod(code % len(NUMBERS) ** 2, len(NUMBERS))
+    return op, pick, NUMBERS[price], NUMBERS[size]
+
+
+@st.composite
+def _steps(draw: st.DrawFn) -> list[tuple[int, int, str, str]]:
+    """Take the steps out of one drawn string: a draw for each would be most of the time, and the logs short."""
+    count = draw(st.integers(0, 60))
+    drawn = draw(st.binary(min_size=5 * count, max_size=5 * count))
+    return [_step(int.from_bytes(drawn[5 * k : 5 * k + 5])) for k in range(count)]
 
 
 @st.composite
@@ -184,6 +195,6 @@ def logs(draw: st.DrawFn, topic: str) -> list[Raw]:
     """Draw the log of one shard."""
     venue, build, symbols = TOPICS[topic]
     log = _Log(venue, build, symbols)
-    for step in draw(_STEPS):
+    for step in draw(_steps()):
         log.step(*step)
     return log.log
