@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from udfs.assign import Assignment, of_frame, unassigned
+from udfs.assign import Assignment, of_frame
 from udfs.envelope import Envelopes
 from udfs.rejects import Reject
 from udfs.rules import Rules
@@ -23,11 +23,7 @@ def judge(rules: Rules, envelopes: Envelopes, i: int) -> list[TradeRow] | list[Q
     claimed = Assignment(entity_id, channel, event_id, event_time if source == "venue" else None)
     if source == "ingest" and event_time != ingest_time:
         raise Reject("wrong_identity", "event_time: expected the ingest time, as event_time_source says")
-    try:
-        frame = rules.dialect.parse(payload)
-    except Reject:
-        _same(unassigned(rules.venue, payload), claimed)
-        raise
+    frame = rules.dialect.parse(payload)
     _same(of_frame(rules.venue, frame), claimed)
     if frame.channel in (UNASSIGNED, CONTROL) or not rules.kind:
         return None

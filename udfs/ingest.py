@@ -39,7 +39,7 @@ class BronzeBatch:
     def ingest_date(self) -> list[str]:
         """Return ``YYYY-MM-DD`` (UTC) of each row."""
         days = (self.envelopes.ingest_time // DAY).tolist()
-        names = {day: date_text(day) for day in set(days)}
+        names = {day: date_text(day) for day in dict.fromkeys(days)}
         return [names[day] for day in days]
 
     def rows(self) -> list[tuple[Any, ...]]:

@@ -1,4 +1,6 @@
-"""Frames as the venues write them, and logs of envelopes made of them: disorder, resends, second collectors, bad input."""
+"""Frames as the venues write them, and logs of envelopes made of them: disorder, resends, second collectors, bad
+input.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def binance_book(symbol: str, number: int, time: int, price: str, size: str) -> 
     return _binance(symbol, {**body, "T": time // 1_000, "E": time // 1_000})
 
 
-def spot_book(symbol: str, number: int, time: int, price: str, size: str) -> bytes:  # noqa: ARG001 - it sends no time
+def spot_book(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
     body = {"u": number, "s": symbol, "b": price, "B": size, "a": price, "A": size}
     return json.dumps(body, separators=(",", ":")).encode()
 
@@ -88,9 +90,12 @@ TOPICS: dict[str, tuple[str, Builder, list[str]]] = {
 
 #: Prices and sizes at the edges of the contract, on both sides, and in forms that only the gate reads.
 NUMBERS = [
-    "1", "0.5", "61800.30", "0.000000000001", "1000000000000000", "1000000000000000.000000000000", "999999999999999.999999999999",
-    "0.1000000000000000", "00012.50", "1e3", "1E-12", "+2", "7.", "0", "0.000", "-0", "-1", "1000000000000000.1", "1e16",
-    "0.0000000000001", "NaN", "Infinity", "", " 1", "1 ", "1,5", "0x10", "١", "9" * 400, ".5", "1e999", "1_000", "31622776", "99999999.999999999999",
+    "1", "0.5", "61800.30", "0.000000000001", "1000000000000000", "1000000000000000.000000000000",
+    "999999999999999.999999999999",
+    "0.1000000000000000", "00012.50", "1e3", "1E-12", "+2", "7.", "0", "0.000", "-0", "-1", "1000000000000000.1",
+    "1e16",
+    "0.0000000000001", "NaN", "Infinity", "", " 1", "1 ", "1,5", "0x10", "\u0661", "9" * 400, ".5", "1e999", "1_000",
+    "31622776", "99999999.999999999999",
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 from typing import Any
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from property.oracle import Raw, avro, envelope
@@ -112,6 +113,4 @@ def test_slices_are_the_values(values: list[bytes], data: st.DataObject) -> None
     assert slices.tolist() == values
     assert [slices[i] for i in range(len(values))] == values
     index = data.draw(st.lists(st.integers(0, len(values) - 1), max_size=5)) if values else []
-    import numpy as np  # noqa: PLC0415 - only here
-
     assert slices.take(np.array(index, dtype=np.int64)).tolist() == [values[i] for i in index]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from property.frames import TOPICS, logs
 from hypothesis import given
 from hypothesis import strategies as st
+from property.frames import TOPICS, logs
 from property.oracle import Outcome, Raw, cut, envelope, fold
 
 from udfs import dedup

@@ -1,4 +1,6 @@
-"""Identity is content (law 4): the same print is the same event, whoever collected it; and nothing breaks the collector."""
+"""Identity is content (law 4): the same print is the same event, whoever collected it; and nothing breaks the
+collector.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,10 @@ def test_white_space_and_wrappers_change_nothing(topic: str, number: int) -> Non
     if isinstance(body, dict) and "data" in body:
         assert assign(venue, json.dumps(body["data"]).encode()) == found
     assert assign(venue, build(symbols[0], number + 1, MIDNIGHT, "1.5", "1")).event_id != found.event_id
-    assert assign(venue, build(symbols[-1], number, MIDNIGHT, "1.5", "1")).entity_id != found.entity_id or len(symbols) == 1
+    assert (
+        assign(venue, build(symbols[-1], number, MIDNIGHT, "1.5", "1")).entity_id != found.entity_id
+        or len(symbols) == 1
+    )
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))

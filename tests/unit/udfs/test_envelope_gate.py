@@ -1,0 +1,62 @@
+"""Kafka values that are no envelopes: each becomes a dead letter of ingestion with its reason and its bytes."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from schemas.contracts import contract
+from udfs.envelope import decode, encode_one
+from udfs.ingest import Ingestor
+
+NOW = 1_723_161_600_000_000
+TOPIC = "raw.sim.trade.v1"
+GOOD = encode_one("sim:A:trade:1", "sim:A", "sim", "trade", NOW, "venue", NOW, "s", 1, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"", "bad_magic"),
+        (b"\0\0\0", "bad_magic"),
+        (b"\1" + GOOD[1:], "bad_magic"),
+        (b'{"e":"trade"}', "bad_magic"),
+        (b"\0\0\0\x03\xe7" + GOOD[5:], "unknown_schema"),
+        (contract("trade").header + GOOD[5:], "wrong_contract"),
+        (GOOD[:5], "truncated"),
+        (GOOD[:-1], "truncated"),
+        (GOOD[:20], "truncated"),
+        (GOOD + b"\0", "malformed"),
+        (GOOD[:5] + b"\x9a\x00" + GOOD[6:], "malformed"),
+        (GOOD[:5] + b"\xff" * 11, "malformed"),
+        (GOOD.replace(b"\x0avenue", b"\x0avenux"), "malformed"),
+        (GOOD.replace(b"sim:A:trade:1", b"sim:A:trade:\xff"), "malformed"),
+        (encode_one("i", "e", "v", "c", NOW, "venue", 0, "s", 1, b"{}"), "malformed"),
+        (encode_one("i", "e", "v", "c", NOW, "venue", NOW * 1_000, "s", 1, b"{}"), "malformed"),
+    ],
+)
+def test_reasons(value: bytes, reason: str) -> None:
+    envelopes, index, bad = decode([GOOD, value, GOOD])
+    assert (len(envelopes), index.tolist(), [(item.index, item.reason) for item in bad]) == (2, [0, 2], [(1, reason)])
+    got = Ingestor(TOPIC).process([value, GOOD, GOOD], [7, 8, 9], 2, [1_000, 2_000, 3_000])
+    assert (len(got.bronze), got.duplicates) == (1, 1)
+    (letter,) = got.dead_letters
+    assert (letter.reason, letter.record, letter.contract) == (reason, value, "raw_envelope.v1")
+    assert (letter.event_time, letter.entity_id, letter.topic) == (1_000_000, "", TOPIC)
+
+
+def test_bronze_rows_are_the_envelope_and_its_place() -> None:
+    (row,) = Ingestor(TOPIC).process([GOOD], [41], 3).bronze.rows()
+    place = ("2024-08-09", TOPIC, 3, 41)
+    assert row == ("sim:A:trade:1", "sim:A", "sim", "trade", NOW, "venue", NOW, "s", 1, b"{}", *place)
+
+
+def test_an_empty_batch_is_a_batch() -> None:
+    got = Ingestor(TOPIC).process([], [], 0)
+    assert (len(got.bronze), got.duplicates, got.dead_letters) == (0, 0, [])
+    assert got.bronze.rows() == []
+
+
+def test_state_of_another_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="version 99"):
+        Ingestor.restore(TOPIC, [msgspec.msgpack.encode((99, {}))])
