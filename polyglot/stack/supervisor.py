@@ -79,6 +79,7 @@ class Supervisor:
             thread.start()
         while not self._stopping.wait(3600):
             pass
+        log.info("stopping")
         for thread in threads:
             thread.join()
         stop_components(self._state)
@@ -154,6 +155,7 @@ def stop_components(state: State) -> list[str]:
         identities = {one.identity: name for name, one in wave.items() if one.identity}
         forced = terminate(identities, grace=max((one.grace_s for one in wave.values()), default=0.0))
         killed += [identities[identity] for identity in forced]
+        log.info("stopped %s%s", ", ".join(wave), f" ({len(forced)} by force)" if forced else "")
         for identity in identities:
             kill(orphans_of(identity, state.stack_id))
             reap(identity)
