@@ -100,10 +100,9 @@ def test_gzip_is_told_by_its_content_and_may_have_several_members(tmp_path):
 def test_a_damaged_gzip_gives_all_it_has_and_then_says_so(tmp_path):
     path = tmp_path / "cut.gz"
     path.write_bytes(gzip.compress(b"\n".join(lines(20_000)))[:-2000])
-    found = []
+    found: list[bytes] = []
     with pytest.raises(CommandError, match=r"cut\.gz is damaged after line \d+"):
-        for block in Capture("sim", path).blocks(0):
-            found += block.payload
+        found.extend(frame for block in Capture("sim", path).blocks(0) for frame in block.payload)
     assert len(found) > 5000
     assert found == [TRADE % i for i in range(len(found))]
 

@@ -1,12 +1,13 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 
-from polyglot.collect.run import write_capture
 from polyglot.collect.capture import Capture
-from polyglot.collect.sim import DEFAULT_START_US, Simulator, SimSpec
+from polyglot.collect.run import write_capture
+from polyglot.collect.sim import DEFAULT_START_US, SimSpec, Simulator
 from polyglot.collect.sim.faults import FAULTS, ONCE, fault_of
 from polyglot.collect.wrap import Wrapper
 from polyglot.console import Console
@@ -142,7 +143,7 @@ def test_sizes_reach_both_ends_of_the_contract():
 
 def test_disorder_lateness_and_copies_are_there(rough):
     times = [row[6] for row in rough if row[4] == "trade" and row[6] and row[6] < row[1]]
-    assert sum(a > b for a, b in zip(times, times[1:], strict=False)) > 1_000
+    assert sum(a > b for a, b in pairwise(times)) > 1_000
     lags = [row[1] - row[6] for row in rough if row[6] and 0 <= row[1] - row[6] < 20_000_000]
     assert max(lags) > 9_000_000
     ids = Counter(row[5] for row in rough)

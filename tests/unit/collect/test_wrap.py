@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyglot.collect.block import assigned
-from polyglot.collect.sim import Simulator, SimSpec
+from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.collect.wrap import Wrapper, longs
 from udfs.envelope import encode_one
 from udfs.wire import write_long
