@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import Producer
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from batch.replay import records
@@ -42,6 +41,8 @@ def publish(spark: SparkSession, out: str, kafka: Mapping[str, Any]) -> dict[str
 
 def _send(rows: DataFrame, topic: str, order: tuple[str, ...], time: str, kafka: dict[str, Any]) -> int:
     def send(part: Iterable[Row]) -> Iterator[int]:
+        from confluent_kafka import Producer  # noqa: PLC0415 - its class cannot be pickled along
+
         failed: list[str] = []
 
         def delivered(error: Any, _message: Any) -> None:
@@ -63,7 +64,8 @@ def _send(rows: DataFrame, topic: str, order: tuple[str, ...], time: str, kafka:
         for row in part:
             while True:
                 try:
-                    producer.produce(topic, row.value, row.entity_id, timestamp=row.time // 1000, on_delivery=delivered)
+                    value, at = bytes(row.value), row.time // 1000  # the client refuses Spark's bytearray
+                    producer.produce(topic, value, row.entity_id, timestamp=at, on_delivery=delivered)
                     break
                 except BufferError:
                     producer.poll(1)

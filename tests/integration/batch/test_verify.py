@@ -37,8 +37,8 @@ def frames() -> Iterator[lake.Frame]:
         ms = ingest // 1000 - n % 3
         yield lake.Frame(
             ingest,
-            f'{{"e":"trade","E":{ms},"s":"AUSDT","t":{n},"p":"0.00000{n + 1}","q":"{10**n % 99_999_999 + 1}.5","T":{ms},'
-            f'"m":{"true" if n % 3 else "false"},"M":true}}'.encode(),
+            f'{{"e":"trade","E":{ms},"s":"AUSDT","t":{n},"p":"0.00000{n + 1}","q":"{10**n % 99_999_999 + 1}.5",'
+            f'"T":{ms},"m":{"true" if n % 3 else "false"},"M":true}}'.encode(),
         )
         yield lake.Frame(
             ingest + 1,
@@ -113,7 +113,8 @@ def literal(name: str, value: Any) -> str:
     return f"'{value}'" if name not in ("trade_count", "quote_count", "version") else str(value)
 
 
-def test_equal_stores_pass_and_nothing_is_vacuous(stack: Stack, written: tuple[Replayed, Producer]) -> None:
+@pytest.mark.usefixtures("written")
+def test_equal_stores_pass_and_nothing_is_vacuous(stack: Stack) -> None:
     report = stack.json("verify", "--fail-on-empty")
     assert report["passed"] is True
     assert report["differences"] == 0
@@ -166,7 +167,8 @@ def test_every_spoiled_store_is_reported(stack: Stack, spark: SparkSession, writ
     assert broken == {"raw distinct event ids = Bronze rows", "entity_seq is dense in normalized.trade.v1"}
 
 
-def test_an_unknown_range_cannot_pass(stack: Stack, written: tuple[Replayed, Producer]) -> None:
+@pytest.mark.usefixtures("written")
+def test_an_unknown_range_cannot_pass(stack: Stack) -> None:
     report = stack.json("verify", "--from", "2019-01-01", "--to", "2019-01-02", "--store", "normalized", expect=1)
     assert report["records"] == 0
     assert report["passed"] is False
