@@ -288,13 +288,13 @@ def _await_closed(ports: Iterable[int]) -> None:
 
 
 def _wipe(layout: Layout) -> None:
-    if not (layout.var / MARKER).exists():
+    # The lock we hold is in the stack's folder.
+    doomed = [path for path in layout.var.iterdir() if path.name not in KEPT and path != layout.stack]
+    if doomed and not (layout.var / MARKER).exists():
         raise CommandError(
             f"{layout.var} was not made by `polyglot up`: not deleting it", hint="delete it by hand if it is yours"
         )
-    for path in layout.var.iterdir():
-        if path.name in KEPT or path == layout.stack:
-            continue  # the lock we hold is in there
+    for path in doomed:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
