@@ -290,6 +290,7 @@ def main(host: str = "127.0.0.1", port: int = 18123, data: Path = Path("var/clic
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=15,
+        timeout_keep_alive=75,  # longer than clients keep idle connections, which would else meet a closed one
         lifespan="on",
     )
 
