@@ -45,14 +45,15 @@ _SMALLEST = 1024
 
 
 class Judged:
-    """A batch after the duplicate rules: per record its entity's number, its id as numbers, and the verdict."""
+    """A batch after the duplicate rules: per record its entity and source as codes, its id as numbers, the verdict."""
 
-    __slots__ = ("duplicates", "entity", "id_kind", "id_low", "in_topic", "verdict")
+    __slots__ = ("duplicates", "entity", "id_kind", "id_low", "in_topic", "source", "verdict")
 
     def __init__(
-        self, entity: Codes, in_topic: Bits, id_kind: Bits, id_low: Longs, verdict: Bits, duplicates: int
+        self, entity: Codes, source: Codes, in_topic: Bits, id_kind: Bits, id_low: Longs, verdict: Bits, duplicates: int
     ) -> None:
         self.entity = entity
+        self.source = source
         self.in_topic = in_topic
         self.id_kind = id_kind
         self.id_low = id_low
@@ -103,7 +104,7 @@ class Dedup:
             self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._mark_changed,
             self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time, self._index,
         )  # fmt: skip
-        return Judged(entity, in_topic, kind, low, verdict, duplicates)
+        return Judged(entity, source, in_topic, kind, low, verdict, duplicates)
 
     def _marks(self, room: int) -> None:
         self._mark_entity, self._mark_source, self._mark_next = (np.zeros(room, dtype=np.int32) for _ in range(3))

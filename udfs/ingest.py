@@ -27,6 +27,8 @@ class BronzeBatch:
     """Rows of Bronze: the envelope, ``ingest_date``, and where in Kafka it stood; ``values`` are the Kafka values."""
 
     envelopes: Envelopes
+    entity_id: list[str]
+    source_id: list[str]
     values: Slices
     topic: str
     partition: int
@@ -49,13 +51,13 @@ class BronzeBatch:
         return list(
             zip(
                 env.event_id,
-                env.entity_id,
+                self.entity_id,
                 env.venue,
                 env.channel,
                 env.event_time.tolist(),
                 env.event_time_source,
                 env.ingest_time.tolist(),
-                env.source_id,
+                self.source_id,
                 env.source_seq.tolist(),
                 env.payload,
                 self.ingest_date,
@@ -101,17 +103,20 @@ class Ingestor:
         wire = values if isinstance(values, Slices) else Slices.of(values)
         envelopes, index, bad = decode(wire)
         judged = self._dedup.judge(envelopes)
+        entity, source = judged.entity, judged.source
         positions = np.asarray(offsets, dtype=np.int64)
         if judged.duplicates:
             keep = np.flatnonzero(judged.verdict != DUPLICATE)
-            envelopes, index = envelopes.take(keep), index[keep]
+            envelopes, index, entity, source = envelopes.take(keep), index[keep], entity[keep], source[keep]
         if len(index) != len(wire):
             wire, positions = wire.take(index), positions[index]
         letters = [
             self._dead_letter(bytes(values[item.index]), item.reason, item.detail, item.index, timestamps)
             for item in bad
         ]
-        bronze = BronzeBatch(envelopes, wire, self._topic, partition, positions)
+        entity_id = [self._dedup.entities.texts[code] for code in entity.tolist()]
+        source_id = [self._dedup.sources.texts[code] for code in source.tolist()]
+        bronze = BronzeBatch(envelopes, entity_id, source_id, wire, self._topic, partition, positions)
         return Ingested(bronze, letters, judged.duplicates)
 
     def _dead_letter(
@@ -125,7 +130,7 @@ class Ingestor:
             reason=reason,
             detail=detail,
             contract=contract("raw_envelope").label,
-            event_time=timestamps[index] * 1_000 if timestamps else 0,
+            event_time=0 if timestamps is None else timestamps[index] * 1_000,
             record=value,
         )
 

@@ -13,10 +13,11 @@ _WORD = (1 << 64) - 1
 
 
 class Names:
-    """A table that only grows; the same names in the same order give the same numbers."""
+    """A table that only grows; the same names in the same order give the same numbers. Names are UTF-8."""
 
     def __init__(self) -> None:
         self.names: list[bytes] = []
+        self.texts: list[str] = []
         self._arena: Octets = np.zeros(1024, dtype=np.uint8)
         self._used = 0
         self._at: Longs = np.zeros(16, dtype=np.int64)
@@ -54,6 +55,7 @@ class Names:
         self._size[code] = len(name)
         self._used += len(name)
         self.names.append(name)
+        self.texts.append(name.decode())
         if 2 * len(self.names) > len(self._table):
             self._table = np.full(2 * len(self._table), -1, dtype=np.int32)
             for known in range(len(self.names)):
