@@ -1,0 +1,64 @@
+"""What the documents name exists: files, commands, settings."""
+
+import re
+
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+from polyglot.cli import build
+from polyglot.config import ROOT, Settings
+
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("[!.]*/README.md")])
+TESTS_ONLY = {"POLYGLOT_CAPTURES"}
+
+documents = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def setting_names() -> set[str]:
+    names = set()
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names |= {f"POLYGLOT_{name}__{inner}".upper() for inner in kind.model_fields}
+        else:
+            names.add(f"POLYGLOT_{name}".upper())
+    return names
+
+
+@documents
+def test_links_lead_somewhere(path):
+    targets = [target for target in re.findall(r"\]\(([^)#]+)", path.read_text()) if "://" not in target]
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+@documents
+def test_named_settings_exist(path):
+    names = set(re.findall(r"\bPOLYGLOT_[A-Z_]+[A-Z]\b", path.read_text()))
+    assert names - setting_names() - TESTS_ONLY == set()
+
+
+def test_settings_abbreviated_in_the_readme_exist():
+    for line in (ROOT / "README.md").read_text().splitlines():
+        first = re.search(r"`(POLYGLOT_[A-Z]+)__[A-Z_]+`", line)
+        names = [f"{first[1]}{rest}" for rest in re.findall(r"`(__[A-Z_]+)`", line)] if first else []
+        assert set(names) <= setting_names(), line
+
+
+@documents
+def test_named_commands_exist(path):
+    # In code, or in a code block: `polyglot up`, not "polyglot runs".
+    used = re.findall(r"(?:`|^|&& |; )(?:\.venv/bin/)?polyglot ([a-z]+)", path.read_text(), re.MULTILINE)
+    assert set(used) <= set(get_command(build()).commands)
+
+
+@documents
+def test_named_make_targets_exist(path):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", path.read_text(), re.MULTILINE)) <= targets
+
+
+def test_every_command_is_in_the_readme():
+    table = (ROOT / "README.md").read_text()
+    missing = [name for name in get_command(build()).commands if not re.search(rf"`{name}\b", table)]
+    assert missing == []
