@@ -4,8 +4,10 @@ import java.util.HashMap;
 import java.util.Map;
 import org.apache.avro.Schema;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hudi.common.engine.EngineType;
 import org.apache.hudi.config.HoodieWriteConfig;
+import org.apache.hudi.keygen.constant.KeyGeneratorType;
 import org.apache.hudi.storage.StorageConfiguration;
 import org.apache.hudi.storage.hadoop.HadoopStorageConfiguration;
 
@@ -43,7 +45,9 @@ final class HudiConfigs {
         props.put("hoodie.clean.automatic", String.valueOf(spec.isUpsert()));
         props.put("hoodie.datasource.write.recordkey.field", String.join(",", spec.keyFields()));
         props.put("hoodie.datasource.write.partitionpath.field", String.join(",", spec.partitionFields()));
-        props.put("hoodie.datasource.write.keygenerator.class", keys.generator().getClassName());
+        // The table names the generator for Spark; this engine has the Avro one of the same meaning.
+        props.put("hoodie.datasource.write.keygenerator.class", KeyGeneratorType.valueOf(keys.generator() + "_AVRO").getClassName());
+        props.put("hoodie.datasource.write.partitionpath.urlencode", "true");
         if (!spec.orderingFields().isEmpty()) {
             props.put("hoodie.table.ordering.fields", String.join(",", spec.orderingFields()));
             props.put("hoodie.datasource.write.precombine.field", String.join(",", spec.orderingFields()));
@@ -60,6 +64,7 @@ final class HudiConfigs {
 
     static StorageConfiguration<Configuration> storage(TableSpec spec) {
         var conf = new Configuration();
+        conf.setClass("fs.file.impl", LocalFiles.class, FileSystem.class);
         spec.hadoop().forEach(conf::set);
         return new HadoopStorageConfiguration(conf);
     }

@@ -1,6 +1,7 @@
 package io.polyglot.hudi;
 
 import java.io.IOException;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -150,6 +151,8 @@ final class HudiTable implements AutoCloseable {
                 .filter(i -> i.getAction().equals(metaClient.getCommitActionType()))
                 .map(HoodieInstant::requestedTime)
                 .filter(i -> !handedOver.contains(i))
+                // Hudi refuses to roll back an instant while a later one is pending.
+                .sorted(Comparator.reverseOrder())
                 .forEach(client::rollback);
     }
 

@@ -110,6 +110,22 @@ class AppendCrashTest {
     }
 
     @Test
+    void diesAfterCheckpointsThatNeverCompleted() throws Exception {
+        try (var run = new SinkRun(spec)) {
+            run.write(Fixtures.rows(0, 10)).barrier();
+            run.write(Fixtures.rows(10, 20)).barrier();
+            run.write(Fixtures.rows(20, 30));
+        }
+        assertThat(Fixtures.pendingInstants(table)).isEqualTo(3);
+        try (var run = new SinkRun(spec)) {
+            run.write(Fixtures.rows(0, 5)).barrier();
+            run.complete();
+        }
+        assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 5));
+        assertThat(Fixtures.pendingInstants(table)).isZero();
+    }
+
+    @Test
     void dyingAgainAndAgainLosesNothing() throws Exception {
         var checkpoint = SinkRun.Checkpoint.NONE;
         for (int attempt = 0; attempt < 4; attempt++) {
