@@ -41,8 +41,8 @@ def demo(
 ) -> None:
     """Run everything on a fresh local stack: feed, jobs, tables, replay, proof.
 
-    An earlier local stack is stopped and its data deleted; the new one is left running. Exits with 1 if a count does not
-    balance or a byte differs.
+    An earlier local stack is stopped and its data deleted; the new one is left running. Exits with 1 if a count does
+    not balance or a byte differs.
     """
     from polyglot.demo.run import run  # noqa: PLC0415 - keeps --help instant
 
@@ -80,6 +80,7 @@ def _show(console: Console, settings: Settings, found: dict[str, Any]) -> None:
         f"set-up {found['set_up_s']} s, run {found['run_s']} s"
     )
     console.text(
-        f"Flink UI {settings.flink.url} · ClickHouse {settings.clickhouse.url} · Kafka {settings.kafka.bootstrap_servers}"
+        f"Flink UI {settings.flink.url} · ClickHouse {settings.clickhouse.url} · "
+        f"Kafka {settings.kafka.bootstrap_servers}"
     )
     console.text('look: polyglot query "select * from bars_latest order by window_start desc limit 5"; stop: make down')

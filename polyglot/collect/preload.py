@@ -9,7 +9,7 @@ from typing import Any
 
 from polyglot.collect.producer import RawProducer
 from polyglot.collect.pump import Sender, venue_topics
-from polyglot.collect.sim import Simulator, SimSpec
+from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.collect.sim.spec import VENUE
 from polyglot.config import Settings
 
@@ -17,8 +17,8 @@ from polyglot.config import Settings
 def preload(settings: Settings, spec: SimSpec, count: int, *, processes: int = 1) -> dict[str, Any]:
     """Feed the first ``count`` frames of a spec with several processes, each its own entities; wait until acknowledged.
 
-    The records are the same for any number of processes; only how entities interleave within a partition differs. Nothing
-    is remembered: a second call sends everything again.
+    The records are the same for any number of processes; only how entities interleave within a partition differs.
+    Nothing is remembered: a second call sends everything again.
 
     Returns:
         ``frames``, ``acked``, ``seconds``, ``rate`` (records per second) and the ``manifest``.
