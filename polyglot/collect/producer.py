@@ -3,6 +3,10 @@
 A gap would be fatal downstream: a source's ``source_seq`` is deduplicated by a high-water mark, so a frame that is
 sent after its successor arrived counts as a copy. Hence messages never time out one by one (librdkafka waits for the
 broker as long as it takes), an error that could leave a gap stops the producer, and a give-up purges the whole queue.
+
+Copies are possible, and harmless: a broker that is killed forgets an idempotent producer whose newest *record time*
+is a day old (its producer state expires by record time), so what was under way while a capture was fed may be there
+twice, byte for byte, under the same ``source_seq``.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,10 +62,19 @@ class Broker:
         assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Run a command in the background; if the test fails before its end, kill it and show what it said."""
+        process = subprocess.Popen(
             self.command(*arguments), env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                out, err = process.communicate()
+                print(f"exit {process.returncode}\n{out}\n{err}")  # noqa: T201 - pytest shows it with the failure
 
     def pid(self) -> int:
         state = read_state(Layout.at(self.settings.var_dir))
