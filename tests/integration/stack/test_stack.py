@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import httpx
 import psutil
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from redis import Redis
 
 from polyglot.stack.ports import is_open
@@ -160,6 +160,13 @@ def test_records_survive_the_brokers_death_with_their_own_times(stack):
     assert {timestamp for timestamp, _ in records} == {LONG_AGO_MS}
 
 
+def test_status_shows_what_a_consumer_group_has_not_read(stack):
+    consumer = Consumer({**stack.settings.kafka.librdkafka(), "group.id": "behind"})
+    consumer.commit(offsets=[TopicPartition(TOPIC, partition, 0) for partition in range(4)], asynchronous=False)
+    consumer.close()
+    assert {"group": "behind", "lag": 1001} in stack.json("status")["groups"]
+
+
 def test_a_killed_taskmanager_is_back_with_its_slots(stack):
     kill(stack, "taskmanager")
     url = f"{stack.settings.flink.url}/overview"
@@ -219,6 +226,15 @@ def test_a_port_in_use_is_named_with_its_user(stack):
     assert done.returncode == 1
     for part in (f"port {stack.settings.redis.port} (redis)", f"pid {os.getpid()}", "POLYGLOT_REDIS__PORT"):
         assert part in done.stderr
+    assert stack.running() == []
+
+
+def test_a_component_that_cannot_start_is_told_with_its_log_and_nothing_is_left(stack, monkeypatch):
+    monkeypatch.setitem(stack.env, "POLYGLOT_KAFKA__MAX_MESSAGE_BYTES", "-5")
+    done = stack.run("up", "--no-build", "--only", "kafka", "--only", "redis")
+    assert done.returncode == 1
+    assert "kafka does not start" in done.stderr
+    assert "max.message.bytes" in done.stderr or "message.max.bytes" in done.stderr
     assert stack.running() == []
 
 
