@@ -27,7 +27,7 @@ ALL = ["kafka", "jobmanager", "taskmanager", "clickhouse", "redis"]
 LONG_AGO_MS = int(datetime(2019, 3, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-def wait_for(condition, timeout=90.0, what="did not happen in time"):
+def wait_for(condition, timeout=180.0, what="did not happen in time"):
     deadline = time.monotonic() + timeout
     error = None
     while time.monotonic() < deadline:
