@@ -67,10 +67,11 @@ class Registry:
             raise CommandError(f"there is no Confluent-compatible registry at {self.url}: POST {path} is not found")
         return int(answer["id"])
 
-    def has(self, subject: str, contract: Contract) -> bool:
-        """Whether the subject has this very schema."""
+    def find(self, subject: str, contract: Contract) -> int | None:
+        """Return the id under which the subject has this very schema, or None."""
         body = {"schema": json.dumps(contract.schema), "schemaType": "AVRO"}
-        return self._call("POST", f"/subjects/{subject}", body) is not None
+        answer = self._call("POST", f"/subjects/{subject}", body)
+        return None if answer is None else int(answer["id"])
 
     def set_compatibility(self, subject: str, level: str) -> None:
         self._call("PUT", f"/config/{subject}", {"compatibility": level})
@@ -96,25 +97,31 @@ def register(
 ) -> list[Registered]:
     """Register every version of every topic's contract under ``<topic>-value``; what is there already stays.
 
-    In order of ids, so that an empty registry which counts from 1 gives the pinned ones; with `imported` the registry
-    is told the ids (Confluent's IMPORT mode, allowed on subjects that are new).
+    An empty registry that counts from 1 gives the pinned ids: each contract is registered once in order of ids before
+    any further subject of it, because some registries (Apicurio) use up a number for every subject. With `imported` the
+    registry is told the ids (Confluent's IMPORT mode, allowed on subjects that are new).
 
     Raises:
         CommandError: the registry does not answer, refuses, or has or gives other ids than the pinned ones.
     """
     ordered = sorted(contracts, key=lambda one: one.id)
     _refuse_conflicts(registry, ordered)
-    done = []
     by_contract: dict[str, list[str]] = {}
-    for topic in topics:
+    for topic in sorted(topics, key=lambda one: one.name):
         by_contract.setdefault(topic.contract, []).append(f"{topic.name}-value")
-    for contract in ordered:
-        for subject in sorted(by_contract.get(contract.name, [])):
-            if not registry.has(subject, contract):
-                _add(registry, subject, contract, imported=imported)
-            registry.set_compatibility(subject, "FULL_TRANSITIVE" if contract.name in FULL else "BACKWARD_TRANSITIVE")
-            done.append(Registered(subject, contract.label, contract.id))
-    return done
+    pairs = [(contract, subjects) for contract in ordered if (subjects := by_contract.get(contract.name))]
+    first = [(contract, subjects[0]) for contract, subjects in pairs]
+    further = [(contract, subject) for contract, subjects in pairs for subject in subjects[1:]]
+    for contract, subject in (*first, *further):
+        found = registry.find(subject, contract)
+        given = _add(registry, subject, contract, imported=imported) if found is None else found
+        if given != contract.id:
+            raise CommandError(
+                f"the registry has {contract.label} under id {given} in {subject}; ids.lock pinned {contract.id}",
+                hint="messages carry the pinned id: use an empty registry, or --import where it supports IMPORT mode",
+            )
+        registry.set_compatibility(subject, "FULL_TRANSITIVE" if contract.name in FULL else "BACKWARD_TRANSITIVE")
+    return [Registered(subject, contract.label, contract.id) for contract, subjects in pairs for subject in subjects]
 
 
 def _refuse_conflicts(registry: Registry, contracts: Iterable[Contract]) -> None:
@@ -129,16 +136,11 @@ def _refuse_conflicts(registry: Registry, contracts: Iterable[Contract]) -> None
         )
 
 
-def _add(registry: Registry, subject: str, contract: Contract, *, imported: bool) -> None:
-    if imported:
-        registry.set_mode(subject, "IMPORT")
+def _add(registry: Registry, subject: str, contract: Contract, *, imported: bool) -> int:
+    if not imported:
+        return registry.add(subject, contract, with_id=False)
+    registry.set_mode(subject, "IMPORT")
     try:
-        given = registry.add(subject, contract, with_id=imported)
+        return registry.add(subject, contract, with_id=True)
     finally:
-        if imported:
-            registry.set_mode(subject, "READWRITE")
-    if given != contract.id:
-        raise CommandError(
-            f"the registry gave {contract.label} the id {given} under {subject}; ids.lock pinned {contract.id}",
-            hint="messages carry the pinned id: use an empty registry, or --import where it supports IMPORT mode",
-        )
+        registry.set_mode(subject, "READWRITE")

@@ -14,10 +14,14 @@ from schemas.domains import domains
 
 
 class FakeRegistry:
-    """Counts ids from `first`; one schema has one id under every subject."""
+    """Counts ids from `first`; one schema has one id under every subject.
 
-    def __init__(self, first: int = 1) -> None:
+    With `wasteful`, a further subject of a known schema uses up a number all the same, as in Apicurio 3.
+    """
+
+    def __init__(self, first: int = 1, *, wasteful: bool = False) -> None:
         self.next = first
+        self.wasteful = wasteful
         self.ids: dict[int, dict] = {}
         self.subjects: dict[str, dict[int, int]] = {}
         self.levels: dict[str, str] = {}
@@ -56,7 +60,7 @@ class FakeRegistry:
         else:
             same = [one for one, known in self.ids.items() if known == schema]
             number = same[0] if same else self.next
-            self.next += not same
+            self.next += self.wasteful or not same
         self.ids[number] = schema
         versions = self.subjects.setdefault(subject, {})
         versions[len(versions) + 1] = number
@@ -83,6 +87,13 @@ def test_an_empty_registry_gets_every_contract_under_its_pinned_id(fake):
     assert fake.levels["analytics.bar.v1-value"] == "BACKWARD_TRANSITIVE"
 
 
+def test_a_registry_that_uses_up_a_number_per_subject_gives_the_pinned_ids_too():
+    fake = FakeRegistry(wasteful=True)
+    register(client(fake), all_contracts(), domains().topics.values())
+    assert fake.ids == {one.id: one.schema for one in all_contracts()}
+    assert len(fake.subjects) == len(domains().topics)
+
+
 def test_a_second_run_adds_nothing(fake):
     first = register(client(fake), all_contracts(), domains().topics.values())
     fake.calls.clear()
@@ -99,10 +110,13 @@ def test_an_id_that_belongs_to_another_schema_is_refused_before_anything_is_writ
 
 def test_a_registry_that_counts_differently_fails_at_the_first_id():
     fake = FakeRegistry(first=100)
-    with pytest.raises(CommandError, match=r"gave raw_envelope\.v1 the id 100 .*; ids\.lock pinned 1") as failure:
-        register(client(fake), all_contracts(), domains().topics.values())
-    assert "--import" in failure.value.hint
-    assert list(fake.ids) == [100]
+    for _ in ("at registration", "and whenever it is tried again"):
+        with pytest.raises(
+            CommandError, match=r"has raw_envelope\.v1 under id 100 in .*; ids\.lock pinned 1"
+        ) as failure:
+            register(client(fake), all_contracts(), domains().topics.values())
+        assert "--import" in failure.value.hint
+        assert list(fake.ids) == [100]
 
 
 def test_import_tells_such_a_registry_the_ids_and_leaves_it_writable():
