@@ -281,6 +281,10 @@ cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 def main(host: str = "127.0.0.1", port: int = 18123, data: Path = Path("var/clickhouse")) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # A query that fails in mid-answer breaks its connection on purpose (see _stream): no stack for that.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: not (record.exc_info and isinstance(record.exc_info[1], ClickHouseError))
+    )
     limits = GatewaySettings()
     gateway = Gateway(Engine(data, limits), limits)
     uvicorn.run(

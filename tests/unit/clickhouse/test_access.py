@@ -85,7 +85,12 @@ def test_a_request_is_split_into_settings_parameters_and_the_rest() -> None:
         {"query": "SELECT 1", "param_a": "x", "max_threads": "2", "session_id": "s", "default_format": "JSON"},
         {"x-clickhouse-database": "d"},
     )
-    assert (asked.settings, asked.params, asked.output, asked.database) == ({"max_threads": "2"}, {"a": "x"}, "JSON", "d")
+    assert (asked.settings, asked.params, asked.output, asked.database) == (
+        {"max_threads": "2"},
+        {"a": "x"},
+        "JSON",
+        "d",
+    )
 
 
 @pytest.mark.parametrize("query", [{"role": "admin"}, {"compress": "1"}, {"decompress": "1"}])
@@ -107,7 +112,11 @@ def test_a_form_carries_query_and_parameters() -> None:
 @pytest.mark.parametrize(
     ("raised", "code", "text"),
     [
-        ("Code: 60. DB::Exception: Unknown table. (UNKNOWN_TABLE)", 60, "Code: 60. DB::Exception: Unknown table. (UNKNOWN_TABLE)"),
+        (
+            "Code: 60. DB::Exception: Unknown table. (UNKNOWN_TABLE)",
+            60,
+            "Code: 60. DB::Exception: Unknown table. (UNKNOWN_TABLE)",
+        ),
         ("Streaming query failed: Code: 395. DB::Exception: x", 395, "Code: 395. DB::Exception: x"),
         ("Code: 164. DB::Exception: Code: 164. DB::Exception: y", 164, "Code: 164. DB::Exception: y"),
         ("gone", 1002, "Code: 1002. DB::Exception: gone (UNKNOWN_EXCEPTION)"),

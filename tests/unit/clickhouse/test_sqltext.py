@@ -19,7 +19,12 @@ from polyglot.clickhouse import sqltext
         (b"INSERT INTO values VALUES (1)", b"INSERT INTO values ", "Values", b" (1)"),
         (b"INSERT INTO d . format (format) FORMAT CSV \r\n1", b"INSERT INTO d . format (format) ", "CSV", b"1"),
         (b"INSERT INTO TABLE t SETTINGS x = 1 FORMAT TSV\n\n1", b"INSERT INTO TABLE t SETTINGS x = 1 ", "TSV", b"\n1"),
-        (b"/* VALUES */ INSERT -- FORMAT X\nINTO t FORMAT CSV", b"/* VALUES */ INSERT -- FORMAT X\nINTO t ", "CSV", b""),
+        (
+            b"/* VALUES */ INSERT -- FORMAT X\nINTO t FORMAT CSV",
+            b"/* VALUES */ INSERT -- FORMAT X\nINTO t ",
+            "CSV",
+            b"",
+        ),
     ],
 )
 def test_finds_where_data_begins(sql: bytes, header: bytes, data_format: str, data: bytes) -> None:
@@ -97,7 +102,7 @@ def test_what_reaches_the_hosts_files_is_forbidden(sql: bytes, forbidden: str | 
         (b"SELECT * FROM file ('/etc/passwd')", "file"),
         (b"SELECT * FROM FILE/**/('x')", "file"),
         (b"SELECT * FROM `file`('x')", "file"),
-        (b'SELECT * FROM "url"(\'x\')', "url"),
+        (b"SELECT * FROM \"url\"('x')", "url"),
         (b"INSERT INTO t SELECT * FROM s3('x')", "s3"),
         (b"INSERT INTO FUNCTION file('x') VALUES (1)", "file"),
         (b"INSERT INTO t (a) SELECT x IN (SELECT 1 FROM remote('h'))", "remote"),
