@@ -46,12 +46,14 @@ def check(
     Exits with 1 if a rule is broken.
     """
     from polyglot.contracts.check import check as examine  # noqa: PLC0415 - keeps --help instant
-    from polyglot.contracts.history import HistoryError, committed  # noqa: PLC0415
+    from polyglot.contracts.history import HistoryError, committed, is_shallow  # noqa: PLC0415
     from schemas.contracts import FOLDER  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     try:
         past = committed(FOLDER, against)
+        if is_shallow(FOLDER):
+            console.warn("this clone is shallow: older commits are not compared (git fetch --unshallow)")
     except HistoryError as error:
         if against is not None:
             raise CommandError(str(error), code=Exit.USAGE) from error
@@ -62,7 +64,7 @@ def check(
     for line in wrong:
         console.text(line)
     if wrong:
-        console.error(f"{len(wrong)} violations; rules: docs/laws.md, contracts")
+        console.error(f"{len(wrong)} violations; the rules are in docs/laws.md, law 2")
         raise typer.Exit(Exit.FAILED)
     console.success(f"the contracts keep their promises (compared with {len(past)} committed states of ids.lock)")
 

@@ -35,6 +35,11 @@ def committed(folder: Path, against: str | None = None) -> list[Past]:
     return [_at(folder, one) for one in commits if _git(folder, "ls-tree", "--name-only", one, LOCK)]
 
 
+def is_shallow(folder: Path) -> bool:
+    """Whether the repository was cloned without its older commits, whose pins nobody can see here then."""
+    return _git(folder, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
 def _at(folder: Path, commit: str) -> Past:
     short = commit[:10]
     return Past(short, parse(_git(folder, "show", f"{commit}:./{LOCK}"), f"{LOCK} of commit {short}"))

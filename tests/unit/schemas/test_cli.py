@@ -40,6 +40,16 @@ def test_check_without_history_warns_and_checks_the_files(capsys, monkeypatch):
     assert "warning: only the files here are checked" in capsys.readouterr().err
 
 
+def test_check_of_a_shallow_clone_says_what_it_cannot_see(here, tmp_path, monkeypatch, capsys):
+    here.write("trade.v2.avsc", here.read("trade.v1.avsc"))
+    here.pin_by_hand("trade.v2.avsc")
+    here.commit()
+    here.git("clone", "--quiet", "--depth", "1", here.path.parent.as_uri(), str(tmp_path / "clone"))
+    monkeypatch.setattr("schemas.contracts.FOLDER", tmp_path / "clone" / "schemas")
+    assert run(["contracts", "check"]) == Exit.OK
+    assert "warning: this clone is shallow" in capsys.readouterr().err
+
+
 def test_pin_writes_the_lock_and_shows_the_ids(here, capsys):
     here.write("trade.v2.avsc", here.read("trade.v1.avsc"))
     assert run(["contracts", "pin", "--json"]) == Exit.OK
