@@ -17,7 +17,7 @@ import sql
 from flink_jobs import tables
 from flink_jobs.finish import FINISHED, finish_bars, finish_quote_bars
 from flink_jobs.late_firing import late_firing
-from flink_jobs.repair import repair_requests
+from flink_jobs.repair import repair_rows
 from flink_jobs.runtime import Job, start
 from flink_jobs.transport import fresh
 from schemas.domains import domains
@@ -34,6 +34,7 @@ ROWTIME = (
     "WATERMARK FOR rowtime AS rowtime - INTERVAL '1' SECOND",
     "pt AS PROCTIME()",
 )
+OUTPUTS = ("analytics.bar.v1", "analytics.quote_bar.v1", "repair.analytics.v1")
 Stream = tuple[str, sql.Kind, tuple[str, ...], tuple[str, ...], Callable[[Row], Iterable[Row]]]
 STREAMS: tuple[Stream, ...] = (
     # kind, bar, columns, intervals, finishing kernel
@@ -47,12 +48,7 @@ def main() -> None:
     lateness_ms = max(t.horizon_ms + t.max_skew_ms for t in domains().topics.values())
     job = start("analytics", late_firing(lateness_ms))
     config = job.settings
-    job.ddl(
-        [
-            tables.wire_sink("analytics", config, ["analytics.bar.v1", "analytics.quote_bar.v1"]),
-            tables.contract_sink("repair", config, "repair_request", "repair.analytics.v1", key="entity_id"),
-        ]
-    )
+    job.ddl([tables.wire_sink("analytics", config, OUTPUTS)])
     inserts = []
     for kind, bar, cols, intervals, finish in STREAMS:
         source, topic = f"normalized_{kind}", f"normalized.{kind}.v1"
@@ -65,13 +61,12 @@ def main() -> None:
         )
         job.view(f"fresh_{kind}", fresh(source))
         job.view(f"{kind}s_keyed", sql.keyed(bar, "flink", f"fresh_{kind}"))
-        windows = job.table.sql_query(" UNION ALL ".join(f"({sql.aggregate(bar, 'flink', i)})" for i in intervals))
+        branches = [sql.aggregate(bar, "flink", interval) for interval in intervals]
+        branches.append(repair_rows(f"fresh_{kind}", bar, lateness_ms))
+        windows = job.table.sql_query(" UNION ALL ".join(f"({branch})" for branch in branches))
         finished = job.table.to_changelog_stream(windows).flat_map(finish, output_type=FINISHED)
         job.table.create_temporary_view(f"finished_{bar}", job.table.from_data_stream(finished))
-        inserts += [
-            f"INSERT INTO analytics SELECT topic, TO_TIMESTAMP_LTZ(ts, 3), k, v FROM finished_{bar}",
-            f"INSERT INTO repair {repair_requests(f'fresh_{kind}', kind, lateness_ms)}",
-        ]
+        inserts.append(f"INSERT INTO analytics SELECT topic, TO_TIMESTAMP_LTZ(ts, 3), k, v FROM finished_{bar}")
 
     inserts += _stores(job, "bar", tables.BAR_KEY) + _stores(job, "quote_bar", tables.QUOTE_BAR_KEY)
     job.submit(inserts)

@@ -11,7 +11,9 @@ from decimal import Decimal
 
 from pyflink.common import Row, RowKind, Types
 
+from flink_jobs.repair import REPAIR
 from udfs.bars import INTERVALS, finish_bar, finish_quote_bar, key_time
+from udfs.repairs import RepairRequest
 
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 #: Topic, record time in ms, key, value.
@@ -23,6 +25,9 @@ def finish_bars(row: Row) -> Iterable[Row]:
     if row.get_row_kind() == RowKind.UPDATE_BEFORE:
         return
     entity_id, interval, count, open_key, close_key, high, low, *sums = row
+    if interval == REPAIR:
+        yield _repair(entity_id, "trade", int(open_key), close_key)
+        return
     length = INTERVALS[interval]
     start = key_time(open_key) // length * length
     bar = finish_bar(entity_id, interval, start, count, open_key, close_key, Decimal(high), Decimal(low), sums)
@@ -34,7 +39,16 @@ def finish_quote_bars(row: Row) -> Iterable[Row]:
     if row.get_row_kind() == RowKind.UPDATE_BEFORE:
         return
     entity_id, count, close_key = row
+    if close_key.startswith(REPAIR):
+        _, time, reason = close_key.split("|")
+        yield _repair(entity_id, "quote", int(time), reason)
+        return
     length = INTERVALS["1s"]
     start = key_time(close_key) // length * length
     bar = finish_quote_bar(entity_id, start, count, close_key)
     yield Row("analytics.quote_bar.v1", start // 1000, bar.key(), bar.encode())
+
+
+def _repair(entity_id: str, kind: str, event_time: int, reason: str) -> Row:
+    request = RepairRequest(entity_id, kind, event_time, reason)
+    return Row("repair.analytics.v1", event_time // 1000, request.key(), request.encode())

@@ -224,22 +224,6 @@ def silver_select(kind: str) -> str:
     )
 
 
-def contract_sink(table: str, config: Settings, name: str, topic: str, *, key: str) -> str:
-    """Return a sink of one topic whose rows the JVM encodes by a contract; ``key`` names a STRING column."""
-    return _create(
-        table,
-        [f"`{c}` {t}" for c, t in columns(name).items()],
-        {
-            **_kafka(config, [topic]),
-            "key.format": "raw",
-            "key.fields": key,
-            **{f"value.{k}": v for k, v in value_format(config, name).items()},
-            "value.fields-include": "ALL",
-            "sink.delivery-guarantee": "at-least-once",
-        },
-    )
-
-
 BAR_KEY = "CONCAT(entity_id, '|', `interval`, '|', CAST(window_start AS STRING))"
 QUOTE_BAR_KEY = "CONCAT(entity_id, '|', CAST(window_start AS STRING))"
 _START = "TO_TIMESTAMP_LTZ(window_start / 1000, 3)"

@@ -1,0 +1,37 @@
+"""Repair requests: which window of which entity must be recomputed, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.contracts import contract
+from udfs.bars import SECOND
+from udfs.wire import write_long, write_text
+
+_HEADER = contract("repair_request").header
+
+
+@dataclass(frozen=True, slots=True)
+class RepairRequest:
+    """An accepted event that the windows could not take; ``event_time`` in µs UTC."""
+
+    entity_id: str
+    kind: str
+    event_time: int
+    reason: str
+
+    def key(self) -> bytes:
+        """Return the Kafka key."""
+        return self.entity_id.encode()
+
+    def encode(self) -> bytes:
+        """Return the Kafka value; the window is the second that the event lies in."""
+        start = self.event_time // SECOND * SECOND
+        fields = [
+            write_text(self.entity_id),
+            write_text(self.kind),
+            write_long(start),
+            write_long(start + SECOND),
+            write_long(self.event_time),
+        ]
+        return b"".join([_HEADER, *fields, write_text(self.reason)])
