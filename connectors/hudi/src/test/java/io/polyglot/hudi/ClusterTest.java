@@ -108,8 +108,17 @@ class ClusterTest {
         return env.executeSql("INSERT INTO sink SELECT CAST(fail(id) AS STRING), CAST(MOD(id, 3) AS STRING) FROM src");
     }
 
-    private void awaitCommit() throws InterruptedException {
-        while (!Files.exists(table().resolve(".hoodie/hoodie.properties")) || Fixtures.completedCommits(table()) == 0) {
+    /** By the name of a completed instant's file: the table itself may be in the middle of being created. */
+    private void awaitCommit() throws Exception {
+        var timeline = table().resolve(".hoodie/timeline");
+        while (true) {
+            if (Files.isDirectory(timeline)) {
+                try (var files = Files.list(timeline)) {
+                    if (files.anyMatch(f -> f.toString().endsWith(".commit"))) {
+                        return;
+                    }
+                }
+            }
             Thread.sleep(50);
         }
     }

@@ -3,29 +3,38 @@ package io.polyglot.hudi;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.Collectors;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.types.RowKind;
+import org.apache.hudi.common.model.HoodieTableType;
 import org.apache.hudi.common.model.WriteOperationType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Upsert path: the view is the highest version per key, whatever the order, the commits and the crashes. */
 class UpsertTest {
     @TempDir
     Path dir;
 
-    @Test
-    void theHighestVersionWinsInAnyOrder() throws Exception {
+    /** The log files of a MERGE_ON_READ table are merged by Hudi's own compaction, at the second of two commits. */
+    @ParameterizedTest
+    @EnumSource(HoodieTableType.class)
+    void theHighestVersionWinsInAnyOrder(HoodieTableType type) throws Exception {
+        var spec = spec(type, Map.of("hoodie.compact.inline", String.valueOf(type == HoodieTableType.MERGE_ON_READ),
+                "hoodie.compact.inline.max.delta.commits", "2"));
         var random = new Random(7);
         var expected = new HashMap<String, Long>();
-        try (var run = new SinkRun(spec())) {
+        try (var run = new SinkRun(spec)) {
             for (int commit = 0; commit < 4; commit++) {
                 var rows = new ArrayList<RowData>();
                 for (int i = 0; i < 300; i++) {
@@ -102,8 +111,43 @@ class UpsertTest {
                 .isInstanceOf(ValidationException.class).hasMessageContaining("record key [id]");
     }
 
+    @Test
+    void aMergeOnReadCommitRepeatedAfterACrashChangesNothing() throws Exception {
+        var spec = spec(HoodieTableType.MERGE_ON_READ, Map.of());
+        SinkRun.Checkpoint checkpoint;
+        try (var run = new SinkRun(spec)) {
+            checkpoint = run.write(Fixtures.rows(0, 50)).barrier();
+            run.complete();
+        }
+        var compacting = spec(HoodieTableType.MERGE_ON_READ,
+                Map.of("hoodie.compact.inline", "true", "hoodie.compact.inline.max.delta.commits", "1"));
+        new SinkRun(compacting, checkpoint, false).close();
+        assertThat(Fixtures.ids(dir)).isEqualTo(Fixtures.expectedIds(0, 50));
+    }
+
+    /** A key must find its file group again by its hash alone, or a later version would become a second row. */
+    @Test
+    void aMergeOnReadPartitionHasOneFileGroupPerBucket() throws Exception {
+        try (var run = new SinkRun(spec(HoodieTableType.MERGE_ON_READ, Map.of("hoodie.bucket.index.num.buckets", "3")))) {
+            for (int commit = 0; commit < 3; commit++) {
+                run.write(Fixtures.rows(0, 200)).barrier();
+                run.complete();
+            }
+        }
+        try (var files = Files.list(dir.resolve("2024-10-04"))) {
+            var groups = files.map(f -> f.getFileName().toString()).filter(f -> f.contains(".log."))
+                    .collect(Collectors.groupingBy(f -> f.substring(1, f.indexOf('_')), Collectors.counting()));
+            assertThat(groups).hasSize(3).allSatisfy((group, logs) -> assertThat(logs).isEqualTo(3));
+        }
+    }
+
     private TableSpec spec() {
         return Fixtures.spec(dir, WriteOperationType.UPSERT);
+    }
+
+    private TableSpec spec(HoodieTableType type, Map<String, String> hoodie) {
+        return new TableSpec(dir.toUri().toString(), "t", type, WriteOperationType.UPSERT, Fixtures.ROW, List.of("id"), List.of("day"),
+                List.of("version"), 1, hoodie, Map.of());
     }
 
     private Map<String, Long> view() {
