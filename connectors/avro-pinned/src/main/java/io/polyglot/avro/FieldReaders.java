@@ -1,13 +1,13 @@
 package io.polyglot.avro;
 
 import java.util.List;
-import org.apache.avro.LogicalType;
 import org.apache.avro.LogicalTypes;
 import org.apache.avro.Schema;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.data.TimestampData;
 import org.apache.flink.table.data.binary.BinaryStringData;
 import org.apache.flink.table.types.logical.DecimalType;
+import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.LogicalTypeRoot;
 import org.apache.flink.table.types.logical.utils.LogicalTypeChecks;
 
@@ -25,13 +25,12 @@ final class FieldReaders {
      * @param reader the newest contract's schema of the same field; its logical type gives the meaning
      * @throws ValidationException if the column's type cannot hold each value exactly
      */
-    static FieldReader create(
-            String field, Schema writer, Schema reader, org.apache.flink.table.types.logical.LogicalType column) {
+    static FieldReader create(String field, Schema writer, Schema reader, LogicalType column) {
         if (writer.getType() == Schema.Type.UNION) {
             return union(field, writer, reader, column);
         }
         Schema meaning = nonNull(field, reader);
-        LogicalType logical = meaning.getLogicalType();
+        org.apache.avro.LogicalType logical = meaning.getLogicalType();
         FieldReader result = switch (writer.getType()) {
             case NULL -> in -> null;
             case BOOLEAN -> column.is(LogicalTypeRoot.BOOLEAN) ? WireReader::bool : null;
@@ -82,19 +81,18 @@ final class FieldReaders {
         List<Schema> branches =
                 schema.getTypes().stream().filter(s -> s.getType() != Schema.Type.NULL).toList();
         if (branches.size() != 1) {
-            throw new ValidationException("Field '" + field + "': a union of several types has no column type: " + schema);
+            throw new ValidationException(
+                    "Field '" + field + "': a union of several types has no column type: " + schema);
         }
         return branches.get(0);
     }
 
-    static ValidationException mismatch(
-            String field, Schema schema, org.apache.flink.table.types.logical.LogicalType column) {
+    static ValidationException mismatch(String field, Schema schema, LogicalType column) {
         return new ValidationException("Field '" + field + "': a column of type " + column.asSummaryString()
                 + " cannot hold Avro " + schema + " exactly");
     }
 
-    private static FieldReader union(
-            String field, Schema writer, Schema reader, org.apache.flink.table.types.logical.LogicalType column) {
+    private static FieldReader union(String field, Schema writer, Schema reader, LogicalType column) {
         return branches(writer.getTypes().stream().map(branch -> create(field, branch, reader, column)).toList());
     }
 
@@ -109,7 +107,7 @@ final class FieldReaders {
         };
     }
 
-    private static FieldReader integer(LogicalType logical, org.apache.flink.table.types.logical.LogicalType column) {
+    private static FieldReader integer(org.apache.avro.LogicalType logical, LogicalType column) {
         if (logical instanceof LogicalTypes.TimestampMicros || logical instanceof LogicalTypes.TimestampMillis) {
             return null;
         }
@@ -120,7 +118,7 @@ final class FieldReaders {
         return date || column.is(LogicalTypeRoot.INTEGER) ? WireReader::zigzagInt : null;
     }
 
-    private static FieldReader timestamp(long perSecond, org.apache.flink.table.types.logical.LogicalType column) {
+    private static FieldReader timestamp(long perSecond, LogicalType column) {
         if (column.is(LogicalTypeRoot.BIGINT)) {
             return WireReader::zigzagLong;
         }
@@ -138,8 +136,7 @@ final class FieldReaders {
         };
     }
 
-    private static FieldReader blob(
-            SliceStep step, LogicalType logical, org.apache.flink.table.types.logical.LogicalType column) {
+    private static FieldReader blob(SliceStep step, org.apache.avro.LogicalType logical, LogicalType column) {
         boolean text = column.is(LogicalTypeRoot.VARCHAR) || column.is(LogicalTypeRoot.CHAR);
         if (logical instanceof LogicalTypes.Decimal type) {
             return decimal(step, type, column, text);
@@ -160,10 +157,7 @@ final class FieldReaders {
     }
 
     private static FieldReader decimal(
-            SliceStep step,
-            LogicalTypes.Decimal type,
-            org.apache.flink.table.types.logical.LogicalType column,
-            boolean text) {
+            SliceStep step, LogicalTypes.Decimal type, LogicalType column, boolean text) {
         int scale = type.getScale();
         if (text) {
             return in -> {
@@ -181,7 +175,7 @@ final class FieldReaders {
         };
     }
 
-    private static FieldReader symbol(List<String> symbols, org.apache.flink.table.types.logical.LogicalType column) {
+    private static FieldReader symbol(List<String> symbols, LogicalType column) {
         if (!column.is(LogicalTypeRoot.VARCHAR) && !column.is(LogicalTypeRoot.CHAR)) {
             return null;
         }

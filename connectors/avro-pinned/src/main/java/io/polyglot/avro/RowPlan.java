@@ -5,6 +5,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericData;
 import org.apache.avro.generic.GenericDatumWriter;
@@ -42,12 +43,13 @@ final class RowPlan {
         List<FieldReader> steps = new ArrayList<>();
         List<Integer> targets = new ArrayList<>();
         for (Schema.Field field : writer.getFields()) {
-            int column = columns.getFieldIndex(field.name());
+            String name = field.name();
+            int column = columns.getFieldIndex(name);
             targets.add(column);
             steps.add(column == SKIP
                     ? FieldReaders.skipper(field.schema())
                     : FieldReaders.create(
-                            field.name(), field.schema(), reader.getField(field.name()).schema(), columns.getTypeAt(column)));
+                            name, field.schema(), reader.getField(name).schema(), columns.getTypeAt(column)));
         }
         return new RowPlan(
                 steps.toArray(FieldReader[]::new),
@@ -121,7 +123,7 @@ final class RowPlan {
     }
 
     private static int[] required(RowType columns) {
-        return java.util.stream.IntStream.range(0, columns.getFieldCount())
+        return IntStream.range(0, columns.getFieldCount())
                 .filter(i -> !columns.getTypeAt(i).isNullable())
                 .toArray();
     }

@@ -11,6 +11,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.avro.LogicalTypes;
+import org.apache.avro.Schema;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.metrics.Counter;
@@ -29,6 +31,8 @@ import org.apache.flink.table.factories.TestDynamicTableFactory;
 import org.apache.flink.table.factories.utils.FactoryMocks;
 import org.apache.flink.table.runtime.connector.sink.SinkRuntimeProviderContext;
 import org.apache.flink.table.runtime.connector.source.ScanRuntimeProviderContext;
+import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.util.SimpleUserCodeClassLoader;
 import org.apache.flink.util.UserCodeClassLoader;
 import org.junit.jupiter.api.BeforeEach;
@@ -227,6 +231,36 @@ class AvroPinnedFormatTest {
                 .hasStackTraceContaining("version 2 cannot read version 1");
         Files.writeString(folder.resolve("other.v1.avsc"), "{}");
         assertThatThrownBy(() -> reader("other", ALL, Map.of())).hasStackTraceContaining("changed after its id was pinned");
+    }
+
+    @Test
+    void theRepositorysOwnContractsCanBeReadWhole() {
+        Path contracts = Path.of("..", "..", "schemas");
+        for (String name : List.of("trade", "quote", "bar", "quote_bar", "repair_request", "dead_letter")) {
+            PinnedSchemas schemas = PinnedSchemas.load(contracts, name);
+            DataTypes.Field[] columns = schemas.newest().schema().getFields().stream()
+                    .map(field -> DataTypes.FIELD(field.name(), columnType(field.schema())))
+                    .toArray(DataTypes.Field[]::new);
+            RowType row = (RowType) DataTypes.ROW(columns).getLogicalType();
+            assertThat(AvroPinnedDeserializationSchema.plans(schemas, row)).hasSameSizeAs(schemas.versions());
+            new AvroPinnedSerializationSchema(schemas, row).plan();
+        }
+    }
+
+    private static DataType columnType(Schema schema) {
+        Schema type = FieldReaders.nonNull("field", schema);
+        if (type.getLogicalType() instanceof LogicalTypes.Decimal decimal) {
+            return DataTypes.DECIMAL(decimal.getPrecision(), decimal.getScale());
+        }
+        return switch (type.getType()) {
+            case STRING -> DataTypes.STRING();
+            case BYTES -> DataTypes.BYTES();
+            case LONG -> DataTypes.BIGINT();
+            case INT -> DataTypes.INT();
+            case BOOLEAN -> DataTypes.BOOLEAN();
+            case DOUBLE -> DataTypes.DOUBLE();
+            default -> throw new IllegalArgumentException(schema.toString());
+        };
     }
 
     private static GenericRowData sampleRow() {
