@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.contracts import contract
-from udfs.bars import SECOND
+from udfs.times import SECOND
 from udfs.wire import write_long, write_text
 
 _HEADER = contract("repair_request").header

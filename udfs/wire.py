@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
+
+_EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
 
 
 def write_long(number: int) -> bytes:
@@ -52,15 +54,11 @@ def unscaled(value: Decimal, places: int) -> int:
     Raises:
         ValueError: not finite, or it has more decimals.
     """
-    if not value.is_finite():
-        raise ValueError(f"{value} is not finite")
-    sign, digits, exponent = value.as_tuple()
-    number: int = int("".join(map(str, digits)))
-    power = int(exponent) + places
-    if power >= 0:
-        number *= int(10**power)
-    else:
-        number, rest = divmod(number, 10**-power)
-        if rest:
-            raise ValueError(f"{value} has more than {places} decimals")
-    return -number if sign else number
+    try:
+        scaled = value.scaleb(places, _EXACT)
+        number = int(scaled)
+    except (ArithmeticError, ValueError):
+        raise ValueError(f"{value} is not finite, or too long") from None
+    if number != scaled:
+        raise ValueError(f"{value} has more than {places} decimals")
+    return number
