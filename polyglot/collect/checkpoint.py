@@ -19,6 +19,7 @@ from pathlib import Path
 class Checkpoint:
     """Every frame up to ``seq`` was acknowledged; ``topic``, ``partition`` and ``offset`` locate one of the last."""
 
+    venue: str
     source_id: str
     cluster_id: str
     seq: int
@@ -28,10 +29,10 @@ class Checkpoint:
 
 
 class CheckpointFile:
-    """The checkpoint of one source in a folder."""
+    """The checkpoint of one source, fed as one venue's, in a folder."""
 
-    def __init__(self, folder: Path, source_id: str) -> None:
-        self._path = folder / f"{re.sub(r'[^0-9A-Za-z._-]', '_', source_id)}.json"
+    def __init__(self, folder: Path, venue: str, source_id: str) -> None:
+        self._path = folder / f"{venue}_{re.sub(r'[^0-9A-Za-z._-]', '_', source_id)}.json"
 
     def load(self) -> Checkpoint | None:
         """Return what was saved; None when nothing was, or not by this version."""

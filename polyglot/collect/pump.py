@@ -16,6 +16,7 @@ from polyglot.console import Tracker
 from schemas.domains import UNASSIGNED, domains, raw_topic
 
 SAVE_EVERY_S = 1.0
+TELL_EVERY_S = 5.0
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Pump:
         self._source = source
         self._producer = producer
         self._cluster = cluster_id
-        self._file = CheckpointFile(folder, source.source_id) if folder else None
+        self._file = CheckpointFile(folder, source.venue, source.source_id) if folder else None
         self._sender = Sender(source.venue, source.source_id, producer)
         self._saved_seq = 0
         self._saved_at = time.monotonic()
@@ -87,7 +88,8 @@ class Pump:
     def resume_point(self) -> int:
         """Return the seq behind which to go on: that of the checkpoint if Kafka still has what it says, else 0."""
         found = self._file.load() if self._file else None
-        if found is None or (found.source_id, found.cluster_id) != (self._source.source_id, self._cluster):
+        here = (self._source.venue, self._source.source_id, self._cluster)
+        if found is None or (found.venue, found.source_id, found.cluster_id) != here:
             return 0
         return found.seq if self._producer.holds(found.topic, found.partition, found.offset) else 0
 
@@ -98,7 +100,7 @@ class Pump:
             CommandError: a record was not delivered, or the source is damaged (what came before is fed).
         """
         fed = Fed(self._source.source_id, resumed_after=after_seq)
-        started = time.monotonic()
+        started = told = time.monotonic()
         self._producer.begin(after_seq)
         self._saved_seq = after_seq
         try:
@@ -107,8 +109,12 @@ class Pump:
                 fed.frames += len(block)
                 fed.payload_bytes += sum(map(len, block.payload))
                 tracker.advance(len(block))
-                if time.monotonic() - self._saved_at > SAVE_EVERY_S:
+                now = time.monotonic()
+                if now - self._saved_at > SAVE_EVERY_S:
                     self.save()
+                if now - told > TELL_EVERY_S:
+                    told = now
+                    tracker.describe(f"{fed.frames:,} frames, {fed.frames / (now - started):,.0f}/s")
         finally:
             # Also when the source turns out to be damaged: what was read of it is fed and remembered.
             self._producer.drain()
@@ -121,7 +127,9 @@ class Pump:
         self._saved_at = time.monotonic()
         seq = self._producer.acked_seq
         if self._file and seq > self._saved_seq and self._producer.position[0]:
-            self._file.save(Checkpoint(self._source.source_id, self._cluster, seq, *self._producer.position))
+            self._file.save(
+                Checkpoint(self._source.venue, self._source.source_id, self._cluster, seq, *self._producer.position)
+            )
             self._saved_seq = seq
 
     def _due(self, blocks: Iterator[Block], pace: Pace) -> Iterator[Block]:

@@ -15,11 +15,11 @@ from polyglot.collect.block import Source
 from polyglot.collect.capture import Capture
 from polyglot.collect.live import Live, Patience, run_id
 from polyglot.collect.producer import RawProducer
-from polyglot.collect.pump import Fed, Pace, Pump, Sender, venue_topics
+from polyglot.collect.pump import TELL_EVERY_S, Fed, Pace, Pump, Sender, venue_topics
 from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.collect.subscriptions import subscription
 from polyglot.config import Settings
-from polyglot.console import CommandError, Console, Exit
+from polyglot.console import CommandError, Console, Exit, Tracker
 
 CHECKPOINTS = "collect"
 #: Room for the envelope's other fields and the record's overhead in the largest record, bytes.
@@ -132,7 +132,12 @@ def feed_live(
     producer.connect(venue_topics(venue))
     sender = Sender(venue, run_id(venue), producer)
 
-    async def collect() -> Live:
+    async def tell(live: Live, tracker: Tracker) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            tracker.describe(f"{live.frames:,} frames over {live.connections} connections")
+
+    async def collect(tracker: Tracker) -> Live:
         live = Live(
             asked,
             sender,
@@ -145,11 +150,14 @@ def feed_live(
             loop.add_signal_handler(number, live.stop)
         if seconds:
             loop.call_later(seconds, live.stop)
+        teller = asyncio.create_task(tell(live, tracker))
         await live.run()
+        teller.cancel()
         return live
 
-    with producer.closing(), console.progress(f"live {venue}: {', '.join(symbols)} ({sender.source_id})"):
-        live = asyncio.run(collect())
+    title = f"live {venue}: {', '.join(symbols)}"
+    with producer.closing(), console.progress(title) as tracker:
+        live = asyncio.run(collect(tracker))
     fed = Fed(sender.source_id, frames=live.frames, details={"connections": live.connections})
     return report(venue, [(f"live {venue}", fed)], producer, time.monotonic() - started)
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 import pytest
 from support.raw_broker import Broker
 
+from polyglot.stack.maven import jars_ready
+
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     one = Broker(tmp_path_factory.mktemp("collect"))
     try:
-        one.polyglot("up", "--only", "kafka")
+        # The broker needs no connectors: building them is what others test.
+        build = "--no-build" if jars_ready(one.settings.cache_dir) else "--build"
+        one.polyglot("up", "--only", "kafka", build, "--timeout", "300", timeout=600)
         one.polyglot("topics", "--apply")
         yield one
     finally:

@@ -128,7 +128,7 @@ def test_the_next_source_does_not_inherit_what_was_acknowledged_of_the_last(tmp_
     Pump(Frames(1, 50, source_id="test:1"), memory, "c", tmp_path).run(0, Pace(), Silent())
     memory.stuck_at = 0
     Pump(Frames(1, 20, source_id="test:2"), memory, "c", tmp_path).run(0, Pace(), Silent())
-    assert CheckpointFile(tmp_path, "test:2").load() is None
+    assert CheckpointFile(tmp_path, "sim", "test:2").load() is None
 
 
 def test_a_damaged_source_is_remembered_up_to_the_damage(tmp_path):
