@@ -35,6 +35,12 @@ _GUARDED: Final = frozenset(
         "result_overflow_mode",
     }
 )
+#: The engine gathers an insert's rows to blocks of this size before it writes: its defaults, a million rows or 256 MB,
+#: held several copies of a 300 MB body at once.
+_INSERT_BLOCKS: Final = {
+    "min_insert_block_size_rows": "65536",
+    "min_insert_block_size_bytes": "33554432",
+}
 #: Formats whose blocks, one after another, are a valid document: only these may be streamed.
 STREAMED: Final = frozenset({"Native", "TabSeparated", "TSV", "CSV", "RowBinary", "JSONEachRow", "JSONCompactEachRow"})
 #: Functions that reach beyond the database although the engine does not call them read-only-unsafe.
@@ -69,13 +75,17 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a request asks of its handle: who runs it, in which database, with which settings and parameters."""
+    """What a request asks of its handle: who runs it, in which database, with which settings and parameters.
+
+    ``whole_result`` says that the result will be held in memory, so its size must be bounded.
+    """
 
     role: Role
     database: str = ""
     settings: Mapping[str, str] | None = None
     params: Mapping[str, str] | None = None
     read_only: bool = False
+    whole_result: bool = False
 
 
 def _quote(text: str) -> str:
@@ -132,6 +142,10 @@ class Engine:
             if name in _GUARDED and session.role != "admin":
                 raise ClickHouseError(ACCESS_DENIED, f"Not enough privileges to change the setting {name}")
         wanted.setdefault("max_memory_usage", str(self._limits.max_query_memory_bytes))
+        for name, value in _INSERT_BLOCKS.items():
+            wanted.setdefault(name, value)
+        if session.whole_result:
+            wanted.setdefault("max_result_bytes", str(self._limits.max_result_bytes))
         # Last, because they forbid what comes after them.
         if session.role == "reader":
             wanted["readonly"] = "1"

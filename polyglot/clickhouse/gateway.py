@@ -88,36 +88,31 @@ class Gateway:
             return self._failure(ClickHouseError(INCORRECT_DATA, str(error)), query_id)
 
     async def _answer(self, request: Request, role: Role, asked: protocol.Asked) -> Response:
-        body = _decoded(request)
-        content_type = request.headers.get("content-type", "")
-        if content_type.startswith("multipart/form-data"):
-            protocol.add_form(asked, content_type, await _all(b"", body))
-            body = _nothing()
-        text = asked.query.encode()
-        head = await _head(text + b"\n" if text else b"", body)
-        statement = sqltext.read(head)
-        if statement.kind != "insert_data":
-            head = await _all(head, body)
-            statement = sqltext.read(head)
-        if statement.kind == "empty":
-            raise ClickHouseError(62, "Syntax error: Empty query")
+        statement, sql, body = await _read(request, asked)
         authorize(role, statement, self._engine.denied_functions)
-        session = Session(role, asked.database, asked.settings, asked.params, request.method == "GET")
+        output = statement.format or asked.output
+        streamed = statement.keyword in ("SELECT", "WITH") and output.lower() in _STREAMED
+        session = Session(
+            role,
+            asked.database,
+            asked.settings,
+            asked.params,
+            read_only=request.method == "GET",
+            whole_result=statement.kind == "result" and not streamed,
+        )
         handle = await self._run(None, self._engine.open, session)
         response: Response | None = None
         try:
-            if statement.kind == "insert_data" and not asked.params:
-                await self._insert(handle, statement, head, body)
-                return self._response(handle, asked, b"", None)
-            if statement.kind == "insert_data":
-                head = await _all(head, body)  # parameters are bound by the engine's parser: small inserts only
-            output = statement.format or asked.output
-            encoding = codecs.choose(request.headers.get("accept-encoding", "")) if asked.compress_response else None
-            if statement.keyword in ("SELECT", "WITH") and output.lower() in _STREAMED:
-                response = await self._stream(handle, asked, head, output, encoding)
-                return response
-            result = await self._run(handle, handle.query, head, output)
-            return self._response(handle, asked, result, output if statement.kind == "result" else None, encoding)
+            if streamed:
+                response = await self._stream(handle, asked, sql, output)
+            elif statement.kind == "insert_data" and not asked.params:
+                await self._insert(handle, statement, sql, body)
+                response = self._response(handle, asked, b"", None)
+            else:
+                # Parameters are bound by the engine's parser, so an insert with them must be one text.
+                result = await self._run(handle, handle.query, await _all(sql, body), output)
+                response = self._response(handle, asked, result, output if statement.kind == "result" else None)
+            return response
         finally:
             if not isinstance(response, StreamingResponse):
                 self._threads.submit(handle.close)
@@ -134,19 +129,17 @@ class Gateway:
                 pending.clear()
         await self._run(handle, _push, handle, statement, insert, bytes(pending), True)
 
-    async def _stream(
-        self, handle: Handle, asked: protocol.Asked, sql: bytes, output: str, encoding: str | None
-    ) -> Response:
+    async def _stream(self, handle: Handle, asked: protocol.Asked, sql: bytes, output: str) -> Response:
         blocks = handle.stream(sql, output)
         first = await self._run(handle, _some, blocks)
         if len(first) < PUSH:
-            return self._response(handle, asked, first, output, encoding)
+            return self._response(handle, asked, first, output)
         tag = secrets.token_hex(8)
-        headers = self._headers(handle, asked, output, encoding)
+        headers = self._headers(handle, asked, output, asked.encoding)
         headers["X-ClickHouse-Exception-Tag"] = tag
 
         async def chunks() -> AsyncIterator[bytes]:
-            encoder = codecs.Encoder(encoding) if encoding else None
+            encoder = codecs.Encoder(asked.encoding) if asked.encoding else None
             block = first
             failed: ClickHouseError | None = None
             try:
@@ -190,14 +183,11 @@ class Gateway:
             headers["Content-Encoding"] = encoding
         return headers
 
-    def _response(
-        self, handle: Handle, asked: protocol.Asked, body: bytes, output: str | None, encoding: str | None = None
-    ) -> Response:
-        if encoding and body:
+    def _response(self, handle: Handle, asked: protocol.Asked, body: bytes, output: str | None) -> Response:
+        encoding = asked.encoding if body else None
+        if encoding:
             encoder = codecs.Encoder(encoding)
             body = encoder.feed(body) + encoder.finish()
-        else:
-            encoding = None
         return Response(body, headers=self._headers(handle, asked, output, encoding))
 
     def _failure(self, error: ClickHouseError, query_id: str) -> Response:
@@ -226,6 +216,24 @@ def _some(blocks: Iterator[bytes]) -> bytes:
         if size >= PUSH:
             break
     return b"".join(parts)
+
+
+async def _read(request: Request, asked: protocol.Asked) -> tuple[sqltext.Statement, bytes, AsyncIterator[bytes]]:
+    """Return the statement, the text read so far (all of it, unless rows follow) and the rest of the body."""
+    body = _decoded(request)
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith("multipart/form-data"):
+        protocol.add_form(asked, content_type, await _all(b"", body))
+        body = _nothing()
+    text = asked.query.encode()
+    sql = await _head(text + b"\n" if text else b"", body)
+    statement = sqltext.read(sql)
+    if statement.kind != "insert_data":
+        sql = await _all(sql, body)
+        statement = sqltext.read(sql)
+    if statement.kind == "empty":
+        raise ClickHouseError(62, "Syntax error: Empty query")
+    return statement, sql, body
 
 
 async def _decoded(request: Request) -> AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from polyglot.clickhouse import codecs
 from polyglot.clickhouse.errors import ACCESS_DENIED, NOT_IMPLEMENTED, ClickHouseError
 
 #: Parameters of the URL that are no settings. Sessions are accepted and ignored: a request has a handle of its own.
@@ -50,25 +51,29 @@ _CONTENT_TYPES: Final = {
 
 @dataclass(slots=True)
 class Asked:
-    """What the URL, the headers and a form say. ``query`` is the part of the SQL that is not in a plain body."""
+    """What the URL, the headers and a form say.
+
+    ``query`` is the part of the SQL that is not in a plain body; ``encoding`` compresses the answer.
+    """
 
     query: str = ""
     database: str = ""
     output: str = "TabSeparated"
     query_id: str = ""
-    compress_response: bool = False
+    encoding: str | None = None
     settings: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
 
 
 def parse(query: Mapping[str, str], headers: Mapping[str, str]) -> Asked:
     """Read the URL's parameters and ClickHouse's own headers; raise ClickHouseError for what is not supported."""
+    compress = query.get("enable_http_compression", "0").lower() in ("1", "true")
     asked = Asked(
         query=query.get("query", ""),
         database=query.get("database") or headers.get("x-clickhouse-database", ""),
         output=query.get("default_format") or headers.get("x-clickhouse-format") or "TabSeparated",
         query_id=query.get("query_id") or headers.get("x-clickhouse-query-id", ""),
-        compress_response=query.get("enable_http_compression", "0").lower() in ("1", "true"),
+        encoding=codecs.choose(headers.get("accept-encoding", "")) if compress else None,
     )
     for name, value in query.items():
         if name.startswith("param_"):
