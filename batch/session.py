@@ -100,7 +100,8 @@ def spark_session(
         # A shard must stay whole and in order: no partition is split or merged after its sort.
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
-        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.python.daemon.module": "batch.daemon",
+        "spark.sql.parquet.compression.codec": "lz4_raw",  # scratch files: cheap to write, soon gone
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
         "spark.kryo.registrator": "org.apache.spark.HoodieSparkKryoRegistrar",
