@@ -24,7 +24,7 @@ import org.apache.hudi.common.model.WriteOperationType;
  * {@code java -cp … io.polyglot.hudi.Benchmark [key=value hoodie options]}.
  */
 final class Benchmark {
-    private static final int APPEND_ROWS = 1_500_000;
+    private static final int APPEND_ROWS = 1_200_000;
     private static final int PER_COMMIT = 150_000;
     private static final RowType TRADE = (RowType) DataTypes.ROW(
                     DataTypes.FIELD("event_id", DataTypes.STRING().notNull()),

@@ -23,7 +23,7 @@ class HudiTableFactoryTest {
 
     @Test
     void plansAnAppend() {
-        assertThat(explain("'write.operation' = 'bulk_insert', 'hoodie.parquet.compression.codec' = 'zstd', 'hadoop.fs.s3a.endpoint' = 'x'",
+        assertThat(explain("'write.operation' = 'bulk_insert', 'hoodie.parquet.compression.codec' = 'gzip', 'hadoop.fs.s3a.endpoint' = 'x'",
                 "SELECT * FROM src")).contains("Sink(table=[default_catalog.default_database.sink]");
     }
 
