@@ -57,7 +57,7 @@ record ClickHouseOptions(
     static final ConfigOption<Integer> MAX_RETRIES = ConfigOptions.key("sink.max-retries")
             .intType()
             .defaultValue(8)
-            .withDescription("Attempts after the first; when they fail, the job fails and restarts from its checkpoint.");
+            .withDescription("Attempts after the first; when all fail, the job fails and restarts from its checkpoint.");
     static final ConfigOption<Duration> INITIAL_BACKOFF = ConfigOptions.key("sink.retry.initial-backoff")
             .durationType()
             .defaultValue(Duration.ofMillis(100))
@@ -93,7 +93,7 @@ record ClickHouseOptions(
         require(Set.of("http", "https").contains(String.valueOf(options.url.getScheme())), URL, options.url);
         require(options.batchSize > 0, BATCH_SIZE, options.batchSize);
         require(options.batchBytes > 0, BATCH_BYTES, options.batchBytes);
-        require(!options.flushInterval.isNegative() && !options.flushInterval.isZero(), FLUSH_INTERVAL, options.flushInterval);
+        require(options.flushInterval.compareTo(Duration.ZERO) > 0, FLUSH_INTERVAL, options.flushInterval);
         require(options.maxRetries >= 0, MAX_RETRIES, options.maxRetries);
         return options;
     }

@@ -58,10 +58,11 @@ final class InsertClient {
                 throw new IOException(options + " did not take " + rows + " rows in " + (attempt + 1)
                         + " attempts; the last: " + failure);
             }
-            LOG.warn("{} did not take {} rows (attempt {}), again in {}: {}", options, rows, attempt + 1, wait, failure);
+            LOG.warn("{} did not take {} rows, attempt {}, again in {}: {}", options, rows, attempt + 1, wait, failure);
             retries.inc();
             Thread.sleep(wait.toMillis());
-            wait = wait.multipliedBy(2).compareTo(options.maxBackoff()) < 0 ? wait.multipliedBy(2) : options.maxBackoff();
+            Duration doubled = wait.multipliedBy(2);
+            wait = doubled.compareTo(options.maxBackoff()) < 0 ? doubled : options.maxBackoff();
         }
     }
 
