@@ -48,11 +48,12 @@ def parse(value: object, field: str, *, zero: bool) -> int:
         raise Reject("out_of_range", f"{field}: expected <= 1e15, got {shown(value)}")
     if power < 0:
         digits, rest = (digits[:power], digits[power:]) if -power < len(digits) else ("", digits)
-        if rest.strip("0"):
+        if rest.strip("0") and int(digits or "0") < LARGEST:  # above it, being too large is the fault that is named
             raise Reject("too_precise", f"{field}: expected at most 12 decimals, got {shown(value)}")
-        power = 0
-    scaled: int = int(digits or "0") * 10**power
-    if scaled > LARGEST:
+        scaled, above = int(digits or "0"), bool(rest.strip("0"))
+    else:
+        scaled, above = int(digits) * 10**power, False
+    if scaled > LARGEST or (scaled == LARGEST and above):
         raise Reject("out_of_range", f"{field}: expected <= 1e15, got {shown(value)}")
     return scaled
 

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from property.frames import MIDNIGHT, NUMBERS, binance_trade
 from property.oracle import Raw, envelope, read
@@ -48,6 +48,9 @@ def expected(text: str, *, zero: bool) -> tuple[str, int]:
 
 
 @given(ANY, st.booleans())
+@example(text="1000000000000000.1000000000001", zero=False)  # wrong in both ways: too large is named
+@example(text="1000000000000000.0000000000001", zero=False)
+@example(text="999999999999999.9999999999999", zero=False)
 def test_text_to_scaled_integer(text: str, zero: bool) -> None:
     reason, scaled = expected(text, zero=zero)
     if reason:
