@@ -19,6 +19,7 @@ help:  ## list the targets
 
 setup: .venv/.project  ## create .venv, install the pinned packages, fetch jars, build connectors; only what changed
 	@$(BIN)/polyglot build
+	@$(BIN)/python -c "import udfs; udfs.warmup()"  # compiled once, not by every worker at once
 
 demo: setup  ## run the whole pipeline on simulated frames (or CAPTURE="file.gz …") and leave the stack running
 	@$(BIN)/polyglot demo $(foreach file,$(CAPTURE),--capture $(file)) $(ARGS)
