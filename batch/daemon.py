@@ -9,4 +9,4 @@ from batch import kernels  # noqa: F401 - forked workers find it loaded
 
 if __name__ == "__main__":
     udfs.warmup()
-    manager()
+    manager()  # type: ignore[no-untyped-call]

@@ -17,8 +17,8 @@ from pyflink.java_gateway import get_gateway
 
 from flink_jobs.runtime import Job
 
-#: Deltas in a shard's state before they are replaced by one snapshot.
-COMPACT_AFTER = 200
+#: Bytes of deltas in a shard's state before a snapshot replaces them: this much, and as much as the last snapshot.
+COMPACT_AFTER = 256 * 1024
 
 
 class Fold(Protocol):
@@ -48,7 +48,7 @@ class ShardFold(KeyedProcessFunction):
             ListStateDescriptor("log", Types.PRIMITIVE_ARRAY(Types.BYTE()))
         )
         self._folds: dict[str, Any] = {}
-        self._deltas: dict[str, int] = {}
+        self._due: dict[str, int] = {}
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:  # noqa: ARG002
         topic, partition = value[0], value[1]
@@ -57,14 +57,16 @@ class ShardFold(KeyedProcessFunction):
         if fold is None:
             log = list(self._log.get())
             fold = self._folds[shard] = self._restore(topic, log)
-            self._deltas[shard] = len(log)
+            self._due[shard] = COMPACT_AFTER
         out = self._apply(fold, value)
-        if self._deltas[shard] >= COMPACT_AFTER:
-            self._log.update([fold.snapshot()])
-            self._deltas[shard] = 1
+        if self._due[shard] <= 0:
+            snapshot = fold.snapshot()
+            self._log.update([snapshot])
+            self._due[shard] = max(COMPACT_AFTER, len(snapshot))
         else:
-            self._log.add(fold.delta())
-            self._deltas[shard] += 1
+            delta = fold.delta()
+            self._log.add(delta)
+            self._due[shard] -= len(delta)
         yield out
 
 
