@@ -6,7 +6,7 @@ import org.apache.flink.table.data.RowData;
 
 /**
  * One row seen as an Avro record with Hudi's five leading meta columns. The same object shows row after row: a Parquet
- * writer has copied what it needs before the next one comes, and building a record per row was a third of the cost.
+ * writer has copied what it needs before the next one comes.
  */
 final class AppendRecord implements GenericRecord {
     private final Schema schema;

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Set;
 import org.apache.flink.metrics.groups.SinkWriterMetricGroup;
 import org.apache.flink.table.data.RowData;
 import org.apache.hudi.common.model.HoodieWriteStat;
@@ -39,7 +40,7 @@ final class AppendWriter implements HudiWriter {
         this.handedOver = new ArrayList<>(handedOver);
         metrics.gauge("openFiles", open::size);
         metrics.gauge("pendingCommits", this.handedOver::size);
-        table.rollbackOrphans(java.util.Set.copyOf(handedOver));
+        table.rollbackOrphans(Set.copyOf(handedOver));
     }
 
     @Override

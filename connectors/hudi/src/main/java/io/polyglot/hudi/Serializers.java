@@ -1,6 +1,7 @@
 package io.polyglot.hudi;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
@@ -32,7 +33,7 @@ final class Serializers {
                 out.writeUTF(append.instant());
                 var metadata = new HoodieCommitMetadata();
                 append.files().forEach(f -> metadata.addWriteStat(f.getPartitionPath(), f));
-                var json = metadata.toJsonString().getBytes(java.nio.charset.StandardCharsets.UTF_8);
+                var json = metadata.toJsonString().getBytes(StandardCharsets.UTF_8);
                 out.writeInt(json.length);
                 out.write(json);
             } else if (committable instanceof HudiCommittable.Upsert upsert) {
@@ -50,15 +51,16 @@ final class Serializers {
             var in = new DataInputDeserializer(bytes);
             byte kind = in.readByte();
             return switch (kind) {
-                case APPEND -> new HudiCommittable.Append(in.readUTF(), files(new String(bytes(in), java.nio.charset.StandardCharsets.UTF_8)));
+                case APPEND -> new HudiCommittable.Append(in.readUTF(), files(bytes(in)));
                 case UPSERT -> new HudiCommittable.Upsert(in.readInt(), bytes(in));
                 default -> throw new IOException("unknown kind of Hudi committable: " + kind);
             };
         }
 
-        private static List<HoodieWriteStat> files(String json) throws IOException {
+        private static List<HoodieWriteStat> files(byte[] json) throws IOException {
             try {
-                return HoodieCommitMetadata.fromJsonString(json, HoodieCommitMetadata.class).getWriteStats();
+                return HoodieCommitMetadata.fromJsonString(new String(json, StandardCharsets.UTF_8), HoodieCommitMetadata.class)
+                        .getWriteStats();
             } catch (IOException e) {
                 throw e;
             } catch (Exception e) {

@@ -105,7 +105,7 @@ final class Benchmark {
                 run.barrier();
                 long t1 = cpu();
                 run.complete();
-                if (commit % 3 == 2) {
+                if (commit % 3 == 2 || System.nanoTime() - w0 > 2_000_000_000L) {
                     System.out.printf("upsert %s #%d: 3000 rows into %,d: write+barrier %d ms cpu, commit %d ms cpu, %d ms wall%n", type,
                             commit, commit * 2_000, (t1 - t0) / 1_000_000, (cpu() - t1) / 1_000_000, (System.nanoTime() - w0) / 1_000_000);
                 }

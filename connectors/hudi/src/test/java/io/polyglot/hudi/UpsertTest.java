@@ -125,6 +125,31 @@ class UpsertTest {
         assertThat(Fixtures.ids(dir)).isEqualTo(Fixtures.expectedIds(0, 50));
     }
 
+    /** Without compaction the log of a key outlives its instant's place in the active timeline. */
+    @Test
+    void aMergeOnReadTableKeepsItsRowsWhenTheirInstantsAreArchived() throws Exception {
+        var services = Map.of("hoodie.keep.min.commits", "3", "hoodie.keep.max.commits", "4", "hoodie.clean.commits.retained", "2",
+                "hoodie.clean.trigger.max.commits", "2", "hoodie.commits.archival.batch", "1");
+        var expected = new HashMap<String, Long>();
+        try (var run = new SinkRun(spec(HoodieTableType.MERGE_ON_READ, services))) {
+            for (int commit = 0; commit < 12; commit++) {
+                run.write(List.of(Fixtures.row(commit, 20_000, 1), Fixtures.row(99, 20_000, 100 - commit))).barrier();
+                run.complete();
+                expected.put("k" + commit, 1L);
+            }
+        }
+        expected.put("k99", 100L);
+        assertThat(Fixtures.completedCommits(dir)).isLessThan(12);
+        var compacting = spec(HoodieTableType.MERGE_ON_READ,
+                Map.of("hoodie.compact.inline", "true", "hoodie.compact.inline.max.delta.commits", "1"));
+        try (var run = new SinkRun(compacting)) {
+            run.write(Fixtures.rows(50, 60)).barrier();
+            run.complete();
+        }
+        Fixtures.expectedIds(50, 60).forEach(id -> expected.put(id, 1L));
+        assertThat(view()).isEqualTo(expected);
+    }
+
     /** A key must find its file group again by its hash alone, or a later version would become a second row. */
     @Test
     void aMergeOnReadPartitionHasOneFileGroupPerBucket() throws Exception {
