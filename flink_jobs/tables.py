@@ -184,7 +184,8 @@ def upsert_table(table: str, config: Settings, cols: dict[str, str], key: str, p
             "connector": "hudi",
             "path": f"{config.lake_uri}/{table}",
             "hoodie.table.name": table,
-            "table.type": "COPY_ON_WRITE",
+            # A commit costs what its rows cost, whatever the table holds; copy-on-write would rewrite the day.
+            "table.type": "MERGE_ON_READ",
             "write.operation": "upsert",
             "hoodie.datasource.write.recordkey.field": key,
             "ordering.fields": "version",
