@@ -143,11 +143,12 @@ def broker(settings: Settings) -> Component:
         (home / "log4j2.properties").write_text(LOG4J2)
         if (data / "meta.properties").exists():
             return
+        # Written as --option=value below: one id in 64 begins with a dash.
         identity = home / "cluster.id"
         identity.write_text(cluster_id(identity) + "\n")
         subprocess.run(
             [*jvm, "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format",
-             "--ignore-formatted", "-t", cluster_id(identity), "-c", str(config)],
+             "--ignore-formatted", f"--cluster-id={cluster_id(identity)}", "-c", str(config)],
             check=True, capture_output=True, text=True, cwd=ROOT,
         )  # fmt: skip
 

@@ -57,7 +57,7 @@ def test_kills_change_nothing(pipeline):
     kill(pipeline.pid("clickhouse"))
     wait_for_raw(pipeline, 30_000, feed)
     kill(feed.pid)  # the collector
-    feed.wait(20)
+    feed.communicate(timeout=20)
     feed = start_feed(pipeline)  # goes on behind what was acknowledged
     wait_for_raw(pipeline, 40_000, feed)
     kill(pipeline.pid("kafka"))
@@ -74,7 +74,8 @@ def test_kills_change_nothing(pipeline):
     pipeline.json("up", "--no-build")
     pipeline.json("submit", "--fresh")
     feed = start_feed(pipeline)
-    assert feed.wait(300) == 0
+    feed.communicate(timeout=300)
+    assert feed.returncode == 0
     pipeline.json("drain", "--timeout", "600")
     undisturbed = pipeline.json("verify", "--fail-on-empty")
     assert undisturbed["differences"] == 0
