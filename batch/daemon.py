@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd  # noqa: F401 - what every worker would import itself
+import pyspark.sql.pandas.serializers  # noqa: F401
 from pyspark.daemon import manager
 
 import udfs

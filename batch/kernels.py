@@ -6,13 +6,16 @@ Nothing is computed here: rows go in, the same fold and the same finishing kerne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from itertools import groupby
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.accumulators import Accumulator, AccumulatorParam
+import pyarrow.parquet as pq
+from pyspark import TaskContext
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import (
     BinaryType,
@@ -37,8 +40,13 @@ Bar = Literal["bar", "quote_bar"]
 Batches = Iterable[pa.RecordBatch]
 ArrowFunction = Callable[[Batches], Iterator[pa.RecordBatch]]
 
-#: Wire bytes of a record; of a rejected record (its dead letter), where all other columns are null.
-VALUE, REJECTED = "value", "rejected"
+#: Wire bytes of a record.
+VALUE = "value"
+#: Where rejected records are kept, beside the kinds.
+REJECTED = "rejected"
+
+#: Texts of few values.
+REPEATED = ("entity_id", "venue", "symbol", "event_time_source", "source_id", "aggressor", "ingest_date")
 
 SIZE_LIMBS, NOTIONAL_LIMBS = 3, 4
 SUMS = [
@@ -71,8 +79,14 @@ def columns(name: str) -> list[StructField]:
 
 
 def normalized_schema(kind: Kind) -> StructType:
-    """Return what `fold` yields: the contract's columns, ``value`` and ``rejected``; one of the two is null."""
-    return StructType([*columns(kind), StructField(VALUE, BinaryType()), StructField(REJECTED, BinaryType())])
+    """Return what `fold` writes: the contract's columns and the wire bytes."""
+    return StructType([*columns(kind), StructField(VALUE, BinaryType())])
+
+
+#: Dead letters, as their wire bytes.
+REJECTED_SCHEMA = StructType([StructField(VALUE, BinaryType())])
+#: What `fold` says of a task: counters by name.
+COUNTS_SCHEMA = StructType([StructField("name", StringType()), StructField("count", LongType())])
 
 
 def bar_schema(bar: Bar) -> StructType:
@@ -83,58 +97,91 @@ def _arrow(schema: StructType) -> pa.Schema:
     return to_arrow_schema(schema)
 
 
-class CountsParam(AccumulatorParam[dict[str, int]]):
-    """Counters by name, summed."""
-
-    def zero(self, value: dict[str, int]) -> dict[str, int]:  # noqa: ARG002 - the library's signature
-        return {}
-
-    def addInPlace(self, value1: dict[str, int], value2: dict[str, int]) -> dict[str, int]:  # noqa: N802
-        for name, count in value2.items():
-            value1[name] = value1.get(name, 0) + count
-        return value1
-
-
-#: What a fold counts; the first is the sum of the others.
+#: What a fold counts: the first is the sum of the next four; the last is how many records came out.
 COUNTS = ("envelopes", "frames", "duplicates", "dead_letters", "not_normalized")
+WRITTEN = "written"
 
 
-def fold(
-    kind: Kind, counts: Accumulator[dict[str, int]], written: Accumulator[dict[str, int]], span: Span
-) -> ArrowFunction:
-    """Return the function that folds sorted shards: batches in, normalized batches out, state carried within a shard.
+def fold(kind: Kind, out: Path, span: Span) -> ArrowFunction:
+    """Return the function that folds sorted shards: batches in, Parquet files under `out` and counters out.
 
-    Only records of `span` come out, but all rows shape the state. Memory is one batch and the state of one shard.
-    Rows must come sorted by (topic, partition, offset).
+    Only records of `span` are written, but all rows shape the state, which is carried within a shard. Memory is some
+    batches and the state of one shard. Rows must come sorted by (topic, partition, offset). The worker writes the
+    files itself: handing wide rows back to the JVM, to be written there value by value, costs more than all the rest.
     """
-    schema = _arrow(normalized_schema(kind))
+    schemas = {kind: _arrow(normalized_schema(kind)), REJECTED: _arrow(REJECTED_SCHEMA)}
+    counts_schema = _arrow(COUNTS_SCHEMA)
 
     def run(batches: Batches) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        name = f"{kind}-{context.partitionId():05d}-{context.taskAttemptId()}" if context else kind
+        counts = dict.fromkeys((*COUNTS, WRITTEN), 0)
         shard: tuple[str, int] | None = None
         normalizer: Normalizer | None = None
-        for batch in batches:
-            for key, part in _by_shard(batch):
-                if key != shard or normalizer is None:
-                    shard, normalizer = key, Normalizer(key[0])
-                done = normalizer.process(Envelopes.from_arrow(part))
-                counts.add(
-                    {
-                        "envelopes": part.num_rows,
-                        "frames": done.frames,
-                        "duplicates": done.duplicates,
-                        "dead_letters": len(done.dead_letters),
-                        "not_normalized": done.not_normalized,
-                    }
-                )
-                records = done.trades if kind == "trade" else done.quotes
-                accepted = _within(records.to_arrow(), span)
-                if accepted.num_rows:
-                    written.add({kind: accepted.num_rows})
-                    yield _widen(accepted, schema)
-                if done.dead_letters:
-                    yield _rejected([letter.encode() for letter in done.dead_letters], schema)
+        with ExitStack() as files:
+            records = files.enter_context(Spool(out / kind / f"{name}.parquet", schemas[kind]))
+            rejected = files.enter_context(Spool(out / REJECTED / f"{name}.parquet", schemas[REJECTED]))
+            for batch in batches:
+                for key, part in _by_shard(batch):
+                    if key != shard or normalizer is None:
+                        shard, normalizer = key, Normalizer(key[0])
+                    done = normalizer.process(Envelopes.from_arrow(part))
+                    accepted = _within((done.trades if kind == "trade" else done.quotes).to_arrow(), span)
+                    records.add(_widen(accepted, schemas[kind]))
+                    letters = [letter.encode() for letter in done.dead_letters]
+                    rejected.add(pa.RecordBatch.from_arrays([pa.array(letters, pa.binary())], schema=schemas[REJECTED]))
+                    for what, count in (
+                        ("envelopes", part.num_rows),
+                        ("frames", done.frames),
+                        ("duplicates", done.duplicates),
+                        ("dead_letters", len(done.dead_letters)),
+                        ("not_normalized", done.not_normalized),
+                        (WRITTEN, accepted.num_rows),
+                    ):
+                        counts[what] += count
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(list(counts), pa.string()), pa.array(list(counts.values()), pa.int64())], schema=counts_schema
+        )
 
     return run
+
+
+class Spool:
+    """A Parquet file that is written in large row groups, and not at all when nothing comes."""
+
+    def __init__(self, path: Path, schema: pa.Schema, rows: int = 32_768) -> None:
+        self._path, self._schema, self._limit = path, schema, rows
+        self._held: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        if batch.num_rows:
+            self._held.append(batch)
+            self._rows += batch.num_rows
+        if self._rows >= self._limit:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        if self._writer is None:
+            # Dictionaries pay for texts of few values only; statistics for nobody who reads whole files.
+            repeated = [name for name in REPEATED if name in self._schema.names]
+            self._writer = pq.ParquetWriter(
+                self._path, self._schema, compression="snappy", use_dictionary=repeated or False, write_statistics=False
+            )
+        self._writer.write_table(pa.Table.from_batches(self._held, self._schema))
+        self._held, self._rows = [], 0
 
 
 def _by_shard(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], pa.RecordBatch]]:
@@ -167,19 +214,7 @@ def _within(batch: pa.RecordBatch, span: Span) -> pa.RecordBatch:
 
 def _widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Bring a kernel's batch into the declared order and types; casts are checked, so nothing is rounded or cut."""
-    arrays = [
-        pa.nulls(batch.num_rows, field.type) if field.name == REJECTED else batch.column(field.name).cast(field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _rejected(letters: list[bytes], schema: pa.Schema) -> pa.RecordBatch:
-    arrays = [
-        pa.array(letters, field.type) if field.name == REJECTED else pa.nulls(len(letters), field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return pa.RecordBatch.from_arrays([batch.column(field.name).cast(field.type) for field in schema], schema=schema)
 
 
 def finish(bar: Bar) -> ArrowFunction:

@@ -7,6 +7,7 @@ already wrote changes no view, and publishing what it missed repairs it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -26,7 +27,7 @@ class PublishError(RuntimeError):
     """The broker did not take a record."""
 
 
-def publish(spark: SparkSession, out: str, kafka: Mapping[str, Any]) -> dict[str, int]:
+def publish(spark: SparkSession, out: Path, kafka: Mapping[str, Any]) -> dict[str, int]:
     """Send what a replay wrote under `out`; `kafka` are librdkafka properties. Returns records per kind.
 
     Raises:

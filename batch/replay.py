@@ -8,13 +8,14 @@ Every record carries its wire bytes in ``value``: what the stream must have writ
 
 from __future__ import annotations
 
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as fn
 
 import sql
 from batch import kernels
@@ -29,7 +30,7 @@ BARS: tuple[kernels.Bar, ...] = ("bar", "quote_bar")
 class Replayed:
     """Where the records are (Parquet, one folder a kind under `out`) and how it went; times in seconds."""
 
-    out: str
+    out: Path
     records: dict[str, int] = field(default_factory=dict)
     balance: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -42,15 +43,15 @@ class Replayed:
     def as_json(self) -> dict[str, Any]:
         total = self.seconds.get("total", 0.0)
         rate = round(self.events / total) if total else 0
-        return {**asdict(self), "events": self.events, "events_per_second": rate}
+        return {**asdict(self), "out": str(self.out), "events": self.events, "events_per_second": rate}
 
 
 class BalanceError(RuntimeError):
     """A kernel lost or invented records: in ≠ out + duplicates + dead letters + not normalized."""
 
 
-def replay(spark: SparkSession, lake_uri: str, out: str, span: Span, entity: str | None = None) -> Replayed:
-    """Recompute a range from Bronze into `out` (a URI; folders trade, quote, bar, quote_bar are replaced).
+def replay(spark: SparkSession, lake_uri: str, out: Path, span: Span, entity: str | None = None) -> Replayed:
+    """Recompute a range from Bronze into `out` (a local folder, replaced).
 
     Trades and quotes are those whose event time lies in `span`; bars those whose whole window does.
 
@@ -61,6 +62,9 @@ def replay(spark: SparkSession, lake_uri: str, out: str, span: Span, entity: str
     began = time.perf_counter()
     result = Replayed(out)
     bronze = read_bronze(spark, lake_uri)
+    for name in (*KINDS, *BARS, kernels.REJECTED):
+        shutil.rmtree(out / name, ignore_errors=True)
+        (out / name).mkdir(parents=True)
 
     def both(kind: kernels.Kind, bar: kernels.Bar) -> None:
         _normalize(spark, bronze, result, kind, span, entity)
@@ -78,47 +82,49 @@ def _normalize(
     spark: SparkSession, bronze: DataFrame, result: Replayed, kind: kernels.Kind, span: Span, entity: str | None
 ) -> None:
     began = time.perf_counter()
-    counts = spark.sparkContext.accumulator({}, kernels.CountsParam())
-    written = spark.sparkContext.accumulator({}, kernels.CountsParam())
     work = plan(bronze, kind, span, entity)
-    schema = kernels.normalized_schema(kind)
+    found: dict[str, int] = {}
     if work.shards:
-        rows = sharded(spark, bronze, work, entity).mapInArrow(kernels.fold(kind, counts, written, span), schema)
-    else:
-        rows = spark.createDataFrame([], schema)
-    rows.write.mode("overwrite").parquet(f"{result.out}/{kind}")
-    balance = {name: counts.value.get(name, 0) for name in kernels.COUNTS}
+        counted = sharded(spark, bronze, work, entity).mapInArrow(
+            kernels.fold(kind, result.out, span), kernels.COUNTS_SCHEMA
+        )
+        for row in counted.collect():
+            found[row.name] = found.get(row.name, 0) + row["count"]
+    balance = {name: found.get(name, 0) for name in kernels.COUNTS}
     accounted = sum(balance[name] for name in kernels.COUNTS if name != "envelopes")
     if not balance["envelopes"] == accounted == work.rows:
         raise BalanceError(f"{kind}: {work.rows} rows of Bronze, {balance}")
     result.balance[kind] = balance
-    result.records[kind] = written.value.get(kind, 0)
+    result.records[kind] = found.get(kernels.WRITTEN, 0)
     result.seconds[kind] = round(time.perf_counter() - began, 3)
 
 
 def _aggregate(spark: SparkSession, result: Replayed, kind: kernels.Kind, bar: kernels.Bar, span: Span) -> None:
     began = time.perf_counter()
-    source, view = f"replayed_{kind}", f"{kind}s_keyed"
+    source = f"replayed_{kind}"
     records(spark, result.out, kind).createOrReplaceTempView(source)
-    spark.sql(sql.keyed(bar, "spark", source)).createOrReplaceTempView(view)
-    intervals = tuple(sql.INTERVALS) if bar == "bar" else ("1s",)
-    parts = [spark.sql(sql.aggregate(bar, "spark", interval)) for interval in intervals]
-    reduced = parts[0]
-    for part in parts[1:]:
-        reduced = reduced.unionAll(part)
+    spark.sql(sql.keyed(bar, "spark", source)).createOrReplaceTempView(f"{kind}s_keyed")
+    shortest = reduced = spark.sql(sql.aggregate(bar, "spark", "1s"))
+    if bar == "bar":
+        # Longer intervals roll up from the 1s reductions, which are kept: a pass over the trades for each of them
+        # would sort all of them five times.
+        shortest.persist()
+        shortest.createOrReplaceTempView("bars_1s")
+        for interval in list(sql.INTERVALS)[1:]:
+            reduced = reduced.unionAll(spark.sql(sql.rollup(interval)))
     bars = reduced.mapInArrow(kernels.finish(bar), kernels.bar_schema(bar)).where(span.sql_window())
-    bars.write.mode("overwrite").parquet(f"{result.out}/{bar}")
-    result.records[bar] = spark.read.parquet(f"{result.out}/{bar}").count()
+    bars.write.mode("overwrite").parquet(str(result.out / bar))
+    shortest.unpersist()
+    result.records[bar] = records(spark, result.out, bar).count()
     result.seconds[bar] = round(time.perf_counter() - began, 3)
 
 
-def records(spark: SparkSession, out: str, kind: str) -> DataFrame:
-    """Open what a replay wrote of a kind (contract columns and ``value``)."""
-    rows = spark.read.parquet(f"{out}/{kind}")
-    return rows.where(fn.col(kernels.REJECTED).isNull()).drop(kernels.REJECTED) if kind in KINDS else rows
+def records(spark: SparkSession, out: Path, kind: str) -> DataFrame:
+    """Open what a replay wrote of a kind: the contract's columns and ``value``, the wire bytes."""
+    schema = kernels.bar_schema(kind) if kind in BARS else kernels.normalized_schema(kind)  # type: ignore[arg-type]
+    return spark.read.schema(schema).parquet(str(out / kind))
 
 
-def rejected(spark: SparkSession, out: str) -> DataFrame:
+def rejected(spark: SparkSession, out: Path) -> DataFrame:
     """Open the wire bytes (``value``) of the dead letters that a replay met."""
-    parts = [spark.read.parquet(f"{out}/{kind}").select(kernels.REJECTED) for kind in KINDS]
-    return parts[0].unionAll(parts[1]).where(fn.col(kernels.REJECTED).isNotNull()).toDF(kernels.VALUE)
+    return spark.read.schema(kernels.REJECTED_SCHEMA).parquet(str(out / kernels.REJECTED))

@@ -66,7 +66,7 @@ def extents(broker: Broker, topics: list[str]) -> dict[str, Extent]:
     Raises:
         BrokerError: no answer.
     """
-    admin = AdminClient(dict(broker.librdkafka))
+    admin = AdminClient({**broker.librdkafka, "log_level": 3})  # errors only, not how it closes
     try:
         known = admin.list_topics(timeout=_TIMEOUT_S).topics
         parts = [TopicPartition(t, p) for t in topics if t in known for p in known[t].partitions]

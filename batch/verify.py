@@ -15,7 +15,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from batch import checks, clickhouse, topics, views
-from batch.bronze import first_line, read_bronze
+from batch.bronze import first_line, open_table, read_bronze
 from batch.compare import Comparison, compare
 from batch.ranges import Days, Span
 from batch.replay import Replayed, records, rejected, replay
@@ -98,7 +98,7 @@ def verify(
         BrokerError, ClickHouseUnavailableError, StoreError: a store could not be read.
     """
     say("replaying Bronze")
-    done = replay(spark, sources.lake_uri, (sources.scratch / "replay").as_uri(), span, entity)
+    done = replay(spark, sources.lake_uri, sources.scratch / "replay", span, entity)
     run = _Run(spark, sources, Verified(span, entity, done), limit, say)
     run.result.checks.append(checks.balance_check(done.balance))
     steps: dict[str, Callable[[], None]] = {
@@ -245,7 +245,7 @@ class _Run:
         if not marker.getFileSystem(conf).exists(marker):
             return None
         try:
-            return self.spark.read.format("hudi").load(path)
+            return open_table(self.spark, path)
         except Exception as error:
             raise StoreError(f"{table} cannot be read: {type(error).__name__}: {first_line(error)}") from error
 

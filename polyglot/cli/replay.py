@@ -65,7 +65,7 @@ def replay(
     document: dict[str, object] = {"range": span.as_json(), "entity": entity}
     with spark(settings, console, "replay") as session:
         console.info("replaying Bronze")
-        done = run(session, settings.lake_uri, out.as_uri(), span, entity)
+        done = run(session, settings.lake_uri, out, span, entity)
         document |= done.as_json()
         if publish:
             console.info("publishing")

@@ -14,7 +14,7 @@ from support.captures import capture
 from batch.ranges import Span
 from batch.replay import records, replay
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 SPOT = ("spot_btcusdt_20240808.gz", "spot_btcusdt_20240809.gz")
 USDM = ("usdm_btcusdt_20240808.gz",)
@@ -27,7 +27,7 @@ def test_every_bar_of_a_capture_is_the_oracles(
     paths = [capture(name) for name in names]
     frames = [frame for path in paths for frame in lake.read_capture(path)]
     lake.write_bronze(spark, tmp_path, lake.bronze_rows(venue, frames))
-    done = replay(spark, tmp_path.as_uri(), (tmp_path / "out").as_uri(), Span())
+    done = replay(spark, tmp_path.as_uri(), tmp_path / "out", Span())
     assert done.balance["trade"]["dead_letters"] == done.balance["quote"]["dead_letters"] == 0
 
     expected = oracle.bars(paths, f"{venue}:BTCUSDT")

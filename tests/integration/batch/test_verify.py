@@ -20,7 +20,7 @@ from batch.ranges import Span
 from batch.replay import Replayed, records, rejected, replay
 from udfs.envelope import encode_one
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 VENUE = "sim"
 START = 1_723_161_597_000_000
@@ -73,7 +73,7 @@ def written(stack: Stack, spark: SparkSession) -> tuple[Replayed, Producer]:
     for row in rows[:7]:
         value = encode_one(*(row[name] for name in views.field_names("raw_envelope")))
         producer.produce(row["topic"], value, row["entity_id"], partition=row["kafka_partition"])
-    done = replay(spark, root.as_uri(), (root.parent / "written").as_uri(), Span())
+    done = replay(spark, root.as_uri(), root.parent / "written", Span())
     assert publish(spark, done.out, stack.settings.kafka.librdkafka())["trade"] == 60
     for letter in rejected(spark, done.out).collect():
         producer.produce("deadletter.normalization.v1", bytes(letter.value), b"id")

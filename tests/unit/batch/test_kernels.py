@@ -68,7 +68,7 @@ def kernels_context() -> object:
 def test_a_value_that_does_not_fit_raises() -> None:
     with pytest.raises(pa.ArrowInvalid):
         kernels._array([10**28], pa.decimal128(28, 12))
-    schema = pa.schema([("event_time", pa.int32()), ("rejected", pa.binary())])
+    schema = pa.schema([("event_time", pa.int32())])
     batch = pa.RecordBatch.from_pydict({"event_time": [2**40]})
     with pytest.raises(pa.ArrowInvalid):
         kernels._widen(batch, schema)
