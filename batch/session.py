@@ -113,9 +113,27 @@ def spark_session(
     builder = SparkSession.builder.master(f"local[{cores}]").appName(app)
     for key, value in conf.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
+    with _stdout_as_stderr():
+        spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     try:
         yield spark
     finally:
         spark.stop()
+
+
+@contextmanager
+def _stdout_as_stderr() -> Iterator[None]:
+    """Let a process started inside write to stderr what it writes to stdout.
+
+    The JVM inherits our stdout, and libraries in it print warnings there (Hudi's object sizes, for one): a command with
+    ``--json`` has one document on stdout and nothing else.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
