@@ -31,6 +31,9 @@ test: lint  ## run all checks and tests: lint, Java connectors, then Python (uni
 	@mvn --batch-mode --no-transfer-progress --quiet --file connectors/pom.xml verify
 	@$(BIN)/python -m pytest $(ARGS)
 
+test-long: setup  ## run the long tests: kills in mid-feed, spoiled stores
+	@$(BIN)/python -m pytest -m long $(ARGS)
+
 lint: setup  ## check style, types, import boundaries and contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -61,4 +64,4 @@ bench: setup  ## measure the floor, each stage, the whole path and the latencies
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test lint lock bench
+.PHONY: help setup demo down test test-long lint lock bench

@@ -20,7 +20,7 @@ from batch.ranges import Span
 from batch.replay import Replayed, records, rejected, replay
 from udfs.envelope import encode_one
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 VENUE = "sim"
 START = 1_723_161_597_000_000

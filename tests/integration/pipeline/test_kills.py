@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FRAMES = 60_000
 #: 20 to 30 s of feeding: room for four kills.
