@@ -15,7 +15,7 @@ CAPTURE ?=
 ARGS ?=
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.project  ## create .venv, install the pinned packages, fetch jars, build connectors; only what changed
 	@$(BIN)/polyglot build
