@@ -60,6 +60,7 @@ def run_floor(settings: Settings, console: Console) -> float:
     total = sum(OffsetReader(settings).ends(raw).values())
     (done,) = submit(settings, console, ["floor"], fresh=True, package="benchmarks")
     samples = follow(topic_counter(settings, [floor.TOPIC]), total)
+    console.text(f"floor: {samples.rate():,.0f} records/s")
     _cancel(settings, done.job_id)
     admin.delete_topics([floor.TOPIC])[floor.TOPIC].result(30)
     return samples.rate()
@@ -76,7 +77,9 @@ def run_normalize(settings: Settings, console: Console, manifest: dict[str, Any]
     found = topic_counter(settings, NORMALIZED)()
     if found != expected:
         raise CommandError(f"normalize wrote {found:,} records, the manifest says {expected:,}")
-    return samples.rate() * read / expected
+    rate = samples.rate() * read / expected
+    console.text(f"normalize: {rate:,.0f} records/s")
+    return rate
 
 
 def run_analytics(settings: Settings, console: Console) -> tuple[float, int]:
@@ -86,6 +89,7 @@ def run_analytics(settings: Settings, console: Console) -> tuple[float, int]:
     job_id = _alone(settings, console, "analytics")
     samples = follow(source_counter(settings, job_id, ("normalized_trade", "normalized_quote")), total)
     rate = samples.rate()
+    console.text(f"analytics: {rate:,.0f} records/s")
     expected = _trade_counts(settings)
     latest: dict[tuple[str, str, int], tuple[int, int]] = {}
 

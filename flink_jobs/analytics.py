@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pyflink.common import Row
+from pyflink.datastream import DataStream
+from pyflink.table import ChangelogMode, Schema, Table
 
 import sql
 from flink_jobs import tables
@@ -19,7 +21,7 @@ from flink_jobs.finish import FINISHED, finish_bars, finish_quote_bars
 from flink_jobs.late_firing import late_firing
 from flink_jobs.repair import repair_rows
 from flink_jobs.runtime import Job, start
-from flink_jobs.transport import fresh
+from flink_jobs.transport import OFFSET, fresh
 from schemas.domains import domains
 
 #: What the reducers need of a normalized record.
@@ -33,6 +35,7 @@ ROWTIME = (
     "rowtime AS TO_TIMESTAMP_LTZ(event_time / 1000, 3)",
     "WATERMARK FOR rowtime AS rowtime - INTERVAL '1' SECOND",
     "pt AS PROCTIME()",
+    OFFSET,
 )
 OUTPUTS = ("analytics.bar.v1", "analytics.quote_bar.v1", "repair.analytics.v1")
 Stream = tuple[str, sql.Kind, tuple[str, ...], tuple[str, ...], Callable[[Row], Iterable[Row]]]
@@ -55,7 +58,14 @@ def main() -> None:
         job.ddl(
             [
                 tables.contract_source(
-                    source, config, kind, topic, f"polyglot-analytics-{kind}", cols=cols, extra=ROWTIME
+                    source,
+                    config,
+                    kind,
+                    topic,
+                    f"polyglot-analytics-{kind}",
+                    cols=cols,
+                    extra=ROWTIME,
+                    fetch_ms=tables.HOT_FETCH_MS,
                 )
             ]
         )
@@ -64,12 +74,22 @@ def main() -> None:
         branches = [sql.aggregate(bar, "flink", interval) for interval in intervals]
         branches.append(repair_rows(f"fresh_{kind}", bar, lateness_ms))
         windows = job.table.sql_query(" UNION ALL ".join(f"({branch})" for branch in branches))
-        finished = job.table.to_changelog_stream(windows).flat_map(finish, output_type=FINISHED)
+        finished = _updates(job, windows).flat_map(finish, output_type=FINISHED)
         job.table.create_temporary_view(f"finished_{bar}", job.table.from_data_stream(finished))
-        inserts.append(f"INSERT INTO analytics SELECT topic, TO_TIMESTAMP_LTZ(ts, 3), k, v FROM finished_{bar}")
+        inserts.append(f"INSERT INTO analytics SELECT {tables.WIRE_SELECT} FROM finished_{bar}")
 
     inserts += _stores(job, "bar", tables.BAR_KEY) + _stores(job, "quote_bar", tables.QUOTE_BAR_KEY)
     job.submit(inserts)
+
+
+def _updates(job: Job, windows: Table) -> DataStream:
+    """Return the windows' changelog without what was before each update: a bar replaces another by its version."""
+    found = windows.get_resolved_schema()
+    builder = Schema.new_builder()
+    for name, kind in zip(found.get_column_names(), found.get_column_data_types(), strict=True):
+        builder.column(name, kind.not_null() if name == "entity_id" else kind)
+    schema = builder.primary_key("entity_id").build()  # any key makes it a stream of upserts; this one is never null
+    return job.table.to_changelog_stream(windows, schema, ChangelogMode.upsert())
 
 
 def _stores(job: Job, bar: str, key: str) -> list[str]:
@@ -84,8 +104,10 @@ def _stores(job: Job, bar: str, key: str) -> list[str]:
             tables.upsert_table(gold, config, tables.gold_columns(bar), "bar_key", "event_date"),
             tables.clickhouse_table(clickhouse, config, tables.clickhouse_columns(bar), f"{bar}s"),
             *(
-                tables.contract_source(f"{store}_log", config, bar, f"analytics.{bar}.v1", f"polyglot-{store}")
-                for store in (gold, clickhouse)
+                tables.contract_source(
+                    f"{store}_log", config, bar, f"analytics.{bar}.v1", f"polyglot-{store}", fetch_ms=fetch_ms
+                )
+                for store, fetch_ms in ((gold, tables.STORE_FETCH_MS), (clickhouse, tables.HOT_FETCH_MS))
             ),
         ]
     )

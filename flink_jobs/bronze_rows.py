@@ -1,10 +1,12 @@
-"""What the ingest kernel returns, as rows of the Bronze table and of the dead-letter topic."""
+"""What the ingest kernel returns, as columns of the Bronze table and of the dead-letter topic."""
 
 from __future__ import annotations
 
-from pyflink.common import Row, Types
+from typing import Any
 
-from flink_jobs.wire_rows import WIRE_RECORD, dead_letter_rows
+from pyflink.common import Types
+
+from flink_jobs.wire_rows import WIRE_COLUMNS, dead_letter_columns
 from udfs.ingest import Ingestor
 
 BRONZE_COLUMNS = {
@@ -29,13 +31,10 @@ _TYPES = {
     "INT": Types.INT(),
     "BYTES": Types.PRIMITIVE_ARRAY(Types.BYTE()),
 }
-BRONZE_ROWS = Types.ROW_NAMED(
-    ["bronze", "dead_letters"],
-    [
-        Types.OBJECT_ARRAY(Types.ROW_NAMED(list(BRONZE_COLUMNS), [_TYPES[t] for t in BRONZE_COLUMNS.values()])),
-        Types.OBJECT_ARRAY(WIRE_RECORD),
-    ],
-)
+OUTPUT = {
+    "bronze": {name: _TYPES[sql_type] for name, sql_type in BRONZE_COLUMNS.items()},
+    "dead_letters": WIRE_COLUMNS,
+}
 
 
 #: What a micro-batch carries of each record.
@@ -46,11 +45,9 @@ PACKED = {
 }
 
 
-def bronze_rows(fold: Ingestor, batch: Row) -> Row:
-    """Fold one micro-batch, Row(topic, partition, values, offsets, record times)."""
-    _, partition, values, offsets, times = batch
+def bronze_columns(
+    fold: Ingestor, partition: int, values: list[bytes], offsets: list[int], times: list[int]
+) -> tuple[tuple[list[Any], ...], ...]:
+    """Fold one micro-batch of a shard into columns of Bronze and of dead letters."""
     out = fold.process(values, offsets, partition, times)
-    return Row(
-        [Row(*row) for row in out.bronze.rows()],
-        dead_letter_rows("deadletter.ingestion.v1", out.dead_letters),
-    )
+    return out.bronze.columns(), dead_letter_columns("deadletter.ingestion.v1", out.dead_letters)

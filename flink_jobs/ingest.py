@@ -7,9 +7,10 @@ raw.* ──(50 ms per shard)──► fold: contract gate, first copy only ─�
 from __future__ import annotations
 
 from flink_jobs import tables
-from flink_jobs.bronze_rows import BRONZE_COLUMNS, BRONZE_ROWS, PACKED, bronze_rows
+from flink_jobs.bronze_rows import BRONZE_COLUMNS, OUTPUT, PACKED, bronze_columns
 from flink_jobs.runtime import start
-from flink_jobs.shards import fold_shards
+from flink_jobs.shards import fold_shards, unpacked
+from flink_jobs.wire_rows import WIRE_COLUMNS
 from schemas.domains import domains
 from udfs.ingest import Ingestor
 
@@ -20,19 +21,23 @@ def main() -> None:
     config = job.settings
     job.ddl(
         [
-            tables.wire_source("raw_log", config, domains().raw_topics(), "polyglot-ingest"),
+            tables.wire_source(
+                "raw_log", config, domains().raw_topics(), "polyglot-ingest", fetch_ms=tables.STORE_FETCH_MS
+            ),
             tables.wire_sink("dead_letters", config, ["deadletter.ingestion.v1"]),
             tables.append_table("bronze_raw", config, BRONZE_COLUMNS, "event_id", "ingest_date"),
         ]
     )
-    fold_shards(job, "raw_log", PACKED, Ingestor.restore, bronze_rows, BRONZE_ROWS, view="folded", uid="gate-raw")
+    # Bronze shows nothing before a checkpoint commits it, so there is no hurry.
+    fold_shards(
+        job, "raw_log", PACKED, Ingestor.restore, bronze_columns, OUTPUT, view="folded", uid="gate-raw", pack_ms=250
+    )
 
-    bronze, wire = tables.names(BRONZE_COLUMNS), "topic, ts, k, v"
+    bronze, letter = tables.names(BRONZE_COLUMNS), "TO_TIMESTAMP_LTZ(ts, 3), k, v"
     job.submit(
         [
-            f"INSERT INTO bronze_raw SELECT r.* FROM folded CROSS JOIN UNNEST(bronze) AS r ({bronze})",
-            "INSERT INTO dead_letters SELECT TO_TIMESTAMP_LTZ(r.ts, 3), r.k, r.v "
-            f"FROM folded CROSS JOIN UNNEST(dead_letters) AS r ({wire})",
+            f"INSERT INTO bronze_raw {unpacked('folded', 'bronze', BRONZE_COLUMNS, bronze)}",
+            f"INSERT INTO dead_letters {unpacked('folded', 'dead_letters', WIRE_COLUMNS, letter)}",
         ]
     )
 

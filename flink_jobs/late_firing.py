@@ -21,6 +21,8 @@ def late_firing(lateness_ms: int) -> dict[str, str]:
         "table.exec.emit.early-fire.enabled": "true",
         "table.exec.emit.early-fire.delay": EARLY,
         "table.exec.sink.upsert-materialize": "NONE",
+        # A row goes out to six windows: fewer flushes, of fuller buffers.
+        "execution.buffer-timeout.interval": "20 ms",
         # Bars come one by one, not as micro-batches.
         "python.fn-execution.bundle.size": "1000",
         "python.fn-execution.bundle.time": "20",

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from flink_jobs import tables
 from flink_jobs.runtime import Job, start
-from flink_jobs.shards import fold_shards
-from flink_jobs.transport import fresh
-from flink_jobs.wire_rows import PACKED, WIRE_ROWS, normalized_rows
+from flink_jobs.shards import fold_shards, unpacked
+from flink_jobs.transport import OFFSET, fresh
+from flink_jobs.wire_rows import PACKED, WIRE_COLUMNS, normalized_columns
 from schemas.domains import domains
 from udfs.normalize import Normalizer
 
@@ -30,11 +30,9 @@ def main() -> None:
             tables.wire_sink("normalized", config, OUTPUTS),
         ]
     )
-    fold_shards(job, "raw_log", PACKED, Normalizer.restore, normalized_rows, WIRE_ROWS, view="folded", uid="fold-raw")
-    inserts = [
-        "INSERT INTO normalized SELECT r.topic, TO_TIMESTAMP_LTZ(r.ts, 3), r.k, r.v "
-        "FROM folded CROSS JOIN UNNEST(records) AS r (topic, ts, k, v)"
-    ]
+    output = {"records": WIRE_COLUMNS}
+    fold_shards(job, "raw_log", PACKED, Normalizer.restore, normalized_columns, output, view="folded", uid="fold-raw")
+    inserts = [f"INSERT INTO normalized {unpacked('folded', 'records', WIRE_COLUMNS, tables.WIRE_SELECT)}"]
 
     if config.lake.enabled:
         inserts += [_silver(job, kind) for kind in ("trade", "quote")]
@@ -47,7 +45,9 @@ def _silver(job: Job, kind: str) -> str:
     topic, group = f"normalized.{kind}.v1", f"polyglot-silver_{kind}"
     job.ddl(
         [
-            tables.contract_source(source, job.settings, kind, topic, group, cols=cols, extra=["pt AS PROCTIME()"]),
+            tables.contract_source(
+                source, job.settings, kind, topic, group, cols=cols, extra=["pt AS PROCTIME()", OFFSET]
+            ),
             tables.append_table(target, job.settings, {**cols, "ingest_date": "STRING"}, "event_id", "ingest_date"),
         ]
     )

@@ -17,7 +17,10 @@ DEFAULTS = {
     "table.local-time-zone": "UTC",
     "execution.buffer-timeout.interval": "5 ms",
     "pipeline.object-reuse": "true",
-    "python.fn-execution.bundle.size": "1",
+    # State is found again by these ids. Without them they are hashes of how operators are chained, and that depends on
+    # the parallelism: no rescaling from a savepoint.
+    "table.exec.uid.generation": "ALWAYS",
+    "python.fn-execution.bundle.size": "8",
     "python.fn-execution.bundle.time": "10",
     "execution.checkpointing.mode": "EXACTLY_ONCE",
     "execution.checkpointing.min-pause": "1 s",

@@ -97,7 +97,7 @@ class FlinkSettings(BaseModel):
     rest_port: int = 18081
     parallelism: int = 1
     checkpoint_interval_s: float = 10.0
-    taskmanager_memory_mb: int = 3072
+    taskmanager_memory_mb: int = 3840
     taskmanager_slots: int = 12
 
     @property

@@ -1,10 +1,9 @@
--- The sort key of a quote carries what a quote bar needs of it.
+-- The sort key of a quote carries what a quote bar needs of it; see trades_keyed.sql for how it begins.
 SELECT
   ${time}entity_id,
   CONCAT(
-    LPAD(CAST(event_time AS STRING), 16, '0'),
-    LPAD(CAST(ingest_date AS STRING), 6, '0'),
-    LPAD(CAST(entity_seq AS STRING), 12, '0'),
+    CAST(event_time AS STRING),
+    CAST((100000 + ingest_date) * 1000000000000 + entity_seq AS STRING),
     '|', CAST(bid_price AS STRING), '|', CAST(bid_size AS STRING),
     '|', CAST(ask_price AS STRING), '|', CAST(ask_size AS STRING)
   ) AS sort_key

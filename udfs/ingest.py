@@ -44,28 +44,25 @@ class BronzeBatch:
         names = {day: date_text(day) for day in dict.fromkeys(days)}
         return [names[day] for day in days]
 
-    def rows(self) -> list[tuple[Any, ...]]:
-        """Return one tuple per row: the envelope's ten fields, ingest_date, topic, partition, offset."""
+    def columns(self) -> tuple[list[Any], ...]:
+        """Return one list per column: the envelope's ten fields, ingest_date, topic, partition, offset."""
         env = self.envelopes
         n = len(self)
-        return list(
-            zip(
-                env.event_id,
-                self.entity_id,
-                env.venue,
-                env.channel,
-                env.event_time.tolist(),
-                env.event_time_source,
-                env.ingest_time.tolist(),
-                self.source_id,
-                env.source_seq.tolist(),
-                env.payload,
-                self.ingest_date,
-                [self.topic] * n,
-                [self.partition] * n,
-                self.offsets.tolist(),
-                strict=True,
-            )
+        return (
+            env.event_id,
+            self.entity_id,
+            env.venue,
+            env.channel,
+            env.event_time.tolist(),
+            env.event_time_source,
+            env.ingest_time.tolist(),
+            self.source_id,
+            env.source_seq.tolist(),
+            env.payload,
+            self.ingest_date,
+            [self.topic] * n,
+            [self.partition] * n,
+            self.offsets.tolist(),
         )
 
 

@@ -43,7 +43,7 @@ class LatencyProbe:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._seen: dict[str, float] = {}
-        self._millis: list[float] = []
+        self._waits: list[tuple[float, float]] = []  # when it was readable in raw.*, s; for how many ms it was awaited
         self._stop = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="latency", daemon=True)
@@ -96,11 +96,13 @@ class LatencyProbe:
         if topic.startswith("raw."):
             self._seen.setdefault(key, now)
         elif (began := self._seen.pop(key.split("#", 1)[0], None)) is not None:
-            self._millis.append((now - began) * 1000)
+            self._waits.append((began, (now - began) * 1000))
 
-    def percentiles(self) -> dict[str, float | int]:
-        """Return p50, p99 and max in ms, and how many records were matched."""
-        values = sorted(self._millis)
+    def percentiles(self, after_s: float = 0.0) -> dict[str, float | int]:
+        """Return p50, p99 and max in ms, and how many records were matched; without the feed's first ``after_s``."""
+        waits = self._waits.copy()
+        since = min((began for began, _ in waits), default=0.0) + after_s
+        values = sorted(millis for began, millis in waits if began >= since)
         if not values:
             return {"p50": 0.0, "p99": 0.0, "max": 0.0, "matched": 0}
 

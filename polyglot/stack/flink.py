@@ -219,6 +219,8 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
         java(),
         *role.memory(settings).jvm(),
         "-XX:+UseG1GC",
+        # Micro-batches are arrays of some hundred kB: with smaller regions each would be a humongous object.
+        "-XX:G1HeapRegionSize=8m",
         "-XX:+ExitOnOutOfMemoryError",
         *shipped_config()["env.java.opts.all"].split(),
         f"-Dlog.file={layout.log(role.name)}",

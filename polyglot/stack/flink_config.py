@@ -110,6 +110,10 @@ def flink_config(settings: Settings) -> dict[str, Any]:
         "python.executable": sys.executable,
         "python.client.executable": sys.executable,
         "python.fn-execution.memory.managed": False,
+        # A client lives for seconds: it plans a job and is gone before the optimizing compiler would pay.
+        "env.java.opts.client": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        # What the web UI and the benchmarks read is at most this old, in ms.
+        "metrics.fetcher.update-interval": 1000,
         # State and recovery.
         "state.backend.type": "hashmap",
         "execution.checkpointing.interval": f"{int(settings.flink.checkpoint_interval_s * 1000)} ms",
