@@ -1,0 +1,1 @@
+"""Convergence under fire: faults on the real stack by a seeded plan, and the proof afterwards."""
