@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
@@ -51,18 +51,23 @@ class MemoryWatch:
         while not self._stop.wait(self._every_s):
             self.samples.append((time.monotonic(), stack_bytes(self._settings)))
 
-    def summary(self) -> dict[str, float]:
-        """Return MB at the peak, and the means of the second and of the last quarter: equal means flat."""
+    def summary(self) -> dict[str, Any]:
+        """Return MB at the peak, also by component, and the means of the second and of the last quarter.
+
+        Equal means are flat memory.
+        """
         totals = [sum(sample.values()) / 1e6 for _, sample in self.samples]
         if len(totals) < 4:
             return {"peak_mb": round(max(totals, default=0.0))}
         quarter = len(totals) // 4
+        _, highest = max(self.samples, key=lambda sample: sum(sample[1].values()))
 
         def mean(part: list[float]) -> int:
             return round(sum(part) / len(part))
 
         return {
             "peak_mb": round(max(totals)),
+            "peak_by_component_mb": {name: round(count / 1e6) for name, count in highest.items()},
             "second_quarter_mb": mean(totals[quarter : 2 * quarter]),
             "last_quarter_mb": mean(totals[-quarter:]),
         }

@@ -57,18 +57,25 @@ def _kafka(config: Settings, topics: Sequence[str]) -> dict[str, str]:
 #: fetch of its own, and the broker alone takes half a core at 1,000 records per second.
 HOT_FETCH_MS = 20
 #: The same for stores, which show nothing before their next batch or commit anyway.
-STORE_FETCH_MS = 200
+STORE_FETCH_MS = 100
 
 
-def _source(config: Settings, topics: Sequence[str], group: str, fetch_ms: int) -> dict[str, str]:
+#: How much one partition may return at once, in bytes. Catching up, the client hands over one partition's fetch before
+#: the next one's, so this is how far partitions drift apart in event time. A larger record is still returned, alone.
+WINDOWED_FETCH_BYTES = 256 * 1024
+#: The same where no window depends on it. While a partition's records wait to be handed over, the client asks for the
+#: others only, and a fetch of idle ones takes all of ``fetch_ms``: so this much per ``fetch_ms`` is the speed limit of a
+#: source whose topics are mostly idle.
+SHARD_FETCH_BYTES = 1024 * 1024
+
+
+def _source(config: Settings, topics: Sequence[str], group: str, fetch_ms: int, partition_bytes: int) -> dict[str, str]:
     return {
         **_kafka(config, topics),
         # Offsets live in checkpoints together with the state; a job without either starts from the beginning.
         "scan.startup.mode": "earliest-offset",
         "properties.group.id": group,
-        # Catching up, the client hands over one partition's fetch before the next one's: what a partition may return
-        # at once is how far partitions drift apart in event time. A larger record is still returned, alone.
-        "properties.max.partition.fetch.bytes": "262144",
+        "properties.max.partition.fetch.bytes": str(partition_bytes),
         "properties.fetch.max.bytes": str(4 * config.kafka.max_message_bytes),
         "properties.fetch.min.bytes": "65536",
         "properties.fetch.max.wait.ms": str(fetch_ms),
@@ -91,7 +98,7 @@ def wire_source(
             "`value` BYTES",
             "pt AS PROCTIME()",
         ],
-        {**_source(config, topics, group, fetch_ms), "format": "raw"},
+        {**_source(config, topics, group, fetch_ms, SHARD_FETCH_BYTES), "format": "raw"},
     )
 
 
@@ -113,7 +120,7 @@ def contract_source(
         table,
         [*(f"`{c}` {chosen[c]}" for c in wanted), *extra],
         {
-            **_source(config, [topic], group, fetch_ms),
+            **_source(config, [topic], group, fetch_ms, WINDOWED_FETCH_BYTES),
             **value_format(config, name),
             # Emit a watermark per record batch, not per interval: a catch-up must not outrun its watermark.
             "scan.watermark.emit.strategy": "on-event",
