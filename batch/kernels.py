@@ -34,6 +34,7 @@ from sql import INTERVALS
 from udfs.bars import finish_bar, finish_quote_bar
 from udfs.envelope import Envelopes
 from udfs.normalize import Normalizer
+from udfs.side import SideRecord
 
 Kind = Literal["trade", "quote"]
 Bar = Literal["bar", "quote_bar"]
@@ -42,8 +43,9 @@ ArrowFunction = Callable[[Batches], Iterator[pa.RecordBatch]]
 
 #: Wire bytes of a record.
 VALUE = "value"
-#: Where rejected records are kept, beside the kinds.
+#: Where rejected records are kept, beside the kinds, and those of low-rate topics.
 REJECTED = "rejected"
+SIDE = "side"
 
 #: Texts of few values.
 REPEATED = ("entity_id", "venue", "symbol", "event_time_source", "source_id", "aggressor", "ingest_date")
@@ -85,6 +87,8 @@ def normalized_schema(kind: Kind) -> StructType:
 
 #: Dead letters, as their wire bytes.
 REJECTED_SCHEMA = StructType([StructField(VALUE, BinaryType())])
+#: Records of low-rate topics: which, and their wire bytes.
+SIDE_SCHEMA = StructType([StructField("topic", StringType()), StructField(VALUE, BinaryType())])
 #: What `fold` says of a task: counters by name.
 COUNTS_SCHEMA = StructType([StructField("name", StringType()), StructField("count", LongType())])
 
@@ -109,7 +113,7 @@ def fold(kind: Kind, out: Path, span: Span) -> ArrowFunction:
     batches and the state of one shard. Rows must come sorted by (topic, partition, offset). The worker writes the
     files itself: handing wide rows back to the JVM, to be written there value by value, costs more than all the rest.
     """
-    schemas = {kind: _arrow(normalized_schema(kind)), REJECTED: _arrow(REJECTED_SCHEMA)}
+    schemas = {kind: _arrow(normalized_schema(kind)), REJECTED: _arrow(REJECTED_SCHEMA), SIDE: _arrow(SIDE_SCHEMA)}
     counts_schema = _arrow(COUNTS_SCHEMA)
 
     def run(batches: Batches) -> Iterator[pa.RecordBatch]:
@@ -121,6 +125,7 @@ def fold(kind: Kind, out: Path, span: Span) -> ArrowFunction:
         with ExitStack() as files:
             records = files.enter_context(Spool(out / kind / f"{name}.parquet", schemas[kind]))
             rejected = files.enter_context(Spool(out / REJECTED / f"{name}.parquet", schemas[REJECTED]))
+            side = files.enter_context(Spool(out / SIDE / f"{name}.parquet", schemas[SIDE]))
             for batch in batches:
                 for key, part in _by_shard(batch):
                     if key != shard or normalizer is None:
@@ -130,6 +135,7 @@ def fold(kind: Kind, out: Path, span: Span) -> ArrowFunction:
                     records.add(_widen(accepted, schemas[kind]))
                     letters = [letter.encode() for letter in done.dead_letters]
                     rejected.add(pa.RecordBatch.from_arrays([pa.array(letters, pa.binary())], schema=schemas[REJECTED]))
+                    side.add(_side(done.side, schemas[SIDE]))
                     for what, count in (
                         ("envelopes", part.num_rows),
                         ("frames", done.frames),
@@ -144,6 +150,11 @@ def fold(kind: Kind, out: Path, span: Span) -> ArrowFunction:
         )
 
     return run
+
+
+def _side(found: list[SideRecord], schema: pa.Schema) -> pa.RecordBatch:
+    topics, values = [record.topic for record in found], [record.value for record in found]
+    return pa.RecordBatch.from_arrays([pa.array(topics, pa.string()), pa.array(values, pa.binary())], schema=schema)
 
 
 class Spool:

@@ -62,7 +62,7 @@ def replay(spark: SparkSession, lake_uri: str, out: Path, span: Span, entity: st
     began = time.perf_counter()
     result = Replayed(out)
     bronze = read_bronze(spark, lake_uri)
-    for name in (*KINDS, *BARS, kernels.REJECTED):
+    for name in (*KINDS, *BARS, kernels.REJECTED, kernels.SIDE):
         shutil.rmtree(out / name, ignore_errors=True)
         (out / name).mkdir(parents=True)
 
@@ -128,3 +128,9 @@ def records(spark: SparkSession, out: Path, kind: str) -> DataFrame:
 def rejected(spark: SparkSession, out: Path) -> DataFrame:
     """Open the wire bytes (``value``) of the dead letters that a replay met."""
     return spark.read.schema(kernels.REJECTED_SCHEMA).parquet(str(out / kernels.REJECTED))
+
+
+def side(spark: SparkSession, out: Path, topic: str) -> DataFrame:
+    """Open the wire bytes (``value``) of a low-rate topic's records."""
+    rows = spark.read.schema(kernels.SIDE_SCHEMA).parquet(str(out / kernels.SIDE))
+    return rows.where(rows.topic == topic).select(kernels.VALUE)

@@ -60,6 +60,11 @@ def iso_date(days: Column | str) -> Column:
     return fn.date_from_unix_date(fn.col(days) if isinstance(days, str) else days).cast("string")
 
 
+def versioned(kind: str) -> bool:
+    """Whether records of a kind replace each other by ``version``."""
+    return "version" in field_names(kind)
+
+
 def key_of(kind: str) -> Column:
     """Return the composite key as the Gold tables spell it."""
     return fn.concat_ws("|", *(fn.col(f"`{name}`").cast("string") for name in KEYS[kind]))
@@ -113,7 +118,7 @@ def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> Vie
             # A record without a value still is a record: it must not hash to null.
             sha256(fn.coalesce("value", fn.lit(b""))).alias("row"),
             fn.array(*texts).alias("fields"),
-            *([fn.col("version")] if kind in BARS else []),
+            *([fn.col("version")] if versioned(kind) else []),
         ),
         names,
     )

@@ -17,8 +17,6 @@ from flink_jobs.wire_rows import PACKED, WIRE_COLUMNS, normalized_columns
 from schemas.domains import domains
 from udfs.normalize import Normalizer
 
-OUTPUTS = ("normalized.trade.v1", "normalized.quote.v1", "deadletter.normalization.v1")
-
 
 def main() -> None:
     """Build and submit the job."""
@@ -27,7 +25,7 @@ def main() -> None:
     job.ddl(
         [
             tables.wire_source("raw_log", config, domains().raw_topics(normalized_only=True), "polyglot-normalize"),
-            tables.wire_sink("normalized", config, OUTPUTS),
+            tables.wire_sink("normalized", config, domains().topics_of("normalization")),
         ]
     )
     output = {"records": WIRE_COLUMNS}

@@ -41,4 +41,9 @@ def normalized_columns(fold: Normalizer, partition: int, values: list[bytes]) ->
         times += (kind.event_time // 1000).tolist()
         keys += kind.keys()
         encoded += kind.encode()
+    for record in out.side:
+        topics.append(record.topic)
+        times.append(record.event_time // 1000)
+        keys.append(record.key)
+        encoded.append(record.value)
     return ((topics, times, keys, encoded),)

@@ -59,6 +59,10 @@ class Domains:
     topics: dict[str, Topic]
     tables: dict[str, Table]
 
+    def topics_of(self, domain: str) -> list[str]:
+        """Return the names of the topics that a domain owns and writes."""
+        return sorted(name for name, topic in self.topics.items() if topic.domain == domain)
+
     def raw_topics(self, *, normalized_only: bool = False) -> list[str]:
         """Return the names of raw topics; with ``normalized_only`` without kinds that are not normalized yet."""
         names = []

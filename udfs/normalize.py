@@ -24,6 +24,7 @@ from udfs.envelope import Envelopes, encode_one
 from udfs.rejects import Reject
 from udfs.rules import Rules, rules
 from udfs.sequence import Sequence
+from udfs.side import SideRecord
 from udfs.table import Accepted, Table
 from udfs.times import DAY, EARLIEST, LATEST
 from udfs.venues.frames import MAX_PAYLOAD, QuoteRow, TradeRow
@@ -34,7 +35,10 @@ SCANNED = 2  # how the scanner marks a record that it has accepted
 
 @dataclass(slots=True)
 class Normalized:
-    """What a batch became: ``len(envelopes) = frames + duplicates + len(dead_letters) + not_normalized``."""
+    """What a batch became: ``len(envelopes) = frames + duplicates + len(dead_letters) + not_normalized``.
+
+    ``side`` are records of the domain's low-rate topics, in log order.
+    """
 
     trades: TradeBatch
     quotes: QuoteBatch
@@ -42,6 +46,7 @@ class Normalized:
     duplicates: int
     not_normalized: int
     frames: int
+    side: list[SideRecord]
 
 
 class Normalizer:
@@ -75,7 +80,7 @@ class Normalizer:
                 table.add(i, rows)
         trades, quotes = self._batches(envelopes, judged, table.rows(todo == SCANNED))
         frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
-        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames)
+        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side=[])
 
     def _batches(self, env: Envelopes, judged: Judged, accepted: Accepted) -> tuple[TradeBatch, QuoteBatch]:
         entities = self._dedup.entities.names

@@ -41,7 +41,9 @@ def verify(
     entity: EntityOption = None,
     store: Annotated[
         list[str] | None,
-        typer.Option(help="Only bronze, normalized, analytics, deadletters, silver, gold or clickhouse (repeatable)."),
+        typer.Option(
+            help="Only bronze, normalized, side, analytics, deadletters, silver, gold or clickhouse (repeatable)."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many differences per table.")] = 20,
     report: Annotated[

@@ -1,0 +1,15 @@
+"""Records that a fold says besides trades and quotes: rare, so one object each is affordable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SideRecord:
+    """A record of one of the domain's low-rate topics, ready for the wire; ``event_time`` in µs UTC."""
+
+    topic: str
+    key: bytes
+    event_time: int
+    value: bytes
