@@ -20,7 +20,7 @@ from polyglot.jobs.lifecycle import submit
 from polyglot.jobs.offsets import OffsetReader, lag
 
 LATENCY_RATE = 5_000
-#: Fed before latencies count: workers import their kernels when the first record comes, the JVM compiles what runs often.
+#: Fed before latencies count: workers import kernels when the first record comes, the JVM compiles what runs often.
 WARM_UP_S = 30
 
 

@@ -64,7 +64,7 @@ STORE_FETCH_MS = 100
 #: the next one's, so this is how far partitions drift apart in event time. A larger record is still returned, alone.
 WINDOWED_FETCH_BYTES = 256 * 1024
 #: The same where no window depends on it. While a partition's records wait to be handed over, the client asks for the
-#: others only, and a fetch of idle ones takes all of ``fetch_ms``: so this much per ``fetch_ms`` is the speed limit of a
+#: others only, and a fetch of idle ones takes all of ``fetch_ms``: this much per ``fetch_ms`` is the speed limit of a
 #: source whose topics are mostly idle.
 SHARD_FETCH_BYTES = 1024 * 1024
 
