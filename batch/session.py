@@ -80,6 +80,9 @@ def spark_session(
         [
             f"-Dlog4j2.configurationFile=file:{log4j}",
             f"-Dderby.system.home={gettempdir()}",
+            # Hudi estimates record sizes with JOL, which would attach to this JVM, in vain and with warnings.
+            "-Djol.skipDynamicAttach=true",
+            "-Djol.skipHotspotSAAttach=true",
             "-XX:+UseParallelGC",  # a batch run wants throughput on few cores, not short pauses
             *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS),
         ]
