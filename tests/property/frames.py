@@ -55,7 +55,7 @@ def _iso(time: int) -> str:
 def coinbase_match(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
     side = "sell" if number % 2 else "buy"
     body = {"type": "match", "trade_id": number, "product_id": symbol, "time": _iso(time), "side": side}
-    return json.dumps({**body, "price": price, "size": size}).encode()
+    return json.dumps({**body, "price": price, "size": size}, separators=(",", ":")).encode()
 
 
 def coinbase_ticker(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
@@ -123,6 +123,18 @@ def _spoil(payload: bytes, how: int) -> bytes:
     return edits[how % len(edits)]
 
 
+def _other_copy(payload: bytes, other: bytes, how: int) -> bytes:
+    """Return a copy as another connection may deliver it, or one that says something else."""
+    head, _, inner = payload.partition(b'"data":')
+    return [
+        other,
+        payload[:-2] + b"9" + payload[-2:],
+        inner[:-1] if inner else payload,
+        payload.replace(b'"type":"match"', b'"type":"last_match"').replace(b'@x"', b'@y"'),
+        head[:-1] + b'"data":' + b"{}}",
+    ][how % 5]
+
+
 @dataclass
 class _Log:
     venue: str
@@ -178,10 +190,12 @@ class _Log:
         elif op == 14:
             self.seq["a"] = 0  # the collector starts again on the same capture
             self.log += [raw for raw in self.log[:5] if raw.source_id == "a"]
+        elif op == 15:
+            self.log.append(old._replace(payload=_other_copy(old.payload, plain, pick)))
 
 
 def _step(code: int) -> tuple[int, int, str, str]:
-    code, op = divmod(code, 15)
+    code, op = divmod(code, 16)
     code, pick = divmod(code, 48)
     size, price = divmod(code % len(NUMBERS) ** 2, len(NUMBERS))
     return op, pick, NUMBERS[price], NUMBERS[size]
