@@ -52,7 +52,7 @@ class Judged:
     if there is none.
     """
 
-    __slots__ = ("duplicates", "entity", "id_kind", "id_low", "in_topic", "remembered", "source", "verdict")
+    __slots__ = ("duplicates", "entity", "id_high", "id_kind", "id_low", "in_topic", "remembered", "source", "verdict")
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Judged:
         in_topic: Bits,
         id_kind: Bits,
         id_low: Longs,
+        id_high: Longs,
         verdict: Bits,
         remembered: Codes,
         duplicates: int,
@@ -70,6 +71,7 @@ class Judged:
         self.in_topic = in_topic
         self.id_kind = id_kind
         self.id_low = id_low
+        self.id_high = id_high
         self.verdict = verdict
         self.remembered = remembered
         self.duplicates = duplicates
@@ -120,7 +122,7 @@ class Dedup:
             self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._mark_changed,
             self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time, self._index,
         )  # fmt: skip
-        return Judged(entity, source, in_topic, kind, low, verdict, remembered, duplicates)
+        return Judged(entity, source, in_topic, kind, low, high, verdict, remembered, duplicates)
 
     def differing(self, judged: Judged, digest: Longs, offset: Longs) -> tuple[Longs, Longs, Longs]:
         """Return which records of the batch just judged are copies with other content than the first.

@@ -87,7 +87,8 @@ def admit(
     """Judge a batch in log order and move the state; ``used`` holds how many marks and ids there are.
 
     ``remembered`` gets, per record, the entry of its id: its own if it is the first, that of the first copy if it is a
-    duplicate of an id that is remembered, else -1. The caller has made room for one mark and one id per record, and an index that is at most half full.
+    duplicate of an id that is remembered, else -1. The caller has made room for one mark and one id per record, and an
+    index that is at most half full.
     Returns how many are duplicates.
     """
     marks, entries = used[0], used[1]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.captures import capture
 
-from polyglot.collect.sim import Simulator, SimSpec
+from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.collect.wrap import Wrapper
 from schemas.domains import raw_topic
 from udfs.assign import assign
@@ -120,8 +120,12 @@ def batches(source: str) -> Iterator[tuple[str, list[bytes]]]:
 
 @pytest.mark.parametrize(
     ("source", "copies"),
-    [("sim", 1_000), ("binance_usdm/usdm_btcusdt_20240808.gz", 93_954), ("binance_spot/spot_btcusdt_20240808.gz", 41_249)],
-)  # fmt: skip
+    [
+        ("sim", 1_000),
+        ("binance_usdm/usdm_btcusdt_20240808.gz", 93_954),
+        ("binance_spot/spot_btcusdt_20240808.gz", 41_249),
+    ],
+)
 def test_ordinary_copies_are_no_conflicts(source: str, copies: int) -> None:
     logs: dict[str, list[bytes]] = defaultdict(list)
     for topic, values in batches(source):
