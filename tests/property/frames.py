@@ -42,6 +42,12 @@ def binance_book(symbol: str, number: int, time: int, price: str, size: str) -> 
     return _binance(symbol, {**body, "T": time // 1_000, "E": time // 1_000})
 
 
+def binance_depth(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
+    millis = time // 1_000
+    body = {"e": "depthUpdate", "E": millis, "T": millis, "s": symbol, "U": number, "u": number, "pu": number - 1}
+    return _binance(symbol, {**body, "b": [[price, size], ["1", "0"]], "a": []})
+
+
 def spot_book(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
     body = {"u": number, "s": symbol, "b": price, "B": size, "a": price, "A": size}
     return json.dumps(body, separators=(",", ":")).encode()
@@ -80,6 +86,7 @@ TOPICS: dict[str, tuple[str, Builder, list[str]]] = {
     "raw.sim.trade.v1": ("sim", binance_trade, ["BTCUSDT", "ETHUSDT", "A_1"]),
     "raw.binance_coinm.agg_trade.v1": ("binance_coinm", binance_agg, ["BTCUSD_PERP", "ETHUSD_240927"]),
     "raw.binance_usdm.book_ticker.v1": ("binance_usdm", binance_book, ["BTCUSDT", "ETHUSDT"]),
+    "raw.binance_usdm.depth.v1": ("binance_usdm", binance_depth, ["BTCUSDT", "ETHUSDT"]),
     "raw.binance_spot.book_ticker.v1": ("binance_spot", spot_book, ["BTCUSDT", "币安人生USDT"]),
     "raw.coinbase.match.v1": ("coinbase", coinbase_match, ["BTC-USD", "ETH-USD"]),
     "raw.coinbase.ticker.v1": ("coinbase", coinbase_ticker, ["BTC-USD"]),
