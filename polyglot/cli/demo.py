@@ -67,6 +67,7 @@ def _show(console: Console, settings: Settings, found: dict[str, Any]) -> None:
         ("raw records", "raw"), ("  of these duplicates", "duplicates"),
         ("  with other content than the first copy", "conflicts"), ("Bronze", "bronze"), ("trades", "trades"),
         ("quotes", "quotes"), ("dead letters", "dead_letters"), ("not normalized yet", "not_normalized"),
+        ("gaps of the venue's numbers, open or closed", "gaps"),
         ("Silver", "silver"), ("bars", "bars"), ("quote bars", "quote_bars"), ("Gold", "gold"),
         ("ClickHouse", "clickhouse_rows"),
     )  # fmt: skip

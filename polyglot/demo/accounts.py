@@ -53,6 +53,7 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
         "dead_letters_by_reason": reasons,
         "dead_letters_of_ingestion": by_ingestion,
         "conflicts": conflicts,
+        "gaps": found("normalized.gaps.v1"),
         "silver": found("silver_trade") + found("silver_quote"),
         "bars": found("analytics.bar.v1"),
         "quote_bars": found("analytics.quote_bar.v1"),
