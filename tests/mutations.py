@@ -85,10 +85,10 @@ MUTATIONS = (
         ("tests/property/test_gaps.py",),
     ),
     Mutation(
-        "law 4: disorder within the grace is no gap",
+        "law 4: each gap is given its grace",
         "udfs/codec/following.py",
-        "if due[e] < now - grace:",
-        "if due[e] <= now:",
+        "if pieces[FOUND_AT, place] < edge:",
+        "if pieces[FOUND_AT, place] < FOREVER:",
         ("tests/property/test_gaps.py",),
     ),
     Mutation(
