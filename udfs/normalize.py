@@ -40,7 +40,7 @@ SCANNED, SEEN = 2, 3
 class Normalized:
     """What a batch became: ``len(envelopes) = frames + duplicates + len(dead_letters) + not_normalized``.
 
-    ``side`` are records of the domain's low-rate topics, in log order.
+    ``side`` are records of the domain's low-rate topics, those of one key in log order.
     """
 
     trades: TradeBatch
