@@ -62,13 +62,16 @@ class Plan:
 
 
 def topics_of(kind: str) -> list[str]:
-    """Return the raw topics that feed a kind; frames of no known entity go with the trades, as dead letters."""
+    """Return the raw topics that feed a kind.
+
+    With the trades go frames of no known entity, as dead letters, and channels that are read for their numbers only.
+    """
     doc = domains()
     names = [
         raw_topic(venue.name, channel)
         for venue in doc.venues.values()
         for channel, becomes in venue.channels.items()
-        if becomes == kind
+        if becomes == kind or (kind == "trade" and not becomes and venue.read(channel))
     ]
     if kind == "trade":
         names += [raw_topic(venue, UNASSIGNED) for venue in doc.venues]

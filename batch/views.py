@@ -28,6 +28,7 @@ KEYS = {
     "bar": ("entity_id", "interval", "window_start"),
     "quote_bar": ("entity_id", "window_start"),
     "dead_letter": ("dead_letter_id",),
+    "gap": ("gap_id",),
     "raw_envelope": ("event_id",),
 }
 UNREADABLE = "(not readable)"

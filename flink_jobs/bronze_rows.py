@@ -50,4 +50,5 @@ def bronze_columns(
 ) -> tuple[tuple[list[Any], ...], ...]:
     """Fold one micro-batch of a shard into columns of Bronze and of dead letters."""
     out = fold.process(values, offsets, partition, times)
-    return out.bronze.columns(), dead_letter_columns("deadletter.ingestion.v1", out.dead_letters)
+    letters = [*out.dead_letters, *out.conflicts]
+    return out.bronze.columns(), dead_letter_columns("deadletter.ingestion.v1", letters)

@@ -1,4 +1,5 @@
-"""Ingest: ``raw.*`` → Bronze, the immutable source-aligned table; what is no envelope goes to the dead letters.
+"""Ingest: ``raw.*`` → Bronze, the immutable source-aligned table. What is no envelope goes to the dead letters, and so
+do copies of an event with other content than the first.
 
 raw.* ──(50 ms per shard)──► fold: contract gate, first copy only ──► bronze_raw
                                                                └──► deadletter.ingestion.v1

@@ -28,6 +28,7 @@ class Topic:
     compression: str
     max_skew_ms: int
     horizon_ms: int
+    gap_grace_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Venue:
-    """A venue: its wire dialect, and each of its channels with the kind it is normalized to ('' = not yet)."""
+    """A venue: its wire dialect, and each of its channels with the kind it is normalized to ('' = not yet).
+
+    ``sequences`` are the channels in which it numbers an instrument's events without a hole.
+    """
 
     name: str
     dialect: str
     channels: dict[str, str]
+    sequences: tuple[str, ...]
+
+    def read(self, channel: str) -> bool:
+        """Whether normalization reads a channel: for its kind, or for its numbers alone."""
+        return bool(self.channels.get(channel)) or channel in self.sequences
 
 
 @dataclass(frozen=True)
@@ -64,13 +73,13 @@ class Domains:
         return sorted(name for name, topic in self.topics.items() if topic.domain == domain)
 
     def raw_topics(self, *, normalized_only: bool = False) -> list[str]:
-        """Return the names of raw topics; with ``normalized_only`` without kinds that are not normalized yet."""
+        """Return the names of raw topics; with ``normalized_only`` those that normalization reads."""
         names = []
         for venue in self.venues.values():
             names += [
                 raw_topic(venue.name, channel)
-                for channel, kind in venue.channels.items()
-                if kind or not normalized_only
+                for channel in venue.channels
+                if venue.read(channel) or not normalized_only
             ]
             names.append(raw_topic(venue.name, UNASSIGNED))
         return sorted(names)
@@ -109,6 +118,7 @@ def _topic(name: str, domain: str, spec: dict[str, Any], defaults: dict[str, Any
         compression=merged["compression"],
         max_skew_ms=merged["max_skew_ms"],
         horizon_ms=merged["horizon_ms"],
+        gap_grace_ms=merged["gap_grace_ms"],
     )
 
 
@@ -117,7 +127,10 @@ def domains() -> Domains:
     """Read ``schemas/domains.toml``."""
     doc = tomllib.loads((FOLDER / "domains.toml").read_text())
     defaults = doc["defaults"]
-    venues = {name: Venue(name, spec["dialect"], dict(spec["channels"])) for name, spec in doc["venues"].items()}
+    venues = {
+        name: Venue(name, spec["dialect"], dict(spec["channels"]), tuple(spec.get("sequences", ())))
+        for name, spec in doc["venues"].items()
+    }
     topics: dict[str, Topic] = {}
     tables: dict[str, Table] = {}
     for domain, spec in doc["domains"].items():

@@ -71,6 +71,27 @@ MUTATIONS = (
         ("tests/property/test_fold.py",),
     ),
     Mutation(
+        "law 4: a copy with other content is a conflict, not just a duplicate",
+        "udfs/dedup.py",
+        "differ = self._id_digest[entry] != digest[copies]",
+        "differ = digest[copies] != digest[copies]",
+        ("tests/property/test_fold.py", "tests/unit/udfs/test_conflicts.py"),
+    ),
+    Mutation(
+        "law 4: a number that the venue gave and nobody has is a gap",
+        "udfs/codec/following.py",
+        "if low > seen + 1:",
+        "if low > seen + 2:",
+        ("tests/property/test_gaps.py",),
+    ),
+    Mutation(
+        "law 4: each gap is given its grace",
+        "udfs/codec/following.py",
+        "if pieces[FOUND_AT, place] < edge:",
+        "if pieces[FOUND_AT, place] < FOREVER:",
+        ("tests/property/test_gaps.py",),
+    ),
+    Mutation(
         "law 3: a price is never rounded",
         "udfs/decimals.py",
         'raise Reject("too_precise", f"{field}: expected at most 12 decimals, got {shown(value)}")',

@@ -12,7 +12,8 @@ Per entity, in log order:
 Only records that are no duplicates move the state. Bronze holds exactly those, so its replay meets the same states.
 
 The state is a log of ids with an index over it, and a few numbers per entity and source. What has expired is removed
-now and then, which no rule can see.
+now and then, which no rule can see. Where asked for, each id carries two numbers of its first copy: the digest of its
+content and its offset in the log.
 """
 
 from __future__ import annotations
@@ -45,27 +46,43 @@ _SMALLEST = 1024
 
 
 class Judged:
-    """A batch after the duplicate rules: per record its entity and source as codes, its id as numbers, the verdict."""
+    """A batch after the duplicate rules: per record its entity and source as codes, its id as numbers, the verdict.
 
-    __slots__ = ("duplicates", "entity", "id_kind", "id_low", "in_topic", "source", "verdict")
+    ``remembered`` is the entry of its id in the state, until the next batch: of a duplicate that of the first copy, -1
+    if there is none.
+    """
+
+    __slots__ = ("duplicates", "entity", "id_high", "id_kind", "id_low", "in_topic", "remembered", "source", "verdict")
 
     def __init__(
-        self, entity: Codes, source: Codes, in_topic: Bits, id_kind: Bits, id_low: Longs, verdict: Bits, duplicates: int
+        self,
+        entity: Codes,
+        source: Codes,
+        in_topic: Bits,
+        id_kind: Bits,
+        id_low: Longs,
+        id_high: Longs,
+        verdict: Bits,
+        remembered: Codes,
+        duplicates: int,
     ) -> None:
         self.entity = entity
         self.source = source
         self.in_topic = in_topic
         self.id_kind = id_kind
         self.id_low = id_low
+        self.id_high = id_high
         self.verdict = verdict
+        self.remembered = remembered
         self.duplicates = duplicates
 
 
 class Dedup:
-    """The state of one shard."""
+    """The state of one shard; with ``places`` it knows of each id what its first copy says and where it lies."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, *, places: bool = False) -> None:
         self._rules = rules
+        self._places = places
         self._venue: Octets = np.frombuffer(rules.venue.encode(), dtype=np.uint8)
         self._channel: Octets = np.frombuffer(rules.channel.encode(), dtype=np.uint8)
         self.entities = Names()
@@ -98,13 +115,33 @@ class Dedup:
                 hashed = blake2b(env.event_ids[i], digest_size=16).digest()
                 low[i], high[i] = np.frombuffer(hashed, dtype="<i8")
         verdict = np.empty(n, dtype=np.int8)
+        remembered = np.empty(n, dtype=np.int32)
         duplicates = admit(
             self._rules.window, entity, source, env.source_seq, kind, low, high, time, env.ingest_time, verdict,
-            self._used, self._water, self._water_changed, self._heads,
+            remembered, self._used, self._water, self._water_changed, self._heads,
             self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._mark_changed,
             self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time, self._index,
         )  # fmt: skip
-        return Judged(entity, source, in_topic, kind, low, verdict, duplicates)
+        return Judged(entity, source, in_topic, kind, low, high, verdict, remembered, duplicates)
+
+    def differing(self, judged: Judged, digest: Longs, offset: Longs) -> tuple[Longs, Longs, Longs]:
+        """Return which records of the batch just judged are copies with other content than the first.
+
+        Args:
+            judged: what ``judge`` returned last.
+            digest: of each record's content.
+            offset: of each record in the log.
+
+        Returns:
+            Their positions, and digest and offset of each one's first copy.
+        """
+        first = np.flatnonzero(judged.verdict == FIRST)
+        self._id_digest[judged.remembered[first]] = digest[first]
+        self._id_offset[judged.remembered[first]] = offset[first]
+        copies = np.flatnonzero((judged.verdict == DUPLICATE) & (judged.remembered >= 0))
+        entry = judged.remembered[copies]
+        differ = self._id_digest[entry] != digest[copies]
+        return copies[differ], self._id_digest[entry[differ]], self._id_offset[entry[differ]]
 
     def _marks(self, room: int) -> None:
         self._mark_entity, self._mark_source, self._mark_next = (np.zeros(room, dtype=np.int32) for _ in range(3))
@@ -115,6 +152,7 @@ class Dedup:
         self._id_entity = np.zeros(room, dtype=np.int32)
         self._id_kind = np.zeros(room, dtype=np.int8)
         self._id_low, self._id_high, self._id_time = (np.zeros(room, dtype=np.int64) for _ in range(3))
+        self._id_digest, self._id_offset = (np.zeros(room if self._places else 0, dtype=np.int64) for _ in range(2))
         self._index = np.full(1 << (room + room // 2).bit_length(), -1, dtype=np.int32)
 
     def _make_room(self, more: int) -> None:
@@ -163,15 +201,18 @@ class Dedup:
         self._told[2] = told
         self._append_ids(*old)
 
-    def _id_columns(self, which: Longs) -> tuple[Codes, Bits, Longs, Longs, Longs]:
-        low, high, time = self._id_low[which], self._id_high[which], self._id_time[which]
-        return self._id_entity[which], self._id_kind[which], low, high, time
+    def _id_table(self) -> list[Any]:
+        columns = [self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time]
+        return [*columns, self._id_digest, self._id_offset] if self._places else columns
 
-    def _append_ids(self, entity: Codes, kind: Bits, low: Longs, high: Longs, time: Longs) -> None:
+    def _id_columns(self, which: Longs) -> list[Any]:
+        return [column[which] for column in self._id_table()]
+
+    def _append_ids(self, *columns: Any) -> None:
         begin = int(self._used[1])
-        end = begin + len(time)
-        self._id_entity[begin:end], self._id_kind[begin:end] = entity, kind
-        self._id_low[begin:end], self._id_high[begin:end], self._id_time[begin:end] = low, high, time
+        end = begin + len(columns[0])
+        for column, values in zip(self._id_table(), columns, strict=True):
+            column[begin:end] = values
         index_ids(begin, end, self._id_entity, self._id_kind, self._id_low, self._id_high, self._index)
         self._used[1] = end
 
@@ -214,7 +255,7 @@ class Dedup:
         self._water[waters] = water
         entity, source = (column.astype(np.int32) for column in marks[:2])
         self._put_marks(int(self._used[0]), entity, source, marks[2], marks[3])
-        self._append_ids(ids[0].astype(np.int32), ids[1].astype(np.int8), ids[2], ids[3], ids[4])
+        self._append_ids(*ids)
         self._told = [len(self.entities), len(self.sources), int(self._used[1])]
 
 

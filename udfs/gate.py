@@ -8,7 +8,7 @@ from udfs.assign import Assignment, of_frame
 from udfs.envelope import Envelopes
 from udfs.rejects import Reject
 from udfs.rules import Rules
-from udfs.venues.frames import CONTROL, UNASSIGNED, QuoteRow, TradeRow
+from udfs.venues.frames import CONTROL, UNASSIGNED, Frame, QuoteRow, TradeRow
 
 
 def judge(rules: Rules, envelopes: Envelopes, i: int) -> list[TradeRow] | list[QuoteRow] | None:
@@ -16,6 +16,15 @@ def judge(rules: Rules, envelopes: Envelopes, i: int) -> list[TradeRow] | list[Q
 
     Raises:
         Reject: with the reason.
+    """
+    return accept(rules, identify(rules, envelopes, i), int(envelopes.ingest_time[i]))
+
+
+def identify(rules: Rules, envelopes: Envelopes, i: int) -> Frame:
+    """Return the frame of one record, which is the one that its envelope says.
+
+    Raises:
+        Reject: it cannot be read, or it is another.
     """
     event_id, entity_id, venue, channel, event_time, source, ingest_time, _, _, payload = envelopes.row(i)
     if (venue, channel) != (rules.venue, rules.channel):
@@ -25,6 +34,15 @@ def judge(rules: Rules, envelopes: Envelopes, i: int) -> list[TradeRow] | list[Q
         raise Reject("wrong_identity", "event_time: expected the ingest time, as event_time_source says")
     frame = rules.dialect.parse(payload)
     _same(of_frame(rules.venue, frame), claimed)
+    return frame
+
+
+def accept(rules: Rules, frame: Frame, ingest_time: int) -> list[TradeRow] | list[QuoteRow] | None:
+    """Return the rows of a frame; None when its kind is not normalized.
+
+    Raises:
+        Reject: with the reason.
+    """
     if frame.channel in (UNASSIGNED, CONTROL) or not rules.kind:
         return None
     if rules.kind == "trade":

@@ -1,5 +1,9 @@
-"""From Kafka values to Bronze rows: the envelope's contract and duplicates, nothing else. A fold over one shard's
-log.
+"""From Kafka values to Bronze rows: the envelope's contract, duplicates and conflicts, nothing else. A fold over one
+shard's log.
+
+A conflict is a copy of an event id that is remembered, with other content (see ``udfs.codec.content``) than the first.
+It is a duplicate like any other and becomes a dead letter besides. Bronze holds first copies only, so this is the one
+place that can see it. Kraken has none: there the id is a digest of the content.
 """
 
 from __future__ import annotations
@@ -12,14 +16,18 @@ import msgspec
 import numpy as np
 
 from schemas.contracts import contract
+from udfs.codec import content
 from udfs.codec.slices import Longs, Slices
+from udfs.conflicts import Place, conflict
 from udfs.dead_letters import DeadLetter, id_of_bytes
-from udfs.dedup import DUPLICATE, Dedup
+from udfs.dedup import DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, decode
 from udfs.rules import rules
 from udfs.times import DAY, date_text
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+#: What a venue's payloads say, apart from what differs from connection to connection.
+_CONTENT = {"binance": content.WRAPPED, "coinbase": content.TYPED}
 
 
 @dataclass(slots=True)
@@ -68,11 +76,15 @@ class BronzeBatch:
 
 @dataclass(slots=True)
 class Ingested:
-    """What a batch became: ``len(values) = len(bronze) + duplicates + len(dead_letters)``."""
+    """What a batch became: ``len(values) = len(bronze) + duplicates + len(dead_letters)``.
+
+    ``conflicts`` are dead letters too, of records that are among the duplicates.
+    """
 
     bronze: BronzeBatch
     dead_letters: list[DeadLetter]
     duplicates: int
+    conflicts: list[DeadLetter]
 
 
 class Ingestor:
@@ -80,7 +92,9 @@ class Ingestor:
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
-        self._dedup = Dedup(rules(topic))
+        self._rules = rules(topic)
+        self._compared = self._rules.venue_ids
+        self._dedup = Dedup(self._rules, places=self._compared)
 
     def process(
         self,
@@ -102,6 +116,7 @@ class Ingestor:
         judged = self._dedup.judge(envelopes)
         entity, source = judged.entity, judged.source
         positions = np.asarray(offsets, dtype=np.int64)
+        conflicts = self._conflicts(envelopes, judged, wire, index, positions, partition) if self._compared else []
         if judged.duplicates:
             keep = np.flatnonzero(judged.verdict != DUPLICATE)
             envelopes, index, entity, source = envelopes.take(keep), index[keep], entity[keep], source[keep]
@@ -114,7 +129,22 @@ class Ingestor:
         entity_id = [self._dedup.entities.texts[code] for code in entity.tolist()]
         source_id = [self._dedup.sources.texts[code] for code in source.tolist()]
         bronze = BronzeBatch(envelopes, entity_id, source_id, wire, self._topic, partition, positions)
-        return Ingested(bronze, letters, judged.duplicates)
+        return Ingested(bronze, letters, judged.duplicates, conflicts)
+
+    def _conflicts(
+        self, env: Envelopes, judged: Judged, wire: Slices, index: Longs, positions: Longs, partition: int
+    ) -> list[DeadLetter]:
+        """Return the letters of copies whose content is not that of the first copy."""
+        digest = np.empty(len(env), dtype=np.int64)
+        shape = _CONTENT.get(self._rules.dialect_name, content.WHOLE)
+        content.content_digests(shape, content.WORDS, *env.payloads.parts, digest)
+        found = self._dedup.differing(judged, digest, positions[index])
+        return [
+            conflict(
+                env.row(i), wire[index[i]], int(digest[i]), Place(self._topic, partition, first_offset), first_digest
+            )
+            for i, first_digest, first_offset in zip(*(column.tolist() for column in found), strict=True)
+        ]
 
     def _dead_letter(
         self, value: bytes, reason: str, detail: str, index: int, timestamps: Sequence[int] | None

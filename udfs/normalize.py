@@ -17,27 +17,30 @@ import numpy.typing as npt
 from udfs import gate
 from udfs.batches import QuoteBatch, TradeBatch
 from udfs.codec import scanning
-from udfs.codec.slices import Bits, Octets
+from udfs.codec.depth import NAME, scan_depths
+from udfs.codec.slices import Bits, Longs, Octets
 from udfs.dead_letters import DeadLetter
 from udfs.dedup import BEHIND, DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, encode_one
+from udfs.gaps import Gaps
 from udfs.rejects import Reject
 from udfs.rules import Rules, rules
 from udfs.sequence import Sequence
 from udfs.side import SideRecord
 from udfs.table import Accepted, Table
 from udfs.times import DAY, EARLIEST, LATEST
-from udfs.venues.frames import MAX_PAYLOAD, QuoteRow, TradeRow
+from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, QuoteRow, TradeRow
 
-STATE_VERSION = 1
-SCANNED = 2  # how the scanner marks a record that it has accepted
+STATE_VERSION = 2
+#: How a scanner marks a record that it has accepted; one that is read for its numbers only is SEEN.
+SCANNED, SEEN = 2, 3
 
 
 @dataclass(slots=True)
 class Normalized:
     """What a batch became: ``len(envelopes) = frames + duplicates + len(dead_letters) + not_normalized``.
 
-    ``side`` are records of the domain's low-rate topics, in log order.
+    ``side`` are records of the domain's low-rate topics, those of one key in log order.
     """
 
     trades: TradeBatch
@@ -49,6 +52,19 @@ class Normalized:
     side: list[SideRecord]
 
 
+class Numbers:
+    """Per record the first and the last of the venue's numbers that it carries; first is -1 where it has none."""
+
+    def __init__(self, records: int) -> None:
+        self.first: Longs = np.full(records, -1, dtype=np.int64)
+        self.last: Longs = np.full(records, -1, dtype=np.int64)
+
+    def put(self, record: int, found: tuple[int, int] | None) -> None:
+        """Note what the gate read in one record."""
+        if found is not None:
+            self.first[record], self.last[record] = found
+
+
 class Normalizer:
     """One shard of one raw topic."""
 
@@ -56,6 +72,7 @@ class Normalizer:
         self._rules = rules(topic)
         self._dedup = Dedup(self._rules)
         self._sequence = Sequence(self._rules.days_kept)
+        self._gaps = Gaps(self._rules) if self._rules.sequenced else None
         self._prefix: Octets = np.frombuffer(f"{self._rules.venue}:".encode(), dtype=np.uint8)
         self._shape = _shape(self._rules)
 
@@ -63,13 +80,15 @@ class Normalizer:
         """Fold the next batch of the log into the state."""
         judged = self._dedup.judge(envelopes)
         table = Table(len(envelopes))
-        todo = self._scan(envelopes, judged, table)
+        numbers = Numbers(len(envelopes))
+        todo = self._scan(envelopes, judged, table, numbers)
         letters: list[DeadLetter] = []
-        not_normalized = 0
+        not_normalized = int(np.count_nonzero(todo == SEEN))
         behind = judged.verdict == BEHIND
-        for i in np.flatnonzero((judged.verdict != DUPLICATE) & ((todo != SCANNED) | behind)).tolist():
+        read = (todo == SEEN) | ((todo == SCANNED) & ~behind)
+        for i in np.flatnonzero((judged.verdict != DUPLICATE) & ~read).tolist():
             try:
-                rows = self._gate(envelopes, i, behind=bool(behind[i]))
+                rows = self._gate(envelopes, i, numbers, behind=bool(behind[i]))
             except Reject as reject:
                 todo[i] = 0
                 letters.append(self._dead_letter(envelopes, i, reject))
@@ -80,7 +99,15 @@ class Normalizer:
                 table.add(i, rows)
         trades, quotes = self._batches(envelopes, judged, table.rows(todo == SCANNED))
         frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
-        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side=[])
+        side = self._follow(envelopes, judged, numbers)
+        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
+
+    def _follow(self, env: Envelopes, judged: Judged, numbers: Numbers) -> list[SideRecord]:
+        """Follow the venue's numbers, where it numbers densely."""
+        if self._gaps is None:
+            return []
+        names = self._dedup.entities.names
+        return self._gaps.fold(names, judged.entity, numbers.first, numbers.last, env.event_time, env.ingest_time)
 
     def _batches(self, env: Envelopes, judged: Judged, accepted: Accepted) -> tuple[TradeBatch, QuoteBatch]:
         entities = self._dedup.entities.names
@@ -97,14 +124,19 @@ class Normalizer:
             return TradeBatch(*columns(none), limbs=none.limbs), QuoteBatch(*columns(accepted))
         return TradeBatch(*columns(accepted), limbs=accepted.limbs), QuoteBatch(*columns(none))
 
-    def _gate(self, env: Envelopes, i: int, *, behind: bool) -> list[TradeRow] | list[QuoteRow] | None:
-        rows = gate.judge(self._rules, env, i)
+    def _gate(
+        self, env: Envelopes, i: int, numbers: Numbers, *, behind: bool
+    ) -> list[TradeRow] | list[QuoteRow] | None:
+        frame = gate.identify(self._rules, env, i)
+        if self._gaps is not None:
+            numbers.put(i, self._rules.dialect.numbers(frame))
+        rows = gate.accept(self._rules, frame, int(env.ingest_time[i]))
         if rows is not None and behind:
             raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
         return rows
 
-    def _scan(self, env: Envelopes, judged: Judged, table: Table) -> Bits:
-        """Fill the table with the frames that the compiled scanner accepts; these are marked 2."""
+    def _scan(self, env: Envelopes, judged: Judged, table: Table, numbers: Numbers) -> Bits:
+        """Fill table and numbers with what the compiled scanners accept; a record is marked with what became of it."""
         todo: Bits = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
         if self._shape:
             scanning.scan_frames(
@@ -113,6 +145,16 @@ class Normalizer:
                 env.event_time, env.from_ingest, env.ingest_time,
                 table.time, table.numbers.ravel(), table.limbs.ravel(), table.flag,
             )  # fmt: skip
+            if self._gaps is not None:
+                numbers.first = np.where(todo == SCANNED, judged.id_low, -1)
+                numbers.last = judged.id_low.copy()
+        elif self._rules.dialect_name == "binance" and self._rules.channel == "depth":
+            scan_depths(
+                MAX_NUMBER, NAME, scanning.WORDS, self._prefix, MAX_PAYLOAD, EARLIEST, LATEST,
+                todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low, judged.id_high,
+                env.event_time, env.from_ingest, numbers.first, numbers.last,
+            )  # fmt: skip
+            todo[todo == SCANNED] = SEEN
         return todo
 
     def _dead_letter(self, env: Envelopes, i: int, reject: Reject) -> DeadLetter:
@@ -131,11 +173,13 @@ class Normalizer:
 
     def delta(self) -> bytes:
         """Return what changed since the last ``delta`` or ``snapshot``."""
-        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.delta(), self._sequence.delta()))
+        gaps = self._gaps.delta() if self._gaps else None
+        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.delta(), self._sequence.delta(), gaps))
 
     def snapshot(self) -> bytes:
         """Return the whole state, without what has expired."""
-        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.snapshot(), self._sequence.snapshot()))
+        gaps = self._gaps.snapshot() if self._gaps else None
+        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.snapshot(), self._sequence.snapshot(), gaps))
 
     @classmethod
     def restore(cls, topic: str, log: Iterable[bytes]) -> Normalizer:
@@ -146,11 +190,14 @@ class Normalizer:
         """
         self = cls(topic)
         for part in log:
-            version, dedup, sequence = msgspec.msgpack.decode(part)
+            version, *parts = msgspec.msgpack.decode(part)
             if version != STATE_VERSION:
                 raise ValueError(f"state of version {version}, expected {STATE_VERSION}")
+            dedup, sequence, gaps = parts
             self._dedup.apply(dedup)
             self._sequence.apply(len(self._dedup.entities), sequence)
+            if self._gaps is not None:
+                self._gaps.apply(len(self._dedup.entities), gaps)
         return self
 
 

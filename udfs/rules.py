@@ -13,7 +13,11 @@ from udfs.venues import DIALECTS, Dialect, binance
 
 @dataclass(frozen=True)
 class Rules:
-    """One raw topic: who speaks in it, what it is normalized to, and its gate of time (µs)."""
+    """One raw topic: who speaks in it, what it is normalized to, and its gate of time (µs).
+
+    ``sequenced``: the venue numbers an instrument's events without a hole; a hole is reported when the entity's log is
+    ``gap_grace`` further on.
+    """
 
     topic: str
     venue: str
@@ -23,11 +27,21 @@ class Rules:
     dialect_name: str
     max_skew: int
     horizon: int
+    sequenced: bool
+    gap_grace: int
 
     @property
     def window(self) -> int:
         """How far behind the newest ingest time an id is remembered, µs."""
         return self.horizon + self.max_skew
+
+    @property
+    def gap_jump(self) -> int:
+        """How many numbers can be missing at once: more, and the venue numbers anew.
+
+        Ten million trades are a day of the busiest instrument; a thousand million changes of a book are hours.
+        """
+        return 1_000_000_000 if self.channel == "depth" else 10_000_000
 
     @property
     def days_kept(self) -> int:
@@ -71,5 +85,7 @@ def rules(topic: str) -> Rules:
                     dialect_name=venue.dialect,
                     max_skew=spec.max_skew_ms * 1_000,
                     horizon=spec.horizon_ms * 1_000,
+                    sequenced=channel in venue.sequences,
+                    gap_grace=spec.gap_grace_ms * 1_000,
                 )
     raise KeyError(f"no raw topic {topic!r} in domains.toml")

@@ -64,8 +64,10 @@ def _show(console: Console, settings: Settings, found: dict[str, Any]) -> None:
     from polyglot.demo.run import WARM_UP_S  # noqa: PLC0415 - keeps --help instant
 
     counts = (
-        ("raw records", "raw"), ("  of these duplicates", "duplicates"), ("Bronze", "bronze"), ("trades", "trades"),
+        ("raw records", "raw"), ("  of these duplicates", "duplicates"),
+        ("  with other content than the first copy", "conflicts"), ("Bronze", "bronze"), ("trades", "trades"),
         ("quotes", "quotes"), ("dead letters", "dead_letters"), ("not normalized yet", "not_normalized"),
+        ("gaps of the venue's numbers, open or closed", "gaps"),
         ("Silver", "silver"), ("bars", "bars"), ("quote bars", "quote_bars"), ("Gold", "gold"),
         ("ClickHouse", "clickhouse_rows"),
     )  # fmt: skip

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from typing import Any
 
-import fastavro
-from confluent_kafka import Consumer, TopicPartition
-
 from polyglot.config import Settings
 from polyglot.demo.latency import event_id
-from polyglot.jobs.offsets import OffsetReader
-from schemas.contracts import contract
+from polyglot.readers.log import decode, messages
+from udfs.conflicts import REASON as CONFLICT
 
 _LETTERS = ("deadletter.ingestion.v1", "deadletter.normalization.v1")
 
 
 def _letters(settings: Settings) -> tuple[dict[str, int], int]:
     """Return the dead letters by reason (each rejected record once), and how many of them ingestion rejected."""
-    ends = OffsetReader(settings).ends(_LETTERS)
-    todo = {key: end for key, end in ends.items() if end}
-    if not todo:
-        return {}, 0
-    consumer = Consumer({**settings.kafka.librdkafka(), "group.id": "polyglot-accounts", "enable.auto.commit": False})
-    consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in todo])
-    schema = fastavro.parse_schema(contract("dead_letter").schema)
     found: dict[tuple[str, str], str] = {}
-    try:
-        while todo:
-            for message in consumer.consume(1000, 1.0):
-                place = (message.topic(), message.partition())
-                if place in todo and message.offset() + 1 >= todo[place]:
-                    del todo[place]
-                letter: Any = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), schema)
-                found[message.topic(), event_id(message.value())] = letter["reason"]
-    finally:
-        consumer.close()
+    for message in messages(settings, _LETTERS):
+        found[message.topic(), event_id(message.value())] = decode("dead_letter", message.value())["reason"]
     by_reason = Counter(found.values())
     return dict(sorted(by_reason.items())), sum(topic == _LETTERS[0] for topic, _ in found)
 
@@ -45,7 +26,8 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
     """Return the demo's figures from the verification report and the dead-letter topics.
 
     ``duplicates`` are counted in the raw topics (records minus distinct event ids), not taken from the jobs, so that
-    the balance is a statement about the jobs.
+    the balance is a statement about the jobs. A conflict is one of them, and a dead letter besides: the balance counts
+    it once.
     """
     tables = {table["table"]: table for table in verified["tables"]}
     raw = next(check for check in verified["checks"] if check["name"].startswith("raw distinct"))
@@ -58,6 +40,7 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
     frames = sum(balance["frames"] for balance in replay.values())
     records = found("normalized.trade.v1") + found("normalized.quote.v1")
     letters = sum(reasons.values())
+    conflicts = reasons.get(CONFLICT, 0)
     figures = {
         "raw": raw["raw_records"],
         "raw_distinct": raw["raw_distinct_event_ids"],
@@ -69,6 +52,8 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
         "dead_letters": letters,
         "dead_letters_by_reason": reasons,
         "dead_letters_of_ingestion": by_ingestion,
+        "conflicts": conflicts,
+        "gaps": found("normalized.gaps.v1"),
         "silver": found("silver_trade") + found("silver_quote"),
         "bars": found("analytics.bar.v1"),
         "quote_bars": found("analytics.quote_bar.v1"),
@@ -83,7 +68,7 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
     figures["balance"] = {
         "raw (distinct event ids) = bronze": figures["raw_distinct"] == figures["bronze"],
         "raw = normalized + duplicates + dead letters + kinds not normalized yet": figures["raw"]
-        == records - several + figures["duplicates"] + letters + not_normalized,
+        == records - several + figures["duplicates"] + letters - conflicts + not_normalized,
     }
     figures["verify"] = {
         "records": verified["records"],

@@ -42,6 +42,12 @@ def binance_book(symbol: str, number: int, time: int, price: str, size: str) -> 
     return _binance(symbol, {**body, "T": time // 1_000, "E": time // 1_000})
 
 
+def binance_depth(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
+    millis = time // 1_000
+    body = {"e": "depthUpdate", "E": millis, "T": millis, "s": symbol, "U": number, "u": number, "pu": number - 1}
+    return _binance(symbol, {**body, "b": [[price, size], ["1", "0"]], "a": []})
+
+
 def spot_book(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
     body = {"u": number, "s": symbol, "b": price, "B": size, "a": price, "A": size}
     return json.dumps(body, separators=(",", ":")).encode()
@@ -55,7 +61,7 @@ def _iso(time: int) -> str:
 def coinbase_match(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
     side = "sell" if number % 2 else "buy"
     body = {"type": "match", "trade_id": number, "product_id": symbol, "time": _iso(time), "side": side}
-    return json.dumps({**body, "price": price, "size": size}).encode()
+    return json.dumps({**body, "price": price, "size": size}, separators=(",", ":")).encode()
 
 
 def coinbase_ticker(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
@@ -80,6 +86,7 @@ TOPICS: dict[str, tuple[str, Builder, list[str]]] = {
     "raw.sim.trade.v1": ("sim", binance_trade, ["BTCUSDT", "ETHUSDT", "A_1"]),
     "raw.binance_coinm.agg_trade.v1": ("binance_coinm", binance_agg, ["BTCUSD_PERP", "ETHUSD_240927"]),
     "raw.binance_usdm.book_ticker.v1": ("binance_usdm", binance_book, ["BTCUSDT", "ETHUSDT"]),
+    "raw.binance_usdm.depth.v1": ("binance_usdm", binance_depth, ["BTCUSDT", "ETHUSDT"]),
     "raw.binance_spot.book_ticker.v1": ("binance_spot", spot_book, ["BTCUSDT", "币安人生USDT"]),
     "raw.coinbase.match.v1": ("coinbase", coinbase_match, ["BTC-USD", "ETH-USD"]),
     "raw.coinbase.ticker.v1": ("coinbase", coinbase_ticker, ["BTC-USD"]),
@@ -121,6 +128,18 @@ def _spoil(payload: bytes, how: int) -> bytes:
         payload.replace(b"}", b',"x":{"y":[1,2,"\xc3\xa9"]}}', 1),
     ]
     return edits[how % len(edits)]
+
+
+def _other_copy(payload: bytes, other: bytes, how: int) -> bytes:
+    """Return a copy as another connection may deliver it, or one that says something else."""
+    head, _, inner = payload.partition(b'"data":')
+    return [
+        other,
+        payload[:-2] + b"9" + payload[-2:],
+        inner[:-1] if inner else payload,
+        payload.replace(b'"type":"match"', b'"type":"last_match"').replace(b'@x"', b'@y"'),
+        head[:-1] + b'"data":' + b"{}}",
+    ][how % 5]
 
 
 @dataclass
@@ -178,10 +197,12 @@ class _Log:
         elif op == 14:
             self.seq["a"] = 0  # the collector starts again on the same capture
             self.log += [raw for raw in self.log[:5] if raw.source_id == "a"]
+        elif op == 15:
+            self.log.append(old._replace(payload=_other_copy(old.payload, plain, pick)))
 
 
 def _step(code: int) -> tuple[int, int, str, str]:
-    code, op = divmod(code, 15)
+    code, op = divmod(code, 16)
     code, pick = divmod(code, 48)
     size, price = divmod(code % len(NUMBERS) ** 2, len(NUMBERS))
     return op, pick, NUMBERS[price], NUMBERS[size]

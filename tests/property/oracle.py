@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
@@ -63,7 +64,7 @@ def envelope(raw: Raw) -> bytes:
 class _Entity:
     water: int = -1
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    ids: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, tuple[int, int, bytes]] = field(default_factory=dict)  # time, position and content of the first
 
 
 class PlainDedup:
@@ -72,26 +73,45 @@ class PlainDedup:
     def __init__(self, topic: str) -> None:
         self.rules = rules(topic)
         self.entities: dict[str, _Entity] = {}
+        self.conflicts: list[tuple[int, int]] = []  # position of a copy with other content, and of the first copy
+        self._position = -1
 
     def judge(self, raw: Raw) -> str:
+        self._position += 1
         skew, horizon = self.rules.max_skew, self.rules.horizon
         usable = raw.event_time > 0 and -skew <= raw.ingest_time - raw.event_time <= horizon
         time = raw.event_time if usable else raw.ingest_time
         entity = self.entities.setdefault(raw.entity_id, _Entity())
         mark = entity.marks.get(raw.source_id)
-        if mark and raw.source_seq <= mark[0] and mark[1] >= entity.water // DAY - 2:
-            return "duplicate"
         edge = entity.water - horizon - skew
+        found = entity.ids.get(raw.event_id)
+        first = found if found and found[0] >= edge else None
+        if mark and raw.source_seq <= mark[0] and mark[1] >= entity.water // DAY - 2:
+            self._compare(first, raw)
+            return "duplicate"
         if time < edge:
             verdict = "behind"
         else:
             verdict = "first"
-            if raw.event_id in entity.ids and entity.ids[raw.event_id] >= edge:
+            if first:
+                self._compare(first, raw)
                 return "duplicate"
-            entity.ids[raw.event_id] = time
+            entity.ids[raw.event_id] = (time, self._position, self._content(raw))
         entity.marks[raw.source_id] = (raw.source_seq, raw.ingest_time // DAY)
         entity.water = max(entity.water, raw.ingest_time)
         return verdict
+
+    def _content(self, raw: Raw) -> bytes:
+        pattern = {
+            "binance": rb'\{"stream":"[^"\\]*","data":(.*)\}',
+            "coinbase": rb'\{"type":"(?:last_)?match"(.*)',
+        }.get(self.rules.dialect_name, b"")
+        found = re.fullmatch(pattern, raw.payload, re.DOTALL) if pattern else None
+        return found[1] if found else raw.payload
+
+    def _compare(self, first: tuple[int, int, bytes] | None, raw: Raw) -> None:
+        if self.rules.venue_ids and first and first[2] != self._content(raw):
+            self.conflicts.append((self._position, first[1]))
 
 
 @dataclass
@@ -102,6 +122,7 @@ class Outcome:
     rows: list[dict[str, Any]] = field(default_factory=list)
     dead: list[tuple[str, str]] = field(default_factory=list)
     bronze: list[int] = field(default_factory=list)
+    conflicts: list[tuple[int, int]] = field(default_factory=list)
     duplicates: int = 0
     not_normalized: int = 0
     frames: int = 0
@@ -139,6 +160,7 @@ def fold(topic: str, log: Sequence[Raw]) -> Outcome:
             record = _record(raw, row, f"#{n}" if len(rows) > 1 else "", counters[scope])
             out.rows.append(record)
             out.values.append(avro(spec.kind, record))
+    out.conflicts = dedup.conflicts
     return out
 
 

@@ -13,6 +13,7 @@ from property.frames import TOPICS, logs
 from property.oracle import Outcome, Raw, cut, envelope, fold
 
 from udfs import dedup
+from udfs.conflicts import place_of_first
 from udfs.dead_letters import DeadLetter
 from udfs.envelope import Envelopes, decode
 from udfs.ingest import Ingestor
@@ -88,13 +89,14 @@ def test_equals_the_plain_fold_however_it_is_cut_and_saved(topic: str, data: st.
     same(run(topic, log, data.draw(CUTS), data.draw(SAVES)), fold(topic, log))
 
 
-@pytest.mark.parametrize("topic", [topic for topic in TOPICS if "trade" in topic or "spot" in topic])
+@pytest.mark.parametrize("topic", [name for name in TOPICS if "trade" in name or "spot" in name or "match" in name])
 @given(data=st.data())
 def test_bronze_replays_to_the_same_outcome(topic: str, data: st.DataObject) -> None:
     log = data.draw(logs(topic))
     kept = Kept(Ingestor, topic)
     positions: list[int] = []
     letters: list[DeadLetter] = []
+    conflicts: list[tuple[bytes, int]] = []
     at = duplicates = 0
     saves = data.draw(SAVES)
     for n, part in enumerate(cut(log, data.draw(CUTS))):
@@ -103,17 +105,27 @@ def test_bronze_replays_to_the_same_outcome(topic: str, data: st.DataObject) -> 
         positions += got.bronze.columns()[13]
         assert got.bronze.values.tolist() == [envelope(log[i]) for i in got.bronze.offsets]
         letters += got.dead_letters
+        conflicts += [(letter.record, _first(letter)) for letter in got.conflicts]
         duplicates += got.duplicates
         if n < len(saves):
             kept.save(saves[n])
     plain = fold(topic, log)
     assert positions == plain.bronze
     assert letters == []
+    assert conflicts == [(envelope(log[copy]), first) for copy, first in plain.conflicts]
     assert duplicates == len(log) - len(positions)
     replayed = fold(topic, [log[i] for i in positions])
     assert replayed.duplicates == 0
     assert (replayed.values, replayed.dead) == (plain.values, plain.dead)
     same(run(topic, [log[i] for i in positions], [], []), replayed)
+
+
+def _first(letter: DeadLetter) -> int:
+    place = place_of_first(letter.detail)
+    assert letter.reason == "conflict"
+    assert place
+    assert place[:2] == (letter.topic, 3)
+    return place.offset
 
 
 @pytest.mark.parametrize("topic", ["raw.sim.trade.v1", "raw.kraken.trade.v1"])

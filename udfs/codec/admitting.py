@@ -50,7 +50,7 @@ def _mark(entity: int, source: int, heads: Codes, mark_source: Codes, mark_next:
 
 
 @kernel(
-    LONG, LONG, I32, I32, I64, I8, I64, I64, I64, I64, I8,
+    LONG, LONG, I32, I32, I64, I8, I64, I64, I64, I64, I8, I32,
     I64, I64, I8, I32,
     I32, I32, I64, I64, I32, I8,
     I32, I8, I64, I64, I64, I32,
@@ -66,6 +66,7 @@ def admit(
     time: Longs,
     ingest_time: Longs,
     verdict: Bits,
+    remembered: Codes,
     used: Longs,
     water: Longs,
     water_changed: Bits,
@@ -85,7 +86,9 @@ def admit(
 ) -> int:
     """Judge a batch in log order and move the state; ``used`` holds how many marks and ids there are.
 
-    The caller has made room for one mark and one id per record, and an index that is at most half full.
+    ``remembered`` gets, per record, the entry of its id: its own if it is the first, that of the first copy if it is a
+    duplicate of an id that is remembered, else -1. The caller has made room for one mark and one id per record, and an
+    index that is at most half full.
     Returns how many are duplicates.
     """
     marks, entries = used[0], used[1]
@@ -93,21 +96,27 @@ def admit(
     for i in range(len(entity)):
         e = np.int64(entity[i])
         s = np.int64(source[i])
+        remembered[i] = -1
         mark = _mark(e, s, heads, mark_source, mark_next)
+        edge = water[e] - window
         if mark >= 0 and source_seq[i] <= mark_seq[mark] and mark_day[mark] >= water[e] // DAY - SOURCE_DAYS:
             verdict[i] = DUPLICATE
             duplicates += 1
+            slot, entry = _find(e, np.int64(kind[i]), low[i], high[i], ids, id_kind, id_low, id_high, index)
+            if entry >= 0 and id_time[entry] >= edge:
+                remembered[i] = entry
             continue
-        edge = water[e] - window
         if time[i] < edge:
             verdict[i] = BEHIND
         else:
             slot, entry = _find(e, np.int64(kind[i]), low[i], high[i], ids, id_kind, id_low, id_high, index)
             if entry >= 0 and id_time[entry] >= edge:
                 verdict[i] = DUPLICATE
+                remembered[i] = entry
                 duplicates += 1
                 continue
             verdict[i] = FIRST
+            remembered[i] = entries
             ids[entries] = e
             id_kind[entries] = kind[i]
             id_low[entries] = low[i]

@@ -18,7 +18,9 @@ TRADE, AGG_TRADE, BOOK_TICKER = 1, 2, 3
 # : Rows of the matrix of numbers: price, size, (limbs of the notional) or bid, bid size, ask, ask size; each whole
 # and part.
 NUMBERS = 8
-_TEXT, _INTEGER, _TRUE, _FALSE, _NULL = 1, 2, 3, 4, 5
+_TEXT, _INTEGER, _TRUE, _FALSE, _NULL, _LEVELS = 1, 2, 3, 4, 5, 6
+#: Where the tables of ``flat_object`` have the key ``pu``; a letter's place is its code.
+PREVIOUS = 0
 
 
 @helper
@@ -35,10 +37,35 @@ def _text_end(data: Octets, at: int, end: int) -> int:
 
 
 @helper
-def _flat_object(  # noqa: C901, PLR0911, PLR0912
+def _levels_end(data: Octets, at: int, end: int) -> int:
+    """Return the position after ``[["text","text"],…]``, or -1 for anything else."""
+    if at + 1 < end and data[at + 1] == 93:
+        return at + 2
+    while True:
+        at += 1
+        if at + 1 >= end or data[at] != 91:
+            return -1
+        for closing in (44, 93):
+            if at + 1 >= end or data[at + 1] != 34:
+                return -1
+            at = _text_end(data, at + 2, end) + 1
+            if at <= 0 or at >= end or data[at] != closing:
+                return -1
+        at += 1
+        if at >= end or (data[at] != 44 and data[at] != 93):
+            return -1
+        if data[at] == 93:
+            return at + 1
+
+
+@helper
+def flat_object(  # noqa: C901, PLR0911, PLR0912, PLR0915
     data: Octets, at: int, end: int, stamp: int, seen: Longs, kind: Bits, begin: Longs, number: Longs
 ) -> int:
-    """Read ``{"k":scalar,…}``; values of one-letter keys land in the tables. Return the position after it, or -1."""
+    """Read ``{"k":value,…}``; values of one-letter keys and of ``pu`` land in the tables.
+
+    A value is a scalar or a book's levels. Return the position after it, or -1.
+    """
     if at >= end or data[at] != 123:
         return -1
     while True:
@@ -91,10 +118,15 @@ def _flat_object(  # noqa: C901, PLR0911, PLR0912
         elif first == 110 and end - at > 4 and data[at + 1] == 117 and data[at + 2] == 108 and data[at + 3] == 108:
             what = _NULL
             at += 4
+        elif first == 91:
+            what = _LEVELS
+            at = _levels_end(data, at, end)
+            if at < 0:
+                return -1
         else:
             return -1
-        if length == 1:
-            letter = data[key]
+        if length == 1 or (length == 2 and data[key] == 112 and data[key + 1] == 117):
+            letter = np.int64(data[key]) if length == 1 else 0
             if seen[letter] == stamp:
                 return -1
             seen[letter] = stamp
@@ -110,7 +142,7 @@ def _flat_object(  # noqa: C901, PLR0911, PLR0912
 
 
 @helper
-def _body(data: Octets, at: int, end: int, words: Octets) -> tuple[int, bool]:
+def body_at(data: Octets, at: int, end: int, words: Octets) -> tuple[int, bool]:
     """Return where the frame's own object begins (-1: nowhere), and whether a combined stream wraps it."""
     if end - at < 24 or not same(data, at, words, 0, 11):
         return at, False
@@ -125,7 +157,7 @@ WORDS = np.frombuffer(b'{"stream":"","data":tradeaggTradebookTicker', dtype=np.u
 
 
 @helper
-def _symbol_ok(data: Octets, at: int, size: int) -> bool:
+def symbol_ok(data: Octets, at: int, size: int) -> bool:
     if size < 1 or size > 40:
         return False
     for k in range(size):
@@ -187,10 +219,10 @@ def scan_frames(  # noqa: C901, PLR0912, PLR0915
             continue
         stamp = i + 1
         end = payload_at[i] + payload_size[i]
-        at, wrapped = _body(payload, payload_at[i], end, words)
+        at, wrapped = body_at(payload, payload_at[i], end, words)
         if at < 0:
             continue
-        at = _flat_object(payload, at, end, stamp, seen, kind, begin, number)
+        at = flat_object(payload, at, end, stamp, seen, kind, begin, number)
         if at < 0:
             continue
         if wrapped:
@@ -205,7 +237,7 @@ def scan_frames(  # noqa: C901, PLR0912, PLR0915
         elif shape != 3:
             continue
         # the instrument is the entity's, the id is the event's
-        if seen[115] != stamp or kind[115] != 1 or not _symbol_ok(payload, begin[115], number[115]):
+        if seen[115] != stamp or kind[115] != 1 or not symbol_ok(payload, begin[115], number[115]):
             continue
         if entity_size[i] != prefix + number[115] + suffix or not same(entity, entity_at[i], before, 0, prefix):
             continue

@@ -9,19 +9,25 @@ from udfs.venues import binance, coinbase, kraken
 from udfs.venues.frames import Frame, QuoteRow, TradeRow
 
 
+def _no_numbers(frame: Frame) -> tuple[int, int] | None:  # noqa: ARG001 - of any dialect's frame
+    return None
+
+
 class Dialect(NamedTuple):
     """How a venue speaks.
 
-    ``parse`` finds the identity of a frame, ``trades`` and ``quotes`` its rows; all raise ``Reject`` only.
+    ``parse`` finds the identity of a frame, ``trades`` and ``quotes`` its rows; all raise ``Reject`` only. ``numbers``
+    are the first and the last of the venue's numbers that a frame carries, None where it has none.
     """
 
     parse: Callable[[bytes], Frame]
     trades: Callable[[Frame], list[TradeRow]]
     quotes: Callable[[Frame], list[QuoteRow]]
+    numbers: Callable[[Frame], tuple[int, int] | None] = _no_numbers
 
 
 DIALECTS = {
-    "binance": Dialect(binance.parse, binance.trades, binance.quotes),
-    "coinbase": Dialect(coinbase.parse, coinbase.trades, coinbase.quotes),
+    "binance": Dialect(binance.parse, binance.trades, binance.quotes, numbers=binance.numbers),
+    "coinbase": Dialect(coinbase.parse, coinbase.trades, coinbase.quotes, numbers=coinbase.numbers),
     "kraken": Dialect(kraken.parse, kraken.trades, kraken.quotes),
 }

@@ -9,6 +9,7 @@ from udfs import decimals
 from udfs.rejects import Reject, shown
 from udfs.times import from_millis
 from udfs.venues.frames import (
+    MAX_NUMBER,
     UNASSIGNED,
     Frame,
     QuoteRow,
@@ -17,6 +18,7 @@ from udfs.venues.frames import (
     digest,
     instrument,
     need,
+    own_number,
     whole_number,
 )
 
@@ -125,3 +127,17 @@ def quotes(frame: Frame) -> list[QuoteRow]:
             decimals.parse(need(body, "A"), "A", zero=True),
         )
     ]
+
+
+def numbers(frame: Frame) -> tuple[int, int] | None:
+    """Return the numbers that a frame carries: trade id, aggregate trade id, or the update ids of a depth frame.
+
+    A depth frame of the futures follows the one that ends with ``pu``; on spot it follows the one that ends before
+    ``U``.
+    """
+    if frame.channel != "depth":
+        return own_number(frame)
+    first, last = frame.body["U"], frame.body["u"]
+    if type(before := frame.body.get("pu")) is int and before >= 0:
+        first = before + 1
+    return (first, last) if first <= last < MAX_NUMBER else None

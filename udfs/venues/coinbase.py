@@ -17,6 +17,7 @@ from udfs.venues.frames import (
     digest,
     instrument,
     need,
+    own_number,
     whole_number,
 )
 
@@ -91,3 +92,8 @@ def quotes(frame: Frame) -> list[QuoteRow]:
             decimals.parse(need(body, "best_ask_size"), "best_ask_size", zero=True),
         )
     ]
+
+
+def numbers(frame: Frame) -> tuple[int, int] | None:
+    """Return the trade id of a ``match``, the sequence number of a ``ticker``."""
+    return own_number(frame)

@@ -12,6 +12,7 @@ from udfs.rejects import Reject, shown
 
 MAX_PAYLOAD = 1 << 20  # bytes
 MAX_NESTING = 64
+MAX_NUMBER = 1 << 62  # a venue's number from here on takes no part in finding gaps
 UNASSIGNED = "unassigned"
 CONTROL = "control"
 _DECODER = msgspec.json.Decoder()
@@ -125,6 +126,12 @@ def whole_number(body: dict[str, Any], field: str) -> str:
     if not 0 <= value < 1 << 63:
         raise Reject("out_of_range", f"{field}: expected a non-negative 64-bit integer, got {shown(value)}")
     return str(value)
+
+
+def own_number(frame: Frame) -> tuple[int, int] | None:
+    """Return the venue's number of a frame that has one, as first and last."""
+    number = int(frame.venue_id)
+    return (number, number) if number < MAX_NUMBER else None
 
 
 def instrument(value: Any, field: str, pattern: re.Pattern[str]) -> str:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from batch.bronze import Shard, _place, _plan, topics_of
 from batch.ranges import Days
+from schemas.domains import domains
 
 
 class Row(NamedTuple):
@@ -67,10 +68,12 @@ def test_shards_are_spread_by_size() -> None:
     assert sorted(loads) == [13, 17]
 
 
-def test_every_raw_topic_that_is_normalized_belongs_to_one_kind() -> None:
+def test_every_raw_topic_that_normalization_reads_belongs_to_one_kind() -> None:
     trades, quotes = topics_of("trade"), topics_of("quote")
     assert not set(trades) & set(quotes)
+    assert sorted(trades + quotes) == domains().raw_topics(normalized_only=True)
     assert "raw.kraken.trade.v1" in trades
     assert "raw.kraken.spread.v1" in quotes
     assert "raw.sim.unassigned.v1" in trades
-    assert not [name for name in trades + quotes if ".depth." in name or ".control." in name]
+    assert "raw.binance_usdm.depth.v1" in trades  # for its numbers
+    assert not [name for name in trades + quotes if ".control." in name]

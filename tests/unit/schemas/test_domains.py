@@ -30,13 +30,12 @@ def test_every_venue_has_a_topic_per_channel_and_one_for_frames_of_no_entity():
         for channel in (*venue.channels, UNASSIGNED):
             assert domains().topics[raw_topic(venue.name, channel)].contract == "raw_envelope"
         assert set(venue.channels.values()) <= {"trade", "quote", ""}
+        assert set(venue.sequences) <= set(venue.channels)
 
 
-def test_raw_topics_that_are_normalized_are_those_with_a_kind_and_the_unassigned():
+def test_raw_topics_that_are_normalized_are_those_with_a_kind_or_a_sequence_and_the_unassigned():
     every, normalized = domains().raw_topics(), domains().raw_topics(normalized_only=True)
-    assert set(every) - set(normalized) == {
-        name for name in every if name.split(".")[2] in {"depth", "control"}
-    }  # fmt: skip
+    assert set(every) - set(normalized) == {name for name in every if name.split(".")[2] == "control"}
     assert "raw.kraken.unassigned.v1" in normalized
 
 

@@ -1,0 +1,1 @@
+"""What topics hold, read from the log: whole topics to their present ends, single records by their place."""
