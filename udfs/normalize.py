@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -22,12 +22,14 @@ from udfs.dead_letters import DeadLetter
 from udfs.dedup import BEHIND, DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, encode_one
 from udfs.rejects import Reject
+from udfs.revisions import KINDS as REVISIONS
+from udfs.revisions import revision_records
 from udfs.rules import Rules, rules
 from udfs.sequence import Sequence
 from udfs.side import SideRecord
 from udfs.table import Accepted, Table
 from udfs.times import DAY, EARLIEST, LATEST
-from udfs.venues.frames import MAX_PAYLOAD, QuoteRow, TradeRow
+from udfs.venues.frames import MAX_PAYLOAD, QuoteRow, RevisionRow, TradeRow
 
 STATE_VERSION = 1
 SCANNED = 2  # how the scanner marks a record that it has accepted
@@ -65,6 +67,7 @@ class Normalizer:
         table = Table(len(envelopes))
         todo = self._scan(envelopes, judged, table)
         letters: list[DeadLetter] = []
+        revised: list[tuple[int, RevisionRow]] = []
         not_normalized = 0
         behind = judged.verdict == BEHIND
         for i in np.flatnonzero((judged.verdict != DUPLICATE) & ((todo != SCANNED) | behind)).tolist():
@@ -76,11 +79,21 @@ class Normalizer:
                 continue
             if rows is None:
                 not_normalized += 1
+            elif self._rules.kind in REVISIONS:
+                revised += [(i, row) for row in cast("list[RevisionRow]", rows)]
             else:
-                table.add(i, rows)
+                table.add(i, cast("list[TradeRow] | list[QuoteRow]", rows))
+        side = self._side(envelopes, judged, revised)
         trades, quotes = self._batches(envelopes, judged, table.rows(todo == SCANNED))
         frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
-        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side=[])
+        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
+
+    def _side(self, env: Envelopes, judged: Judged, revised: list[tuple[int, RevisionRow]]) -> list[SideRecord]:
+        if not revised:
+            return []
+        rows = np.array([i for i, _ in revised], dtype=np.int64)
+        seq = self._sequence.number(len(self._dedup.entities), judged.entity[rows], env.ingest_time[rows] // DAY)
+        return revision_records(self._rules, env, revised, seq.tolist())
 
     def _batches(self, env: Envelopes, judged: Judged, accepted: Accepted) -> tuple[TradeBatch, QuoteBatch]:
         entities = self._dedup.entities.names
@@ -97,7 +110,7 @@ class Normalizer:
             return TradeBatch(*columns(none), limbs=none.limbs), QuoteBatch(*columns(accepted))
         return TradeBatch(*columns(accepted), limbs=accepted.limbs), QuoteBatch(*columns(none))
 
-    def _gate(self, env: Envelopes, i: int, *, behind: bool) -> list[TradeRow] | list[QuoteRow] | None:
+    def _gate(self, env: Envelopes, i: int, *, behind: bool) -> gate.Standard | None:
         rows = gate.judge(self._rules, env, i)
         if rows is not None and behind:
             raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from udfs.rejects import Reject
 from udfs.venues import binance, coinbase, kraken
-from udfs.venues.frames import Frame, QuoteRow, TradeRow
+from udfs.venues.frames import Frame, QuoteRow, RevisionRow, TradeRow
+
+
+def _no_revisions(frame: Frame) -> list[RevisionRow]:
+    raise Reject("unknown_channel", f"this venue revises no trades: {frame.channel}")
 
 
 class Dialect(NamedTuple):
     """How a venue speaks.
 
-    ``parse`` finds the identity of a frame, ``trades`` and ``quotes`` its rows; all raise ``Reject`` only.
+    ``parse`` finds the identity of a frame, ``trades``, ``quotes`` and ``revisions`` its rows; all raise ``Reject``
+    only.
     """
 
     parse: Callable[[bytes], Frame]
     trades: Callable[[Frame], list[TradeRow]]
     quotes: Callable[[Frame], list[QuoteRow]]
+    revisions: Callable[[Frame], list[RevisionRow]] = _no_revisions
 
 
 DIALECTS = {
-    "binance": Dialect(binance.parse, binance.trades, binance.quotes),
+    "binance": Dialect(binance.parse, binance.trades, binance.quotes, binance.revisions),
     "coinbase": Dialect(coinbase.parse, coinbase.trades, coinbase.quotes),
     "kraken": Dialect(kraken.parse, kraken.trades, kraken.quotes),
 }
