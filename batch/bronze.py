@@ -61,14 +61,22 @@ class Plan:
         return sum(shard.rows for shard in self.shards)
 
 
+#: What revises trades, as kinds.
+_REVISIONS = ("trade_cancel", "trade_correct")
+
+
 def topics_of(kind: str) -> list[str]:
-    """Return the raw topics that feed a kind; frames of no known entity go with the trades, as dead letters."""
+    """Return the raw topics that feed a kind (or ``revision``, for what revises trades).
+
+    Frames of no known entity go with the trades, as dead letters.
+    """
     doc = domains()
+    wanted = _REVISIONS if kind == "revision" else (kind,)
     names = [
         raw_topic(venue.name, channel)
         for venue in doc.venues.values()
         for channel, becomes in venue.channels.items()
-        if becomes == kind
+        if becomes in wanted
     ]
     if kind == "trade":
         names += [raw_topic(venue, UNASSIGNED) for venue in doc.venues]

@@ -10,7 +10,6 @@ from udfs.rejects import Reject
 from udfs.rules import Rules
 from udfs.venues.frames import CONTROL, UNASSIGNED, Frame, QuoteRow, RevisionRow, TradeRow
 
-
 Standard = list[TradeRow] | list[QuoteRow] | list[RevisionRow]
 
 
