@@ -5,7 +5,7 @@
 SELECT
   entity_id,
   '${interval}' AS `interval`,
-  COUNT(*) AS version,
+  COUNT(*) AS `version`,
   COUNT(sort_key) AS trade_count,
   MIN(revised_at) AS revised_at,
   MIN(sort_key) AS open_key,

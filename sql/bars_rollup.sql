@@ -5,7 +5,7 @@
 SELECT
   entity_id,
   '${interval}' AS `interval`,
-  SUM(version) AS version,
+  SUM(`version`) AS `version`,
   SUM(trade_count) AS trade_count,
   MIN(revised_at) AS revised_at,
   MIN(open_key) AS open_key,
