@@ -18,6 +18,7 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 
 from batch.ranges import Days, Span, day_text, warm_up_days
 from schemas.domains import UNASSIGNED, domains, raw_topic
+from udfs.revisions import KINDS as REVISIONS
 
 ENVELOPE = (
     "event_id",
@@ -61,17 +62,13 @@ class Plan:
         return sum(shard.rows for shard in self.shards)
 
 
-#: What revises trades, as kinds.
-_REVISIONS = ("trade_cancel", "trade_correct")
-
-
 def topics_of(kind: str) -> list[str]:
     """Return the raw topics that feed a kind (or ``revision``, for what revises trades).
 
     Frames of no known entity go with the trades, as dead letters.
     """
     doc = domains()
-    wanted = _REVISIONS if kind == "revision" else (kind,)
+    wanted = REVISIONS if kind == "revision" else (kind,)
     names = [
         raw_topic(venue.name, channel)
         for venue in doc.venues.values()

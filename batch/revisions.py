@@ -13,8 +13,9 @@ from pyspark.sql import functions as fn
 
 import sql
 from batch import topics
+from udfs.revisions import KINDS
 
-CANCEL, CORRECT = "trade_cancel", "trade_correct"
+CANCEL, CORRECT = KINDS
 _REPLACED = (
     "price",
     *(f"size_l{k}" for k in range(3)),

@@ -24,6 +24,7 @@ from flink_jobs.repair import repair_rows, revision_rows
 from flink_jobs.runtime import Job, start
 from flink_jobs.transport import OFFSET, fresh
 from schemas.domains import domains
+from udfs.revisions import KINDS as REVISIONS
 
 #: What the reducers need of a normalized record.
 TRADE = (
@@ -40,7 +41,6 @@ ROWTIME = (
 )
 #: Cancels and corrections of trades: rarely fed, so they have no watermark of their own, and never hold up the trades'
 #: for longer than it takes to find them idle. Whether a window still takes one is decided by the trades' watermark.
-REVISIONS = ("trade_cancel", "trade_correct")
 REVISION = ("entity_id", "trade_time", "ingest_date", "entity_seq")
 REVISION_TIME = (
     "rowtime AS TO_TIMESTAMP_LTZ(trade_time / 1000, 3)",
