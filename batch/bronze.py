@@ -18,6 +18,7 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 
 from batch.ranges import Days, Span, day_text, warm_up_days
 from schemas.domains import UNASSIGNED, domains, raw_topic
+from udfs.revisions import KINDS as REVISIONS
 
 ENVELOPE = (
     "event_id",
@@ -62,16 +63,17 @@ class Plan:
 
 
 def topics_of(kind: str) -> list[str]:
-    """Return the raw topics that feed a kind.
+    """Return the raw topics that feed a kind (or ``revision``, for what revises trades).
 
     With the trades go frames of no known entity, as dead letters, and channels that are read for their numbers only.
     """
     doc = domains()
+    wanted = REVISIONS if kind == "revision" else (kind,)
     names = [
         raw_topic(venue.name, channel)
         for venue in doc.venues.values()
         for channel, becomes in venue.channels.items()
-        if becomes == kind or (kind == "trade" and not becomes and venue.read(channel))
+        if becomes in wanted or (kind == "trade" and not becomes and venue.read(channel))
     ]
     if kind == "trade":
         names += [raw_topic(venue, UNASSIGNED) for venue in doc.venues]

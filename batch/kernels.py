@@ -37,6 +37,8 @@ from udfs.normalize import Normalizer
 from udfs.side import SideRecord
 
 Kind = Literal["trade", "quote"]
+#: Raw topics are folded by what they become; revisions of trades are rare, so all that comes of them is side records.
+Folded = Literal["trade", "quote", "revision"]
 Bar = Literal["bar", "quote_bar"]
 Batches = Iterable[pa.RecordBatch]
 ArrowFunction = Callable[[Batches], Iterator[pa.RecordBatch]]
@@ -106,14 +108,15 @@ COUNTS = ("envelopes", "frames", "duplicates", "dead_letters", "not_normalized")
 WRITTEN = "written"
 
 
-def fold(kind: Kind, out: Path, span: Span) -> ArrowFunction:
+def fold(kind: Folded, out: Path, span: Span) -> ArrowFunction:
     """Return the function that folds sorted shards: batches in, Parquet files under `out` and counters out.
 
     Only records of `span` are written, but all rows shape the state, which is carried within a shard. Memory is some
     batches and the state of one shard. Rows must come sorted by (topic, partition, offset). The worker writes the
     files itself: handing wide rows back to the JVM, to be written there value by value, costs more than all the rest.
     """
-    schemas = {kind: _arrow(normalized_schema(kind)), REJECTED: _arrow(REJECTED_SCHEMA), SIDE: _arrow(SIDE_SCHEMA)}
+    written: Kind = "quote" if kind == "quote" else "trade"
+    schemas = {kind: _arrow(normalized_schema(written)), REJECTED: _arrow(REJECTED_SCHEMA), SIDE: _arrow(SIDE_SCHEMA)}
     counts_schema = _arrow(COUNTS_SCHEMA)
 
     def run(batches: Batches) -> Iterator[pa.RecordBatch]:
@@ -131,7 +134,7 @@ def fold(kind: Kind, out: Path, span: Span) -> ArrowFunction:
                     if key != shard or normalizer is None:
                         shard, normalizer = key, Normalizer(key[0])
                     done = normalizer.process(Envelopes.from_arrow(part))
-                    accepted = _within((done.trades if kind == "trade" else done.quotes).to_arrow(), span)
+                    accepted = _within((done.trades if written == "trade" else done.quotes).to_arrow(), span)
                     records.add(_widen(accepted, schemas[kind]))
                     letters = [letter.encode() for letter in done.dead_letters]
                     rejected.add(pa.RecordBatch.from_arrays([pa.array(letters, pa.binary())], schema=schemas[REJECTED]))
@@ -239,13 +242,14 @@ def finish(bar: Bar) -> ArrowFunction:
                 return finish_bar(
                     row["entity_id"],
                     interval,
-                    _window(row["open_key"], INTERVALS[interval]),
+                    _window(row["open_key"] or str(row["revised_at"]), INTERVALS[interval]),
                     row["trade_count"],
                     row["open_key"],
                     row["close_key"],
-                    Decimal(row["high"]),
-                    Decimal(row["low"]),
+                    row["high"],
+                    row["low"],
                     [row[name] for name in SUMS],
+                    row["version"],
                 )
             start = _window(row["close_key"], INTERVALS["1s"])
             return finish_quote_bar(row["entity_id"], start, row["quote_count"], row["close_key"])

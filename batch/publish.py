@@ -1,7 +1,8 @@
 """Publish a replay: the same records under the same keys, in an order that consumers accept.
 
 Consumers drop what they have: normalized records by ``entity_seq``, bars by ``version``. So publishing what the stream
-already wrote changes no view, and publishing what it missed repairs it.
+already wrote changes no view, and publishing what it missed repairs it. What only a replay can compute waits until the
+stream has given it up (``handover``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from batch.handover import publishable
 from batch.replay import records
 
 #: Kind → topic, the columns that order an entity's records, and the record time (µs) as the stream sets it.
@@ -32,10 +34,13 @@ def publish(spark: SparkSession, out: Path, kafka: Mapping[str, Any]) -> dict[st
 
     Raises:
         PublishError: the broker refused or was not there.
+        HandoverError: bars have revisions that the stream has not taken in.
     """
     sent = {}
     for kind, (topic, order, time) in TARGETS.items():
         rows = records(spark, out, kind)
+        if kind == "bar":
+            rows = publishable(rows, kafka)
         sent[kind] = _send(rows, topic, order, time, dict(kafka))
     return sent
 

@@ -1,6 +1,7 @@
 """Replay: Bronze → the same kernels → the same reducers → the same finishing kernels, bounded by time and entity.
 
     bronze_raw ──(one Spark partition per shard, in log order)──► fold ──► trade, quote (and dead letters)
+    cancels, corrections ──► each trade as its revisions leave it (batch/revisions.py)
     trade, quote ──► sql/bars.sql, sql/quote_bars.sql ──► finish ──► bar, quote_bar
 
 Every record carries its wire bytes in ``value``: what the stream must have written, byte for byte.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import sql
 from batch import kernels
 from batch.bronze import plan, read_bronze, sharded
 from batch.ranges import Span
+from batch.revisions import CANCEL, CORRECT, revised
 
 KINDS: tuple[kernels.Kind, ...] = ("trade", "quote")
 BARS: tuple[kernels.Bar, ...] = ("bar", "quote_bar")
@@ -66,20 +68,27 @@ def replay(spark: SparkSession, lake_uri: str, out: Path, span: Span, entity: st
         shutil.rmtree(out / name, ignore_errors=True)
         (out / name).mkdir(parents=True)
 
-    def both(kind: kernels.Kind, bar: kernels.Bar) -> None:
+    # A trade may be revised long after it: whatever came later, in the whole of Bronze, counts.
+    later = Span(span.start, None)
+
+    def both(kind: kernels.Kind, bar: kernels.Bar, revisions: Future[None]) -> None:
         _normalize(spark, bronze, result, kind, span, entity)
+        if bar == "bar":
+            revisions.result()
         _aggregate(spark, result, kind, bar, span)
 
-    # Two kinds side by side: while one waits for its last shard, the other uses the core.
-    with ThreadPoolExecutor(len(KINDS)) as pool:
-        for done in [pool.submit(both, kind, bar) for kind, bar in zip(KINDS, BARS, strict=True)]:
+    # Kinds side by side: while one waits for its last shard, another uses the core.
+    with ThreadPoolExecutor(1 + len(KINDS)) as pool:
+        revisions = pool.submit(_normalize, spark, bronze, result, "revision", later, entity)
+        running = [pool.submit(both, kind, bar, revisions) for kind, bar in zip(KINDS, BARS, strict=True)]
+        for done in running:
             done.result()
     result.seconds["total"] = round(time.perf_counter() - began, 3)
     return result
 
 
 def _normalize(
-    spark: SparkSession, bronze: DataFrame, result: Replayed, kind: kernels.Kind, span: Span, entity: str | None
+    spark: SparkSession, bronze: DataFrame, result: Replayed, kind: kernels.Folded, span: Span, entity: str | None
 ) -> None:
     began = time.perf_counter()
     work = plan(bronze, kind, span, entity)
@@ -95,7 +104,8 @@ def _normalize(
     if not balance["envelopes"] == accounted == work.rows:
         raise BalanceError(f"{kind}: {work.rows} rows of Bronze, {balance}")
     result.balance[kind] = balance
-    result.records[kind] = found.get(kernels.WRITTEN, 0)
+    if kind != "revision":
+        result.records[kind] = found.get(kernels.WRITTEN, 0)
     result.seconds[kind] = round(time.perf_counter() - began, 3)
 
 
@@ -103,7 +113,13 @@ def _aggregate(spark: SparkSession, result: Replayed, kind: kernels.Kind, bar: k
     began = time.perf_counter()
     source = f"replayed_{kind}"
     records(spark, result.out, kind).createOrReplaceTempView(source)
-    spark.sql(sql.keyed(bar, "spark", source)).createOrReplaceTempView(f"{kind}s_keyed")
+    keyed = sql.keyed(bar, "spark", source)
+    if bar == "bar" and result.balance["revision"]["frames"]:
+        # Only what the fold of revisions wrote: another one may still be writing.
+        topics = (f"normalized.{each}.v1" for each in (CANCEL, CORRECT))
+        cancels, corrections = (side(spark, result.out, topic, "revision") for topic in topics)
+        keyed = revised(cancels, corrections, source)
+    spark.sql(keyed).createOrReplaceTempView(f"{kind}s_keyed")
     shortest = reduced = spark.sql(sql.aggregate(bar, "spark", "1s"))
     if bar == "bar":
         # Longer intervals roll up from the 1s reductions, which are kept: a pass over the trades for each of them
@@ -130,7 +146,8 @@ def rejected(spark: SparkSession, out: Path) -> DataFrame:
     return spark.read.schema(kernels.REJECTED_SCHEMA).parquet(str(out / kernels.REJECTED))
 
 
-def side(spark: SparkSession, out: Path, topic: str) -> DataFrame:
-    """Open the wire bytes (``value``) of a low-rate topic's records."""
-    rows = spark.read.schema(kernels.SIDE_SCHEMA).parquet(str(out / kernels.SIDE))
+def side(spark: SparkSession, out: Path, topic: str, folded: str = "") -> DataFrame:
+    """Open the wire bytes (``value``) of a low-rate topic's records; with ``folded`` those of one kind's fold."""
+    files = out / kernels.SIDE / f"{folded}-*" if folded else out / kernels.SIDE
+    rows = spark.read.schema(kernels.SIDE_SCHEMA).parquet(str(files))
     return rows.where(rows.topic == topic).select(kernels.VALUE)

@@ -19,6 +19,7 @@ from batch.bronze import first_line, open_table, read_bronze
 from batch.compare import Comparison, compare
 from batch.ranges import Days, Span
 from batch.replay import Replayed, records, rejected, replay, side
+from batch.revisions import CANCEL, CORRECT
 from schemas.domains import domains
 
 DEAD_LETTERS = "deadletter.normalization.v1"
@@ -167,7 +168,9 @@ class _Run:
             if topic in (*TOPICS.values(), DEAD_LETTERS):
                 continue
             kind = domains().topics[topic].contract
-            _, log = self._topic(topic)
+            found, log = self._topic(topic)
+            if kind in (CANCEL, CORRECT) and found and found.complete:
+                self.result.checks.append(checks.sequence_check(log, kind, topic))
             expected = self._values(side(self.spark, self.result.replayed.out, topic), kind)
             actual = self._values(log, kind)
             pick = views.latest if views.versioned(kind) else views.first_copies

@@ -25,6 +25,8 @@ LIMBS = tuple(f"{name}_l{i}" for name, n in (("size", 3), ("notional", 4)) for i
 KEYS = {
     "trade": ("event_id",),
     "quote": ("event_id",),
+    "trade_cancel": ("event_id",),
+    "trade_correct": ("event_id",),
     "bar": ("entity_id", "interval", "window_start"),
     "quote_bar": ("entity_id", "window_start"),
     "dead_letter": ("dead_letter_id",),

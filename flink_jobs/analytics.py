@@ -1,6 +1,7 @@
 """Analytics: normalized trades and quotes → bars; Gold and ClickHouse tail the analytics topics.
 
 normalized.trade.v1 ─► drop transport duplicates ─► windows 1s 1m 5m 1h 1d ─► finish ─► analytics.bar.v1
+normalized.trade_cancel.v1, …trade_correct.v1 ──────┘ (a window with a revision: no bar, but a request to compute it)
 normalized.quote.v1 ─► drop transport duplicates ─► windows 1s ─────────────► finish ─► analytics.quote_bar.v1
                             └─► behind the state, or numbers missing ─► repair.analytics.v1
 analytics.bar.v1 ───────► gold_bar, ClickHouse bars
@@ -19,10 +20,11 @@ import sql
 from flink_jobs import tables
 from flink_jobs.finish import FINISHED, finish_bars, finish_quote_bars
 from flink_jobs.late_firing import late_firing
-from flink_jobs.repair import repair_rows
+from flink_jobs.repair import repair_rows, revision_rows
 from flink_jobs.runtime import Job, start
 from flink_jobs.transport import OFFSET, fresh
 from schemas.domains import domains
+from udfs.revisions import KINDS as REVISIONS
 
 #: What the reducers need of a normalized record.
 TRADE = (
@@ -34,6 +36,15 @@ QUOTE = (
 ROWTIME = (
     "rowtime AS TO_TIMESTAMP_LTZ(event_time / 1000, 3)",
     "WATERMARK FOR rowtime AS rowtime - INTERVAL '1' SECOND",
+    "pt AS PROCTIME()",
+    OFFSET,
+)
+#: Cancels and corrections of trades: rarely fed, so they have no watermark of their own, and never hold up the trades'
+#: for longer than it takes to find them idle. Whether a window still takes one is decided by the trades' watermark.
+REVISION = ("entity_id", "trade_time", "ingest_date", "entity_seq")
+REVISION_TIME = (
+    "rowtime AS TO_TIMESTAMP_LTZ(trade_time / 1000, 3)",
+    "WATERMARK FOR rowtime AS CASE WHEN trade_time < 0 THEN rowtime END",
     "pt AS PROCTIME()",
     OFFSET,
 )
@@ -54,25 +65,15 @@ def main() -> None:
     job.ddl([tables.wire_sink("analytics", config, OUTPUTS)])
     inserts = []
     for kind, bar, cols, intervals, finish in STREAMS:
-        source, topic = f"normalized_{kind}", f"normalized.{kind}.v1"
-        job.ddl(
-            [
-                tables.contract_source(
-                    source,
-                    config,
-                    kind,
-                    topic,
-                    f"polyglot-analytics-{kind}",
-                    cols=cols,
-                    extra=ROWTIME,
-                    fetch_ms=tables.HOT_FETCH_MS,
-                )
-            ]
-        )
-        job.view(f"fresh_{kind}", fresh(source))
-        job.view(f"{kind}s_keyed", sql.keyed(bar, "flink", f"fresh_{kind}"))
+        _fresh(job, kind, cols, ROWTIME)
+        keyed = [sql.keyed(bar, "flink", f"fresh_{kind}")]
         branches = [sql.aggregate(bar, "flink", interval) for interval in intervals]
         branches.append(repair_rows(f"fresh_{kind}", bar, lateness_ms))
+        for revision in REVISIONS if kind == "trade" else ():
+            _fresh(job, revision, REVISION, REVISION_TIME, idle="1 s")
+            keyed.append(sql.keyed_revisions("flink", f"fresh_{revision}"))
+            branches.append(revision_rows(f"fresh_{revision}"))
+        job.view(f"{kind}s_keyed", " UNION ALL ".join(f"({select})" for select in keyed))
         windows = job.table.sql_query(" UNION ALL ".join(f"({branch})" for branch in branches))
         finished = _updates(job, windows).flat_map(finish, output_type=FINISHED)
         job.table.create_temporary_view(f"finished_{bar}", job.table.from_data_stream(finished))
@@ -80,6 +81,17 @@ def main() -> None:
 
     inserts += _stores(job, "bar", tables.BAR_KEY) + _stores(job, "quote_bar", tables.QUOTE_BAR_KEY)
     job.submit(inserts)
+
+
+def _fresh(job: Job, kind: str, cols: tuple[str, ...], extra: tuple[str, ...], idle: str = "15 s") -> None:
+    """Read a normalized topic and register ``fresh_<kind>``: each of its records once."""
+    source, topic, group = f"normalized_{kind}", f"normalized.{kind}.v1", f"polyglot-analytics-{kind}"
+    hot = tables.HOT_FETCH_MS
+    table = tables.contract_source(
+        source, job.settings, kind, topic, group, cols=cols, extra=extra, fetch_ms=hot, idle=idle
+    )
+    job.ddl([table])
+    job.view(f"fresh_{kind}", fresh(source))
 
 
 def _updates(job: Job, windows: Table) -> DataStream:

@@ -3,6 +3,7 @@
 raw.* ──(50 ms per shard)──► fold: gate, identity, dedup, entity_seq, encode ──► normalized.trade.v1
                                                                            ├──► normalized.quote.v1
                                                                            ├──► normalized.gaps.v1
+                                                                           ├──► normalized.trade_cancel.v1, …
                                                                            └──► deadletter.normalization.v1
 normalized.trade.v1 ──► drop transport duplicates ──► silver_trade
 normalized.quote.v1 ──► drop transport duplicates ──► silver_quote

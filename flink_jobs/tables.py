@@ -112,8 +112,12 @@ def contract_source(
     extra: Sequence[str] = (),
     cols: Iterable[str] = (),
     fetch_ms: int = STORE_FETCH_MS,
+    idle: str = "15 s",
 ) -> str:
-    """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``."""
+    """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``.
+
+    A partition that is silent for ``idle`` does not hold up the others' watermark.
+    """
     chosen = columns(name)
     wanted = list(cols) or list(chosen)
     return _create(
@@ -126,7 +130,7 @@ def contract_source(
             "scan.watermark.emit.strategy": "on-event",
             # Shorter would call a partition idle that only waits its turn, and drop its rows from the windows.
             # Windows are fired early as well (late_firing.py), so an idle partition delays no bar by this much.
-            "scan.watermark.idle-timeout": "15 s",
+            "scan.watermark.idle-timeout": idle,
         },
     )
 

@@ -46,6 +46,12 @@ def keyed(kind: Kind, engine: Engine, source: str) -> str:
     return render(_FILES[kind][0], source=source, time=time)
 
 
+def keyed_revisions(engine: Engine, source: str) -> str:
+    """Return the SELECT of a revision topic's rows, to be added to ``trades_keyed`` by UNION ALL."""
+    time = "rowtime, " if engine == "flink" else "trade_time AS event_time, "
+    return render("revisions_keyed", source=source, time=time)
+
+
 def aggregate(kind: Kind, engine: Engine, interval: str) -> str:
     """Return the aggregation of one interval over the keyed view.
 
@@ -60,5 +66,5 @@ def aggregate(kind: Kind, engine: Engine, interval: str) -> str:
 
 def rollup(interval: str) -> str:
     """Return the aggregation of a longer bar interval over the 1s reductions, registered as ``bars_1s`` (Spark)."""
-    time = "CAST(SUBSTRING(open_key, 1, 16) AS BIGINT)"
+    time = "COALESCE(CAST(SUBSTRING(open_key, 1, 16) AS BIGINT), revised_at)"
     return render("bars_rollup", interval=interval, window=f"{time} - {time} % {INTERVALS[interval]}")

@@ -1,10 +1,13 @@
 -- Longer bars from the 1s bars' reductions: every reducer of bars.sql is a sum, a count, a minimum or a maximum, so the
 -- reduction of a set is the reduction of its parts' reductions. A batch that has all of an input folds five intervals
--- for the price of one; a test holds it against bars.sql. The window comes from the opening trade's time.
+-- for the price of one; a test holds it against bars.sql. The window comes from the opening trade's time,
+-- or a revision's.
 SELECT
   entity_id,
   '${interval}' AS `interval`,
+  SUM(`version`) AS `version`,
   SUM(trade_count) AS trade_count,
+  MIN(revised_at) AS revised_at,
   MIN(open_key) AS open_key,
   MAX(close_key) AS close_key,
   MAX(high) AS high,

@@ -1,5 +1,6 @@
 -- Exact columns of a trade, and its sort key, computed once for all intervals. The key begins with 16 digits of event
 -- time (µs of 2009..2100, which the gates guarantee, have 16) and 18 of ingest date and sequence: no padding needed.
+-- A trade that an engine found cancelled comes without a price, and so has no key.
 SELECT
   ${time}entity_id,
   price,
@@ -10,5 +11,6 @@ SELECT
     CAST(event_time AS STRING),
     CAST((100000 + ingest_date) * 1000000000000 + entity_seq AS STRING),
     '|', CAST(price AS STRING), '|', venue_trade_id
-  ) AS sort_key
+  ) AS sort_key,
+  CAST(NULL AS BIGINT) AS revised_at
 FROM ${source}

@@ -101,9 +101,16 @@ MUTATIONS = (
     Mutation(
         "law 5: the version is the number of events behind a bar",
         "udfs/bars.py",
-        "version=trade_count",
+        "version=version",
         "version=1",
         ("tests/property/test_bars.py",),
+    ),
+    Mutation(
+        "law 5: the stream publishes no window with a revision",
+        "flink_jobs/finish.py",
+        "if revised_at is not None:",
+        "if open_key is None:",
+        ("tests/unit/flink_jobs",),
     ),
     Mutation(
         "law 2: a contract's text is what its lock pinned",

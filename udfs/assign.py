@@ -20,7 +20,24 @@ class Assignment:
     event_time: int | None
 
 
-_PARSERS = {venue.name: DIALECTS[venue.dialect].parse for venue in domains().venues.values()}
+_VENUES = {
+    venue.name: (DIALECTS[venue.dialect].parse, frozenset({*venue.channels, UNASSIGNED}))
+    for venue in domains().venues.values()
+}
+
+
+def parse(venue: str, payload: bytes) -> Frame:
+    """Parse a frame of a venue in ``domains.toml``.
+
+    Raises:
+        KeyError: the venue is not in ``domains.toml``.
+        Reject: the frame is malformed, or of a channel that its dialect knows and this venue does not have.
+    """
+    dialect, channels = _VENUES[venue]
+    frame = dialect(payload)
+    if frame.channel not in channels:
+        raise Reject("unknown_channel", f"{venue} has no {frame.channel}")
+    return frame
 
 
 def of_frame(venue: str, frame: Frame) -> Assignment:
@@ -43,6 +60,6 @@ def assign(venue: str, payload: bytes) -> Assignment:
         KeyError: the venue is not in ``domains.toml``.
     """
     try:
-        return of_frame(venue, _PARSERS[venue](payload))
+        return of_frame(venue, parse(venue, payload))
     except Reject:
         return unassigned(venue, payload)

@@ -143,8 +143,10 @@ def key_time(key: str) -> int:
     return int(key[:16])
 
 
-def _trade_key(key: str) -> tuple[int, str]:
+def _trade_key(key: str | None) -> tuple[int, str]:
     """Split ``<34 digits of time and sequence>|<price>|<venue trade id>``."""
+    if key is None:
+        raise ValueError("a window with trades has no sort key")
     _, price, trade_id = key.split("|", 2)
     return _scaled(price), trade_id
 
@@ -154,33 +156,38 @@ def finish_bar(
     interval: str,
     window_start: int,
     trade_count: int,
-    open_key: str,
-    close_key: str,
+    open_key: str | None,
+    close_key: str | None,
     high: Decimal | None,
     low: Decimal | None,
     sums: Sequence[int | None],
+    version: int | None = None,
 ) -> Bar:
-    """Derive a bar.
+    """Derive a bar; one whose trades are all cancelled has zeros in every column but the version.
 
     Args:
         entity_id: the entity.
         interval: one of ``INTERVALS``.
         window_start: µs UTC, inclusive.
-        trade_count: trades in the window, at least 1.
-        open_key: smallest sort key ``<time><ingest day><sequence>|<price>|<venue trade id>``.
+        trade_count: trades in the window that are not cancelled.
+        open_key: smallest sort key ``<time><ingest day><sequence>|<price>|<venue trade id>``; None without a trade.
         close_key: largest sort key.
         high: largest price.
         low: smallest price.
         sums: limb sums: size l0..l2, notional l0..l3, buy size l0..l2, buy notional l0..l3.
+        version: contributing events, revisions and cancelled trades among them, at least 1; None: the trades.
 
     Raises:
         ValueError: something is null, malformed or wider than the contract: never a wrong number.
     """
     if len(sums) != 14 or any(part is None for part in sums):
         raise ValueError(f"expected 14 limb sums, got {list(sums)}")
-    if trade_count < 1:
-        raise ValueError(f"expected at least one trade, got {trade_count}")
+    version = trade_count if version is None else version
+    if not 0 <= trade_count <= version or version < 1:
+        raise ValueError(f"expected at least one event, and no more trades than events: {trade_count} of {version}")
     parts = [int(part) for part in sums if part is not None]
+    if trade_count == 0:
+        return _empty_bar(entity_id, interval, window_start, parts, version)
     volume, notional = unlimb(parts[0:3]), unlimb(parts[3:7])
     if volume <= 0 or volume >= 10**_SUM:
         raise ValueError(f"volume {plain(volume, PLACES)} does not fit the contract")
@@ -203,8 +210,16 @@ def finish_bar(
         last_trade_id=last_id,
         buy_volume=unlimb(parts[7:10]),
         buy_notional=plain(unlimb(parts[10:14]), 2 * PLACES),
-        version=trade_count,
+        version=version,
     )
+
+
+def _empty_bar(entity_id: str, interval: str, window_start: int, parts: list[int], version: int) -> Bar:
+    """Return the bar of a window whose trades are all cancelled: its key and version replace what was there before."""
+    if any(parts):
+        raise ValueError(f"no trades, but sums of {parts}")
+    end = window_start + INTERVALS[interval]
+    return Bar(entity_id, interval, window_start, end, 0, 0, 0, 0, 0, "0", 0, 0, "", "", 0, "0", version)
 
 
 def finish_quote_bar(entity_id: str, window_start: int, quote_count: int, close_key: str) -> QuoteBar:

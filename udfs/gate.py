@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
-from udfs.assign import Assignment, of_frame
+from udfs.assign import Assignment, of_frame, parse
 from udfs.envelope import Envelopes
 from udfs.rejects import Reject
 from udfs.rules import Rules
-from udfs.venues.frames import CONTROL, UNASSIGNED, Frame, QuoteRow, TradeRow
+from udfs.venues.frames import CONTROL, UNASSIGNED, Frame, QuoteRow, RevisionRow, TradeRow
+
+Standard = list[TradeRow] | list[QuoteRow] | list[RevisionRow]
 
 
-def judge(rules: Rules, envelopes: Envelopes, i: int) -> list[TradeRow] | list[QuoteRow] | None:
+def judge(rules: Rules, envelopes: Envelopes, i: int) -> Standard | None:
     """Return the rows of one record; None when its kind is not normalized.
 
     Raises:
@@ -32,12 +34,12 @@ def identify(rules: Rules, envelopes: Envelopes, i: int) -> Frame:
     claimed = Assignment(entity_id, channel, event_id, event_time if source == "venue" else None)
     if source == "ingest" and event_time != ingest_time:
         raise Reject("wrong_identity", "event_time: expected the ingest time, as event_time_source says")
-    frame = rules.dialect.parse(payload)
+    frame = parse(rules.venue, payload)
     _same(of_frame(rules.venue, frame), claimed)
     return frame
 
 
-def accept(rules: Rules, frame: Frame, ingest_time: int) -> list[TradeRow] | list[QuoteRow] | None:
+def accept(rules: Rules, frame: Frame, ingest_time: int) -> Standard | None:
     """Return the rows of a frame; None when its kind is not normalized.
 
     Raises:
@@ -45,15 +47,18 @@ def accept(rules: Rules, frame: Frame, ingest_time: int) -> list[TradeRow] | lis
     """
     if frame.channel in (UNASSIGNED, CONTROL) or not rules.kind:
         return None
+    rows = _rows(rules, frame)
+    for row in rows:
+        _in_time(rules, row.event_time, ingest_time)
+    return rows
+
+
+def _rows(rules: Rules, frame: Frame) -> Standard:
     if rules.kind == "trade":
-        trades = rules.dialect.trades(frame)
-        for trade in trades:
-            _in_time(rules, trade.event_time, ingest_time)
-        return trades
-    quotes = rules.dialect.quotes(frame)
-    for quote in quotes:
-        _in_time(rules, quote.event_time, ingest_time)
-    return quotes
+        return rules.dialect.trades(frame)
+    if rules.kind == "quote":
+        return rules.dialect.quotes(frame)
+    return rules.dialect.revisions(frame)
 
 
 def _in_time(rules: Rules, event_time: int | None, ingest_time: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -24,12 +24,14 @@ from udfs.dedup import BEHIND, DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, encode_one
 from udfs.gaps import Gaps
 from udfs.rejects import Reject
+from udfs.revisions import KINDS as REVISIONS
+from udfs.revisions import revision_records
 from udfs.rules import Rules, rules
 from udfs.sequence import Sequence
 from udfs.side import SideRecord
 from udfs.table import Accepted, Table
 from udfs.times import DAY, EARLIEST, LATEST
-from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, QuoteRow, TradeRow
+from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, QuoteRow, RevisionRow, TradeRow
 
 STATE_VERSION = 2
 #: How a scanner marks a record that it has accepted; one that is read for its numbers only is SEEN.
@@ -83,6 +85,7 @@ class Normalizer:
         numbers = Numbers(len(envelopes))
         todo = self._scan(envelopes, judged, table, numbers)
         letters: list[DeadLetter] = []
+        revised: list[tuple[int, RevisionRow]] = []
         not_normalized = int(np.count_nonzero(todo == SEEN))
         behind = judged.verdict == BEHIND
         read = (todo == SEEN) | ((todo == SCANNED) & ~behind)
@@ -95,12 +98,22 @@ class Normalizer:
                 continue
             if rows is None:
                 not_normalized += 1
+            elif self._rules.kind in REVISIONS:
+                revised += [(i, row) for row in cast("list[RevisionRow]", rows)]
             else:
-                table.add(i, rows)
+                table.add(i, cast("list[TradeRow] | list[QuoteRow]", rows))
+        side = self._side(envelopes, judged, revised)
         trades, quotes = self._batches(envelopes, judged, table.rows(todo == SCANNED))
         frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
-        side = self._follow(envelopes, judged, numbers)
+        side += self._follow(envelopes, judged, numbers)
         return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
+
+    def _side(self, env: Envelopes, judged: Judged, revised: list[tuple[int, RevisionRow]]) -> list[SideRecord]:
+        if not revised:
+            return []
+        rows = np.array([i for i, _ in revised], dtype=np.int64)
+        seq = self._sequence.number(len(self._dedup.entities), judged.entity[rows], env.ingest_time[rows] // DAY)
+        return revision_records(self._rules, env, revised, seq.tolist())
 
     def _follow(self, env: Envelopes, judged: Judged, numbers: Numbers) -> list[SideRecord]:
         """Follow the venue's numbers, where it numbers densely."""
@@ -124,9 +137,7 @@ class Normalizer:
             return TradeBatch(*columns(none), limbs=none.limbs), QuoteBatch(*columns(accepted))
         return TradeBatch(*columns(accepted), limbs=accepted.limbs), QuoteBatch(*columns(none))
 
-    def _gate(
-        self, env: Envelopes, i: int, numbers: Numbers, *, behind: bool
-    ) -> list[TradeRow] | list[QuoteRow] | None:
+    def _gate(self, env: Envelopes, i: int, numbers: Numbers, *, behind: bool) -> gate.Standard | None:
         frame = gate.identify(self._rules, env, i)
         if self._gaps is not None:
             numbers.put(i, self._rules.dialect.numbers(frame))

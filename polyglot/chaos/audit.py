@@ -14,7 +14,12 @@ from polyglot.config import Settings
 from polyglot.jobs.offsets import OffsetReader
 from schemas.contracts import contract
 
-_KINDS = {"normalized.trade.v1": "trade", "normalized.quote.v1": "quote"}
+_KINDS = {
+    "normalized.trade.v1": "trade",
+    "normalized.quote.v1": "quote",
+    "normalized.trade_cancel.v1": "trade_cancel",
+    "normalized.trade_correct.v1": "trade_correct",
+}
 _BARS = {"analytics.bar.v1": "bar", "analytics.quote_bar.v1": "quote_bar"}
 
 

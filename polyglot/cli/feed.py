@@ -59,6 +59,8 @@ def feed(
     trades: Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Share of trades.")] = 0.4,
     agg_trades: Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Share of aggregate prints.")] = 0.0,
     depth: Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Share of depth updates.")] = 0.02,
+    cancels: Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Share of trades taken back.")] = 0.0,
+    corrections: Annotated[float, typer.Option(rich_help_panel=_SIMULATED, help="Share of trades corrected.")] = 0.0,
     clock_offset_ms: Annotated[
         int, typer.Option(rich_help_panel=_SIMULATED, help="What the collector's clock is ahead.")
     ] = 0,
@@ -103,6 +105,8 @@ def feed(
                 duplicate_share=duplicates,
                 malformed_share=malformed,
                 clock_offset_ms=clock_offset_ms,
+                cancel_share=cancels,
+                correct_share=corrections,
             )
         except ValueError as error:
             raise _usage(str(error)) from error

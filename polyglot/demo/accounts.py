@@ -38,7 +38,8 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
         return int(tables.get(name, {}).get("found", 0))
 
     frames = sum(balance["frames"] for balance in replay.values())
-    records = found("normalized.trade.v1") + found("normalized.quote.v1")
+    revisions = found("normalized.trade_cancel.v1") + found("normalized.trade_correct.v1")
+    records = found("normalized.trade.v1") + found("normalized.quote.v1") + revisions
     letters = sum(reasons.values())
     conflicts = reasons.get(CONFLICT, 0)
     figures = {
@@ -47,6 +48,7 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
         "bronze": raw["bronze_rows"],
         "trades": found("normalized.trade.v1"),
         "quotes": found("normalized.quote.v1"),
+        "revisions": revisions,
         "normalized": records,
         "duplicates": raw["raw_duplicates"],
         "dead_letters": letters,

@@ -31,6 +31,17 @@ def binance_trade(symbol: str, number: int, time: int, price: str, size: str) ->
     return _binance(symbol, {**body, "m": number % 2 == 0, "M": True})
 
 
+def sim_cancel(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
+    millis = time // 1_000
+    body = {"e": "tradeCancel", "E": millis, "T": millis, "s": symbol, "i": number, "t": number - 50}
+    return _binance(symbol, {**body, "O": millis - number % 7 * 40_000, "r": number % 3})
+
+
+def sim_correct(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
+    cancel = json.loads(sim_cancel(symbol, number, time, price, size))["data"]
+    return _binance(symbol, {**cancel, "e": "tradeCorrect", "p": price, "q": size})
+
+
 def binance_agg(symbol: str, number: int, time: int, price: str, size: str) -> bytes:
     millis = time // 1_000
     body = {"e": "aggTrade", "E": millis, "a": number, "s": symbol, "p": price, "q": size, "f": 1, "l": 2}
@@ -84,6 +95,8 @@ def kraken_spread(symbol: str, number: int, time: int, price: str, size: str) ->
 
 TOPICS: dict[str, tuple[str, Builder, list[str]]] = {
     "raw.sim.trade.v1": ("sim", binance_trade, ["BTCUSDT", "ETHUSDT", "A_1"]),
+    "raw.sim.trade_cancel.v1": ("sim", sim_cancel, ["BTCUSDT", "ETHUSDT", "A_1"]),
+    "raw.sim.trade_correct.v1": ("sim", sim_correct, ["BTCUSDT", "ETHUSDT"]),
     "raw.binance_coinm.agg_trade.v1": ("binance_coinm", binance_agg, ["BTCUSD_PERP", "ETHUSD_240927"]),
     "raw.binance_usdm.book_ticker.v1": ("binance_usdm", binance_book, ["BTCUSDT", "ETHUSDT"]),
     "raw.binance_usdm.depth.v1": ("binance_usdm", binance_depth, ["BTCUSDT", "ETHUSDT"]),

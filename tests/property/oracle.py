@@ -16,7 +16,7 @@ from udfs import gate
 from udfs.envelope import decode
 from udfs.rejects import Reject
 from udfs.rules import rules
-from udfs.venues.frames import TradeRow
+from udfs.venues.frames import RevisionRow, TradeRow
 
 DAY = 86_400_000_000
 LIMB = 10**10
@@ -183,13 +183,11 @@ def _record(raw: Raw, row: Any, suffix: str, seq: int) -> dict[str, Any]:
         "source_id": raw.source_id,
         "source_seq": raw.source_seq,
     }
-    if isinstance(row, TradeRow):
-        record |= {
-            "venue_trade_id": row.venue_trade_id,
-            "price": _decimal(row.price),
-            "size": _decimal(row.size),
-            "aggressor": row.aggressor,
-        }
+    if isinstance(row, RevisionRow):
+        record |= {"trade_time": row.trade_time, "revision": row.revision}
+    if isinstance(row, TradeRow | RevisionRow):
+        record |= {"venue_trade_id": row.venue_trade_id, "price": _decimal(row.price), "size": _decimal(row.size)}
+        record["aggressor"] = getattr(row, "aggressor", "")  # a revision's contract has none: it is not written
         record |= {f"size_l{k}": row.size // LIMB**k % LIMB for k in range(3)}
         record |= {f"notional_l{k}": row.price * row.size // LIMB**k % LIMB for k in range(4)}
     else:

@@ -1,4 +1,7 @@
-"""Binance spot, USD-M and COIN-M futures, and the simulator: bare frames and combined streams."""
+"""Binance spot, USD-M and COIN-M futures, and the simulator: bare frames and combined streams.
+
+The simulator alone also cancels and corrects trades, as equities feeds do; Binance has no such messages.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from udfs.venues.frames import (
     UNASSIGNED,
     Frame,
     QuoteRow,
+    RevisionRow,
     TradeRow,
     decode,
     digest,
@@ -23,7 +27,14 @@ from udfs.venues.frames import (
 )
 
 AGGREGATE = "@agg"
-_CHANNELS = {"trade": "trade", "aggTrade": "agg_trade", "bookTicker": "book_ticker", "depthUpdate": "depth"}
+_CHANNELS = {
+    "trade": "trade",
+    "aggTrade": "agg_trade",
+    "bookTicker": "book_ticker",
+    "depthUpdate": "depth",
+    "tradeCancel": "trade_cancel",
+    "tradeCorrect": "trade_correct",
+}
 # Upper case, digits and any letters of scripts without case (Binance lists some); never ':' '@' '#' or blanks.
 _SYMBOL = re.compile(r"(?:[^\W_a-z]|_){1,40}")
 
@@ -68,6 +79,8 @@ def _venue_id(body: dict[str, Any], channel: str) -> str:
         return whole_number(body, "t")
     if channel == "agg_trade":
         return whole_number(body, "a")
+    if channel in ("trade_cancel", "trade_correct"):
+        return whole_number(body, "i")
     if channel == "depth":
         return f"{whole_number(body, 'U')}-{whole_number(body, 'u')}"
     return whole_number(body, "u")
@@ -141,3 +154,23 @@ def numbers(frame: Frame) -> tuple[int, int] | None:
     if type(before := frame.body.get("pu")) is int and before >= 0:
         first = before + 1
     return (first, last) if first <= last < MAX_NUMBER else None
+
+
+def revisions(frame: Frame) -> list[RevisionRow]:
+    """Read ``tradeCancel`` and ``tradeCorrect`` frames.
+
+    Raises:
+        Reject: a field is missing, mistyped or out of range, or the trade is later than its revision.
+    """
+    body = frame.body
+    time = from_millis(need(body, "T"), "T")
+    trade_id = whole_number(body, "t")
+    trade_time = from_millis(need(body, "O"), "O")
+    if trade_time > time:
+        raise Reject("bad_time", f"O: the trade is later than its revision, {trade_time} > {time}")
+    revision = int(whole_number(body, "r"))
+    if frame.channel == "trade_cancel":
+        return [RevisionRow(time, trade_id, trade_time, revision)]
+    price = decimals.parse(need(body, "p"), "p", zero=False)
+    size = decimals.parse(need(body, "q"), "q", zero=False)
+    return [RevisionRow(time, trade_id, trade_time, revision, price, size, decimals.notional(price, size))]

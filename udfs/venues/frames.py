@@ -58,6 +58,21 @@ class QuoteRow(NamedTuple):
     ask_size: int
 
 
+class RevisionRow(NamedTuple):
+    """The venue takes a trade back, or gives it a new price and size (scaled by 1e12, the notional by 1e24).
+
+    A cancel has zeros there. The trade that is meant has this id and this time; times in µs.
+    """
+
+    event_time: int
+    venue_trade_id: str
+    trade_time: int
+    revision: int
+    price: int = 0
+    size: int = 0
+    notional: int = 0
+
+
 def digest(content: bytes) -> str:
     """Return the 128-bit BLAKE2b digest as hex."""
     return blake2b(content, digest_size=16).hexdigest()

@@ -22,7 +22,8 @@ class Draws:
     """One block's columns, a row per frame.
 
     ``extreme``: 1 the smallest size (1e-8), 2 the largest (1e9), else 0. ``resend_us``: 0, or how much later the
-    frame is sent again. ``rank``: position among the block's frames of the same symbol and kind.
+    frame is sent again. ``rank``: position among the block's frames of the same symbol and kind. ``revised``: 1 the
+    trade is cancelled, 2 it is corrected, else 0; ``revised_us``: how much later.
     """
 
     event_us: Longs
@@ -39,6 +40,8 @@ class Draws:
     extreme: Longs
     maker: npt.NDArray[np.bool_]
     malformed: npt.NDArray[np.bool_]
+    revised: Longs
+    revised_us: Longs
 
 
 class Dice:
@@ -71,6 +74,12 @@ class Dice:
         resend = np.where(raw[6] < _share(spec.duplicate_share), 1000 + _below(raw[7], RESEND_MAX_US - 1000), 0)
         malformed = (raw[8] < _share(spec.malformed_share)) & (kind != DEPTH)
 
+        # Drawn behind all else: where nothing is revised, the sequence is what it was.
+        more = bits.integers(0, 1 << 32, size=(2, BLOCK), dtype=np.uint64)
+        edges = np.cumsum(np.array([_share(spec.cancel_share), _share(spec.correct_share)], dtype=np.uint64))
+        chosen = 1 + np.searchsorted(edges, more[0], side="right").astype(np.int64)
+        revised = np.where((kind == TRADE) & ~malformed & (chosen < 3), chosen, 0)
+
         order = np.argsort(symbol, kind="stable")
         steps = _STEPS[(raw[9] & np.uint64(7)).astype(np.int64)]
         ticks = np.abs(self._walk(order, symbol, steps, self._ticks)) + 1
@@ -91,6 +100,8 @@ class Dice:
             extreme=np.where(small, 1, np.where(large, 2, 0)),
             maker=(raw[9] & np.uint64(256)) != 0,
             malformed=malformed,
+            revised=revised,
+            revised_us=1_000_000 + _below(more[1], 4_000_000),
         )
 
     def _walk(self, order: Longs, symbol: Longs, steps: Longs, state: Longs) -> Longs:

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from polyglot.collect.sim.draw import AGG_TRADE, BLOCK, DEPTH, QUOTE, TRADE, Dice, Draws, Longs
 from polyglot.collect.sim.faults import FAULTS, fault_of
 from polyglot.collect.sim.instruments import instruments
-from polyglot.collect.sim.spec import VENUE, SimSpec
+from polyglot.collect.sim.revisions import revisions
+from polyglot.collect.sim.spec import MIN_DELAY_US, VENUE, SimSpec
 from polyglot.collect.sim.wire import Wire
 from udfs.assign import assign
 
 #: Channel names by kind; a frame's channel is an index here, malformed frames may have the last one.
-CHANNELS = ("trade", "agg_trade", "depth", "book_ticker", "unassigned")
+CHANNELS = ("trade", "agg_trade", "depth", "book_ticker", "unassigned", "trade_cancel", "trade_correct")
 Objects = npt.NDArray[np.object_]
 GOOD, COPY, FIRST_FAULT = 0, 1, 2
 _FAULT_CODE = {name: FIRST_FAULT + i for i, name in enumerate(FAULTS)}
@@ -91,7 +92,30 @@ class FrameMaker:
         again.receive_us = again.receive_us + draws.resend_us[draws.resend_us > 0]
         again.code = np.full(len(again), COPY, dtype=np.int64)
         settled = int(draws.event_us[-1]) + self._spec.clock_offset_ms * 1000
-        return Rows.join([rows, again]), settled
+        return Rows.join([rows, again, *self._revised(draws, rows)]), settled
+
+    def _revised(self, draws: Draws, rows: Rows) -> list[Rows]:
+        """Return what the venue says later of the block's trades."""
+        index = np.flatnonzero(draws.revised)
+        if not len(index):
+            return []
+        units = self._price_unit[draws.symbol], self._size_unit[draws.symbol]
+        offset = self._spec.clock_offset_ms * 1000
+        frames = [
+            frame
+            for i in index.tolist()
+            for frame in revisions(
+                draws, i, self._wires[int(draws.symbol[i])], units, rows.event_id[i], owned=bool(rows.owned[i])
+            )
+        ]
+        out = rows.take(np.array([frame.of for frame in frames], dtype=np.int64))
+        out.receive_us = np.array([frame.at_us + MIN_DELAY_US + offset for frame in frames], dtype=np.int64)
+        out.channel = np.array([CHANNELS.index(frame.channel) for frame in frames], dtype=np.int64)
+        everything = np.arange(len(frames))
+        _fill(out.payload, everything, [frame.payload for frame in frames])
+        _fill(out.event_id, everything, [frame.event_id for frame in frames])
+        _fill(out.event_time, everything, [frame.at_us // 1000 * 1000 for frame in frames])
+        return [out]
 
     def _write(self, draws: Draws, rows: Rows, wanted: npt.NDArray[np.bool_]) -> None:
         ids = np.where(draws.kind < DEPTH, self._next_id[draws.symbol, np.minimum(draws.kind, 1)] + draws.rank, 0)

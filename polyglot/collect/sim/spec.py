@@ -23,7 +23,8 @@ class SimSpec:
     ``rate`` is frames per second of event time; ``late_share`` of the frames arrive up to ``late_max_s`` late (and
     are accepted); every frame is up to ``jitter_ms`` late, so event time runs backwards now and then;
     ``duplicate_share`` is sent again within 3 s; ``clock_offset_ms`` is what the collector's clock is ahead of the
-    venue's.
+    venue's. ``cancel_share`` of the good trades are taken back, ``correct_share`` get a new price and size, 1 to 10 s
+    after the trade (see ``revisions``).
 
     Raises:
         ValueError: a share is outside 0…1, or frames that should be accepted would miss the topics' skew or horizon.
@@ -42,6 +43,8 @@ class SimSpec:
     duplicate_share: float = 0.005
     malformed_share: float = 0.002
     clock_offset_ms: int = 0
+    cancel_share: float = 0.0
+    correct_share: float = 0.0
 
     def __post_init__(self) -> None:
         shares = {
@@ -49,6 +52,7 @@ class SimSpec:
             "late share": self.late_share,
             "duplicate share": self.duplicate_share,
             "malformed share": self.malformed_share,
+            "cancel + correct share": self.cancel_share + self.correct_share,
         }
         for name, value in shares.items():
             if not 0 <= value <= 1:
@@ -74,5 +78,8 @@ class SimSpec:
     @property
     def source_id(self) -> str:
         """Return the name of this sequence: equal specs, equal frames, equal name."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        # What came later and is not used must not rename the sequences that were there before.
+        later = ("cancel_share", "correct_share")
+        used = {name: value for name, value in asdict(self).items() if name not in later or value}
+        text = json.dumps(used, sort_keys=True)
         return f"sim:{hashlib.sha256(text.encode()).hexdigest()[:16]}"

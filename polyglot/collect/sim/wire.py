@@ -31,6 +31,10 @@ class Wire:
             f'{{"stream":"{low}@depth@0ms","data":{{"e":"depthUpdate","E":%d,"T":%d,"s":"{s}","U":%d,"u":%d,"pu":%d,'
             f'"b":[{level}],"a":[{level}]}}}}'
         )
+        revision = f'"s":"{s}","i":%d,"t":%d,"O":%d,"r":%d'
+        self._cancel = f'{{"stream":"{low}@tradeCancel","data":{{"e":"tradeCancel","E":%d,"T":%d,{revision}}}}}'
+        revision += f',"p":"{p}","q":"{q}"'
+        self._correct = f'{{"stream":"{low}@tradeCorrect","data":{{"e":"tradeCorrect","E":%d,"T":%d,{revision}}}}}'
 
     def trades(self, rows: Iterable[tuple[object, ...]]) -> list[bytes]:
         """Rows of E, T, t, price, size, 'true' or 'false' (the buyer was the maker)."""
@@ -51,3 +55,11 @@ class Wire:
         """Rows of E, T, U, u, pu, bid, bid size, ask, ask size."""
         template = self._depth
         return [(template % row).encode() for row in rows]
+
+    def cancel(self, *row: object) -> bytes:
+        """Write a cancel of E, T, i, trade id, trade time, revision."""
+        return (self._cancel % row).encode()
+
+    def correct(self, *row: object) -> bytes:
+        """Write a correction of E, T, i, trade id, trade time, revision, price, size."""
+        return (self._correct % row).encode()

@@ -16,6 +16,7 @@ from udfs.assign import assign
 from udfs.envelope import decode
 from udfs.normalize import Normalizer
 
+REVISED = SimSpec(seed=5, cancel_share=0.02, correct_share=0.05, late_share=0.05, duplicate_share=0.02)
 ROUGH = SimSpec(seed=3, agg_trade_share=0.1, malformed_share=0.01, duplicate_share=0.02, late_share=0.05)
 
 
@@ -76,8 +77,9 @@ def test_the_identity_it_states_is_the_one_that_its_bytes_have(rough):
         )
 
 
-def test_the_manifest_is_what_normalization_makes_of_it():
-    sim = Simulator(ROUGH, 50_000)
+@pytest.mark.parametrize("spec", [ROUGH, REVISED], ids=["rough", "revised"])
+def test_the_manifest_is_what_normalization_makes_of_it(spec):
+    sim = Simulator(spec, 50_000)
     wrapper, shards = Wrapper("sim", sim.source_id), {}
     seen, reasons, ids = Counter(), Counter(), defaultdict(set)
     for block in sim.blocks(0):
@@ -94,15 +96,17 @@ def test_the_manifest_is_what_normalization_makes_of_it():
                 duplicates=out.duplicates, not_normalized=out.not_normalized,
                 trade=len(out.trades), quote=len(out.quotes), dead=len(out.dead_letters),
             )  # fmt: skip
+            seen.update(record.topic.split(".")[1] for record in out.side)
             reasons.update(letter.reason for letter in out.dead_letters)
     manifest = sim.manifest.document()
     assert seen["duplicates"] == manifest["duplicates"] > 500
     assert seen["not_normalized"] == manifest["not_normalized"]
-    assert {kind: seen[kind] for kind in ("trade", "quote")} == manifest["normalized"]
+    kinds = ("trade", "quote") if spec is ROUGH else ("trade", "quote", "trade_cancel", "trade_correct")
+    assert {kind: seen[kind] for kind in kinds} == manifest["normalized"]
     assert reasons == manifest["dead_letters"]
     assert {topic: len(found) for topic, found in ids.items()} == manifest["unique_per_topic"]
     assert manifest["frames"] == 50_000 == manifest["unique"] + manifest["duplicates"]
-    assert manifest["unique"] == seen["trade"] + seen["quote"] + seen["not_normalized"] + seen["dead"]
+    assert manifest["unique"] == sum(seen[kind] for kind in kinds) + seen["not_normalized"] + seen["dead"]
     assert set(manifest["malformed"]) == set(FAULTS)
 
 
@@ -194,3 +198,31 @@ def test_the_clock_offset_moves_receive_times_only():
     plain, behind = frames(SimSpec(), 100), frames(SimSpec(clock_offset_ms=-1270), 100)
     assert [(t - 1_270_000, p) for _, t, p, *_ in plain] == [(t, p) for _, t, p, *_ in behind]
     assert plain[0][1] >= DEFAULT_START_US
+
+
+def test_revisions_are_of_accepted_trades_later_and_move_nothing_else():
+    body = lambda payload: json.loads(payload)["data"]  # noqa: E731
+    every = frames(REVISED, 60_000)
+    plain = frames(SimSpec(**{**REVISED.__dict__, "cancel_share": 0.0, "correct_share": 0.0}), 58_000)
+    kept = [row[1:] for row in every if not row[4].startswith("trade_c")]
+    assert kept[:55_000] == [row[1:] for row in plain][:55_000]
+    trades = {(row[3], body(row[2])["t"]): (body(row[2])["T"], row[1]) for row in every if row[4] == "trade" and row[2]}
+    found, early = Counter(), 0
+    for _, received, payload, entity, channel, _, _ in every:
+        if not channel.startswith("trade_c"):
+            continue
+        revision = body(payload)
+        found[channel, revision["r"]] += 1
+        assert 1_000 <= revision["T"] - revision["O"] <= 10_000
+        if trade := trades.get((entity, revision["t"])):
+            assert trade[0] == revision["O"]
+            early += received < trade[1]
+    assert {("trade_cancel", 1), ("trade_correct", 1), ("trade_correct", 2), ("trade_cancel", 2)} <= set(found)
+    assert early > 5
+    parts = [frames(REVISED, 60_000, part=part, parts=3) for part in range(3)]
+    assert sorted(row for part in parts for row in part) == every
+
+
+def test_a_sequence_without_revisions_keeps_its_name():
+    assert SimSpec().source_id == "sim:aa1811ce373ba312"
+    assert SimSpec(cancel_share=0.1).source_id != SimSpec().source_id != SimSpec(correct_share=0.1).source_id

@@ -141,12 +141,12 @@ def test_a_pin_that_disappears_is_found_even_after_further_commits(folder):
 
 def test_a_changed_id_and_a_reused_id_are_found(folder):
     pins = folder.pins()
-    folder.relock([dataclasses.replace(one, id=9) if one.name == "quote" else one for one in pins])
+    folder.relock([dataclasses.replace(one, id=98) if one.name == "quote" else one for one in pins])
     folder.write("fee.v1.avsc", {**folder.read("trade.v1.avsc"), "name": "fee"})
     folder.pin_by_hand("fee.v1.avsc", 3)
     commit = folder.past()[0].commit
     assert check(folder.path, folder.past()) == [
-        f"quote.v1 had id 3 in commit {commit} and has 9: an id never changes",
+        f"quote.v1 had id 3 in commit {commit} and has 98: an id never changes",
         f"id 3 was quote.v1 in commit {commit} and is fee.v1: an id is never reused",
     ]
 

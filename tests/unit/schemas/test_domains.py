@@ -29,7 +29,7 @@ def test_every_venue_has_a_topic_per_channel_and_one_for_frames_of_no_entity():
     for venue in domains().venues.values():
         for channel in (*venue.channels, UNASSIGNED):
             assert domains().topics[raw_topic(venue.name, channel)].contract == "raw_envelope"
-        assert set(venue.channels.values()) <= {"trade", "quote", ""}
+        assert set(venue.channels.values()) <= {"trade", "quote", "trade_cancel", "trade_correct", ""}
         assert set(venue.sequences) <= set(venue.channels)
 
 

@@ -1,0 +1,57 @@
+"""Cancels and corrections of trades by the venue: their records on the wire. What they mean is law 5's business
+(``docs/laws.md``): the trade itself stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.contracts import contract
+from udfs.decimals import limbs
+from udfs.envelope import Envelopes
+from udfs.rules import Rules
+from udfs.side import SideRecord
+from udfs.times import DAY
+from udfs.venues.frames import RevisionRow
+from udfs.wire import write_decimal, write_long, write_text
+
+KINDS = ("trade_cancel", "trade_correct")
+_DIGITS = 28  # of a price or size
+
+
+def revision_records(
+    rules: Rules, envelopes: Envelopes, revised: Sequence[tuple[int, RevisionRow]], entity_seq: Sequence[int]
+) -> list[SideRecord]:
+    """Return the records of the accepted revisions.
+
+    Args:
+        rules: of the raw topic, whose kind is one of ``KINDS``.
+        envelopes: the batch.
+        revised: which envelope each revision came in, in log order.
+        entity_seq: the revisions' numbers.
+    """
+    topic, header = f"normalized.{rules.kind}.v1", contract(rules.kind).header
+    records = []
+    for (i, row), seq in zip(revised, entity_seq, strict=True):
+        event_id, entity_id, _, _, _, _, ingest_time, source_id, source_seq, _ = envelopes.row(i)
+        fields = [
+            header,
+            write_text(event_id),
+            write_text(entity_id),
+            write_text(rules.venue),
+            write_text(entity_id[len(rules.venue) + 1 :]),
+            write_long(row.event_time),
+            write_long(ingest_time),
+            write_long(ingest_time // DAY),
+            write_long(seq),
+            write_text(source_id),
+            write_long(source_seq),
+            write_text(row.venue_trade_id),
+            write_long(row.trade_time),
+            write_long(row.revision),
+        ]
+        if rules.kind == "trade_correct":
+            fields += [write_decimal(row.price, _DIGITS), write_decimal(row.size, _DIGITS)]
+            fields += [write_long(part) for part in (*limbs(row.size, 3), *limbs(row.notional, 4))]
+        records.append(SideRecord(topic, entity_id.encode(), row.event_time, b"".join(fields)))
+    return records
