@@ -88,7 +88,8 @@ class Normalizer:
         def columns(rows: Accepted) -> tuple[Any, ...]:
             entity = judged.entity[rows.rows]
             seq = self._sequence.number(len(entities), entity, env.ingest_time[rows.rows] // DAY)
-            return self._rules, env, rows.rows, rows.part, rows.time, seq, rows.numbers, rows.flag, entity, entities
+            placed = (self._rules, env, judged.id_size, rows.rows, rows.part, rows.time, seq)
+            return *placed, rows.numbers, rows.flag, entity, entities
 
         none = Table(0).rows(_NONE)
         if self._rules.kind == "quote":
@@ -106,6 +107,7 @@ class Normalizer:
     def _scan(self, env: Envelopes, judged: Judged, table: Table) -> Bits:
         """Fill the table with the frames that the compiled scanner accepts; these are marked 2."""
         todo: Bits = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
+        todo[judged.claims] = 0  # what an amendment may is the gate's to say
         if self._shape:
             scanning.scan_frames(
                 self._shape, scanning.WORDS, self._prefix, MAX_PAYLOAD, self._rules.max_skew, self._rules.horizon,

@@ -99,6 +99,15 @@ NUMBERS = [
 ]  # fmt: skip
 
 
+#: Source ids of amendments: proper ones of several horizons, and some that are none.
+AMENDING = [
+    f"amend:{30 * 86_400 * SECOND}:{'0' * 32}", f"amend:{30 * 86_400 * SECOND}:{'f' * 32}",
+    f"amend:{600 * SECOND}:{'1' * 32}", f"amend:{86_400 * SECOND}:{'2' * 32}", f"amend:{300 * SECOND}:{'3' * 32}",
+    "amend:", f"amend:-5:{'4' * 32}", f"amend:{10**18}:{'5' * 32}", f"amend:{9 * 10**17}:{'6' * 32}",
+    f"amend:{600 * SECOND}:xyz", f"amend:0{600 * SECOND}:{'7' * 32}", f"amend:\u0661:{'8' * 32}", "amended",
+]  # fmt: skip
+
+
 def _spoil(payload: bytes, how: int) -> bytes:
     """Return a frame that is broken, or whole but unusual."""
     text = payload.decode()
@@ -178,10 +187,25 @@ class _Log:
         elif op == 14:
             self.seq["a"] = 0  # the collector starts again on the same capture
             self.log += [raw for raw in self.log[:5] if raw.source_id == "a"]
+        elif op == 15:  # an event that came too late, and its amendment
+            self.put(self.build(symbol, self.number, self.now - 400 * SECOND, price, size), self.now, "a")
+            self.amend(self.log[-1], pick)
+        elif op == 16:
+            self.amend(old, pick)
+
+    def amend(self, old: Raw, pick: int) -> None:
+        """Append an amendment of a record, mostly a proper one."""
+        source = AMENDING[pick % len(AMENDING)]
+        self.seq[source] = self.seq.get(source, 0) + 1
+        suffix = "" if pick % 11 == 10 else "~amended"
+        ingest = self.now - [0, 0, 0, 100 * SECOND, 40 * 3_600 * SECOND, 80 * 3_600 * SECOND][pick % 6]
+        event = ingest if old.event_time_source == "ingest" else old.event_time
+        amended = old._replace(event_id=old.event_id + suffix, event_time=event, ingest_time=ingest)
+        self.log.append(amended._replace(source_id=source, source_seq=self.seq[source]))
 
 
 def _step(code: int) -> tuple[int, int, str, str]:
-    code, op = divmod(code, 15)
+    code, op = divmod(code, 17)
     code, pick = divmod(code, 48)
     size, price = divmod(code % len(NUMBERS) ** 2, len(NUMBERS))
     return op, pick, NUMBERS[price], NUMBERS[size]

@@ -19,6 +19,7 @@ from udfs.venues.frames import TradeRow
 
 DAY = 86_400_000_000
 LIMB = 10**10
+FOREVER = 1 << 62
 
 
 class Raw(NamedTuple):
@@ -82,7 +83,12 @@ class PlainDedup:
         if mark and raw.source_seq <= mark[0] and mark[1] >= entity.water // DAY - 2:
             return "duplicate"
         edge = entity.water - horizon - skew
-        if time < edge:
+        if raw.source_id.startswith("amend:") and raw.event_id.endswith("~amended"):
+            if raw.event_id in entity.ids and entity.ids[raw.event_id] >= edge:
+                return "duplicate"
+            entity.ids[raw.event_id] = FOREVER
+            verdict = "behind" if raw.ingest_time // DAY < entity.water // DAY - 1 else "first"
+        elif time < edge:
             verdict = "behind"
         else:
             verdict = "first"
