@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,11 +20,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 import sql
 from batch import kernels
-from batch.bronze import plan, read_bronze, sharded
+from batch.bronze import Which, plan, read_bronze, sharded
 from batch.ranges import Span
 
 KINDS: tuple[kernels.Kind, ...] = ("trade", "quote")
 BARS: tuple[kernels.Bar, ...] = ("bar", "quote_bar")
+#: The bar that each kind is reduced to.
+BAR_OF: dict[kernels.Kind, kernels.Bar] = dict(zip(KINDS, BARS, strict=True))
 
 
 @dataclass
@@ -50,10 +53,21 @@ class BalanceError(RuntimeError):
     """A kernel lost or invented records: in ≠ out + duplicates + dead letters + not normalized."""
 
 
-def replay(spark: SparkSession, lake_uri: str, out: Path, span: Span, entity: str | None = None) -> Replayed:
+def replay(
+    spark: SparkSession,
+    lake_uri: str,
+    out: Path,
+    span: Span,
+    entity: Which = None,
+    *,
+    kinds: Sequence[kernels.Kind] = KINDS,
+    reduce: bool = True,
+    to_the_end: bool = False,
+) -> Replayed:
     """Recompute a range from Bronze into `out` (a local folder, replaced).
 
-    Trades and quotes are those whose event time lies in `span`; bars those whose whole window does.
+    Trades and quotes are those whose event time lies in `span`; bars those whose whole window does (without `reduce`:
+    none). Dead letters are those of all dates that are read; with `to_the_end`, of the span's first and all after it.
 
     Raises:
         BronzeError: there is no Bronze table.
@@ -66,23 +80,31 @@ def replay(spark: SparkSession, lake_uri: str, out: Path, span: Span, entity: st
         shutil.rmtree(out / name, ignore_errors=True)
         (out / name).mkdir(parents=True)
 
-    def both(kind: kernels.Kind, bar: kernels.Bar) -> None:
-        _normalize(spark, bronze, result, kind, span, entity)
-        _aggregate(spark, result, kind, bar, span)
+    def both(kind: kernels.Kind) -> None:
+        _normalize(spark, bronze, result, kind, span, entity, to_the_end=to_the_end)
+        if reduce:
+            _aggregate(spark, result, kind, BAR_OF[kind], span)
 
     # Two kinds side by side: while one waits for its last shard, the other uses the core.
     with ThreadPoolExecutor(len(KINDS)) as pool:
-        for done in [pool.submit(both, kind, bar) for kind, bar in zip(KINDS, BARS, strict=True)]:
+        for done in [pool.submit(both, kind) for kind in kinds]:
             done.result()
     result.seconds["total"] = round(time.perf_counter() - began, 3)
     return result
 
 
 def _normalize(
-    spark: SparkSession, bronze: DataFrame, result: Replayed, kind: kernels.Kind, span: Span, entity: str | None
+    spark: SparkSession,
+    bronze: DataFrame,
+    result: Replayed,
+    kind: kernels.Kind,
+    span: Span,
+    entity: Which,
+    *,
+    to_the_end: bool,
 ) -> None:
     began = time.perf_counter()
-    work = plan(bronze, kind, span, entity)
+    work = plan(bronze, kind, span, entity, to_the_end=to_the_end)
     found: dict[str, int] = {}
     if work.shards:
         counted = sharded(spark, bronze, work, entity).mapInArrow(

@@ -82,9 +82,10 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     """Start Spark with this installation's jars; an engine that is missing becomes a message with a hint.
 
     Raises:
-        CommandError: no jars, no Bronze, or the counts of a replay do not balance.
+        CommandError: no jars, no Bronze, the counts of a replay do not balance, or the broker took no record.
     """
     from batch.bronze import BronzeError  # noqa: PLC0415
+    from batch.publish import PublishError  # noqa: PLC0415
     from batch.replay import BalanceError  # noqa: PLC0415
     from batch.session import SparkUnavailableError, spark_session  # noqa: PLC0415
 
@@ -98,5 +99,5 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     except BronzeError as error:
         hint = "Bronze is written by the ingest job: polyglot submit ingest, then feed something and drain"
         raise CommandError(str(error), hint=hint, code=Exit.UNAVAILABLE) from None
-    except BalanceError as error:
+    except (BalanceError, PublishError) as error:
         raise CommandError(str(error), code=Exit.FAILED) from None

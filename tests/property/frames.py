@@ -156,7 +156,7 @@ class _Log:
         )  # fmt: skip
         self.log.append(raw)
 
-    def step(self, op: int, pick: int, price: str, size: str) -> None:  # noqa: C901 - a list of cases
+    def step(self, op: int, pick: int, price: str, size: str) -> None:  # noqa: C901, PLR0912 - a list of cases
         self.now += [1_000, 37_123, SECOND, 20 * SECOND][pick % 4]
         symbol = self.symbols[pick % len(self.symbols)]
         event = self.now - [0, 1_270_000, -1_300_000, 119 * SECOND][pick % 4]

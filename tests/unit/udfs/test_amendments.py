@@ -37,7 +37,9 @@ def value(
     )  # fmt: skip
 
 
-def amended(number: int, event: int, ingest: int, source: str = SOURCE, seq: int = 1, suffix: str = "~amended") -> bytes:
+def amended(
+    number: int, event: int, ingest: int, source: str = SOURCE, seq: int = 1, suffix: str = "~amended"
+) -> bytes:
     return value(number, event, ingest, source, seq, suffix=suffix)
 
 
