@@ -53,16 +53,17 @@ def repair(
     settings, console = Settings(), Console(json_output=json_output)
     total: list[tuple[Backlog, list[Restated]]] = []
     with lazily(settings, console) as session:
-        while True:
-            backlog = _gather(settings) if watch else _open(settings)
-            if backlog:
-                total.append((backlog, _answer(settings, console, session, backlog, timeout)))
-            if not watch:
-                break
-            try:
+        try:
+            while True:
+                backlog = _gather(settings) if watch else _open(settings)
+                if backlog:
+                    total.append((backlog, _answer(settings, console, session, backlog, timeout)))
+                if not watch:
+                    break
                 time.sleep(POLL_S)
-            except KeyboardInterrupt:
-                break
+        except KeyboardInterrupt:
+            if not watch:
+                raise
     console.result(_document(total))
     requests = sum(len(backlog) for backlog, _ in total)
     published = sum(sum(one.published.values()) for _, done in total for one in done)
