@@ -141,6 +141,7 @@ class _Log:
     number: int = 100
     seq: dict[str, int] = field(default_factory=dict)
     log: list[Raw] = field(default_factory=list)
+    late: list[Raw] = field(default_factory=list)
 
     def put(
         self, payload: bytes, ingest: int, source: str, event_id: str | None = None, like: bytes | None = None
@@ -188,10 +189,12 @@ class _Log:
             self.seq["a"] = 0  # the collector starts again on the same capture
             self.log += [raw for raw in self.log[:5] if raw.source_id == "a"]
         elif op == 15:  # an event that came too late, and its amendment
-            self.put(self.build(symbol, self.number, self.now - 400 * SECOND, price, size), self.now, "a")
+            numbers = (price, size) if pick % 8 == 7 else ("61800.30", "0.006")
+            self.put(self.build(symbol, self.number, self.now - 400 * SECOND, *numbers), self.now, "a")
+            self.late.append(self.log[-1])
             self.amend(self.log[-1], pick)
-        elif op == 16:
-            self.amend(old, pick)
+        elif op == 16:  # amended once more, or what is not late
+            self.amend(self.late[pick % len(self.late)] if self.late and pick % 4 else old, pick)
 
     def amend(self, old: Raw, pick: int) -> None:
         """Append an amendment of a record, mostly a proper one."""
