@@ -8,6 +8,7 @@ window, and whatever later date's records lie *between* them in the log.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,8 +17,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
 
-from batch.ranges import Days, Span, day_text, warm_up_days
+from batch.ranges import DAY_US, Days, Span, day_text, warm_up_days
 from schemas.domains import UNASSIGNED, domains, raw_topic
+from udfs.amendments import PREFIX
 from udfs.revisions import KINDS as REVISIONS
 
 ENVELOPE = (
@@ -34,6 +36,10 @@ ENVELOPE = (
 )
 LOG = ("topic", "kafka_partition", "kafka_offset")
 _MAX_BINS = 64
+#: Which records are amended ones.
+AMENDED = f"source_id LIKE '{PREFIX}%'"
+#: Entities to restrict a run to; None for all.
+Which = str | Sequence[str] | None
 
 
 class BronzeError(RuntimeError):
@@ -109,22 +115,43 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0]
 
 
-def plan(bronze: DataFrame, kind: str, span: Span, entity: str | None) -> Plan:
-    """Find the shards of a kind and how far each must be read; reads three columns of the dates concerned."""
+def of_entities(rows: DataFrame, entity: Which) -> DataFrame:
+    """Return the rows of these entities."""
+    if not entity:
+        return rows
+    return rows.where(fn.col("entity_id").isin([entity] if isinstance(entity, str) else list(entity)))
+
+
+def plan(bronze: DataFrame, kind: str, span: Span, entity: Which, *, to_the_end: bool = False) -> Plan:
+    """Find the shards of a kind and how far each must be read; reads three columns of the dates concerned.
+
+    With `to_the_end` also the dates are read on which events of the span arrived too late.
+    """
     doc = domains()
     topics = [doc.topics[name] for name in topics_of(kind)]
     wanted = span.ingest_days(topics)
     first = None if wanted.first is None else wanted.first - warm_up_days(topics)
     rows = bronze.where(fn.col("topic").isin([topic.name for topic in topics]))
-    rows = rows.where(Days(first, None).sql("ingest_date"))
-    if entity:
-        rows = rows.where(fn.col("entity_id") == entity)
+    rows = of_entities(rows.where(Days(first, None).sql("ingest_date")), entity)
+    wanted = Days(wanted.first, None) if to_the_end else _with_amended(rows, wanted, span)
     found = (
         rows.groupBy("topic", "kafka_partition", "ingest_date")
         .agg(fn.min("kafka_offset").alias("low"), fn.max("kafka_offset").alias("high"), fn.count("*").alias("n"))
         .collect()
     )
     return _plan(found, wanted, first)
+
+
+def _with_amended(rows: DataFrame, wanted: Days, span: Span) -> Days:
+    """Return the dates up to the last on which an event of the span was amended: no horizon bounds that."""
+    if wanted.last is None:
+        return wanted
+    # A frame may hold several events: a day either way has them all.
+    start = None if span.start is None else span.start - DAY_US
+    wider = Span(start, None if span.end is None else span.end + DAY_US)
+    amended = rows.where(AMENDED).where(wider.sql_event()).where(Days(wanted.last + 1, None).sql("ingest_date"))
+    last = amended.agg(fn.max("ingest_date").alias("day")).collect()[0].day
+    return wanted if last is None else Days(wanted.first, _day(last))
 
 
 def _plan(found: list[Any], wanted: Days, first: int | None) -> Plan:
@@ -152,7 +179,7 @@ def _day(text: str) -> int:
     return (date.fromisoformat(text) - date(1970, 1, 1)).days
 
 
-def sharded(spark: SparkSession, bronze: DataFrame, work: Plan, entity: str | None) -> DataFrame:
+def sharded(spark: SparkSession, bronze: DataFrame, work: Plan, entity: Which) -> DataFrame:
     """Return the rows of a plan: one Spark partition per bin of shards, each sorted by (topic, partition, offset)."""
     bins = min(max(len(work.shards), 1), _MAX_BINS)
     placed = _place(work.shards, bins)
@@ -168,9 +195,7 @@ def sharded(spark: SparkSession, bronze: DataFrame, work: Plan, entity: str | No
     )
     limits = fn.broadcast(spark.createDataFrame(table, schema))
     rows = bronze.where(work.days.sql("ingest_date"))
-    rows = rows.where(fn.col("topic").isin(sorted({shard.topic for shard in work.shards})))
-    if entity:
-        rows = rows.where(fn.col("entity_id") == entity)
+    rows = of_entities(rows.where(fn.col("topic").isin(sorted({shard.topic for shard in work.shards}))), entity)
     rows = rows.select(*LOG, *ENVELOPE).join(limits, ["topic", "kafka_partition"])
     return (
         rows.where("kafka_offset <= last_offset")

@@ -7,10 +7,11 @@ stream has given it up (``handover``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from batch.handover import publishable
@@ -29,16 +30,25 @@ class PublishError(RuntimeError):
     """The broker did not take a record."""
 
 
-def publish(spark: SparkSession, out: Path, kafka: Mapping[str, Any]) -> dict[str, int]:
-    """Send what a replay wrote under `out`; `kafka` are librdkafka properties. Returns records per kind.
+def publish(
+    spark: SparkSession,
+    out: Path,
+    kafka: Mapping[str, Any],
+    kinds: Sequence[str] = tuple(TARGETS),
+    keep: Callable[[DataFrame], DataFrame] = lambda rows: rows,
+) -> dict[str, int]:
+    """Send what a replay wrote under `out` of these kinds, as far as `keep` keeps it. Returns records per kind.
+
+    `kafka` are librdkafka properties.
 
     Raises:
         PublishError: the broker refused or was not there.
         HandoverError: bars have revisions that the stream has not taken in.
     """
     sent = {}
-    for kind, (topic, order, time) in TARGETS.items():
-        rows = records(spark, out, kind)
+    for kind in kinds:
+        topic, order, time = TARGETS[kind]
+        rows = keep(records(spark, out, kind))
         if kind == "bar":
             rows = publishable(rows, kafka)
         sent[kind] = _send(rows, topic, order, time, dict(kafka))
@@ -84,4 +94,10 @@ def _send(rows: DataFrame, topic: str, order: tuple[str, ...], time: str, kafka:
 
     wanted = rows.selectExpr("entity_id", "value", f"{time} AS time", *order)
     ordered = wanted.repartition(4, "entity_id").sortWithinPartitions("entity_id", *order)
-    return int(ordered.rdd.mapPartitions(send).sum())
+    try:
+        return int(ordered.rdd.mapPartitions(send).sum())
+    except Py4JJavaError as error:
+        said = [line for line in str(error).splitlines() if f"{PublishError.__name__}: " in line]
+        if not said:
+            raise
+        raise PublishError(said[0].partition(f"{PublishError.__name__}: ")[2]) from error

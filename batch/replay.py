@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,12 +21,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 import sql
 from batch import kernels
-from batch.bronze import plan, read_bronze, sharded
+from batch.bronze import Which, plan, read_bronze, sharded
 from batch.ranges import Span
 from batch.revisions import CANCEL, CORRECT, revised
 
 KINDS: tuple[kernels.Kind, ...] = ("trade", "quote")
 BARS: tuple[kernels.Bar, ...] = ("bar", "quote_bar")
+#: The bar that each kind is reduced to.
+BAR_OF: dict[kernels.Kind, kernels.Bar] = dict(zip(KINDS, BARS, strict=True))
 
 
 @dataclass
@@ -52,10 +55,21 @@ class BalanceError(RuntimeError):
     """A kernel lost or invented records: in ≠ out + duplicates + dead letters + not normalized."""
 
 
-def replay(spark: SparkSession, lake_uri: str, out: Path, span: Span, entity: str | None = None) -> Replayed:
+def replay(
+    spark: SparkSession,
+    lake_uri: str,
+    out: Path,
+    span: Span,
+    entity: Which = None,
+    *,
+    kinds: Sequence[kernels.Kind] = KINDS,
+    reduce: bool = True,
+    to_the_end: bool = False,
+) -> Replayed:
     """Recompute a range from Bronze into `out` (a local folder, replaced).
 
-    Trades and quotes are those whose event time lies in `span`; bars those whose whole window does.
+    Trades and quotes are those whose event time lies in `span`; bars those whose whole window does (without `reduce`:
+    none). Dead letters are those of all dates that are read; with `to_the_end`, of the span's first and all after it.
 
     Raises:
         BronzeError: there is no Bronze table.
@@ -71,27 +85,35 @@ def replay(spark: SparkSession, lake_uri: str, out: Path, span: Span, entity: st
     # A trade may be revised long after it: whatever came later, in the whole of Bronze, counts.
     later = Span(span.start, None)
 
-    def both(kind: kernels.Kind, bar: kernels.Bar, revisions: Future[None]) -> None:
-        _normalize(spark, bronze, result, kind, span, entity)
-        if bar == "bar":
+    def both(kind: kernels.Kind, revisions: Future[None] | None) -> None:
+        _normalize(spark, bronze, result, kind, span, entity, to_the_end=to_the_end)
+        if revisions:
             revisions.result()
-        _aggregate(spark, result, kind, bar, span)
+        if reduce:
+            _aggregate(spark, result, kind, BAR_OF[kind], span)
 
     # Kinds side by side: while one waits for its last shard, another uses the core.
     with ThreadPoolExecutor(1 + len(KINDS)) as pool:
-        revisions = pool.submit(_normalize, spark, bronze, result, "revision", later, entity)
-        running = [pool.submit(both, kind, bar, revisions) for kind, bar in zip(KINDS, BARS, strict=True)]
-        for done in running:
+        revisions = pool.submit(_normalize, spark, bronze, result, "revision", later, entity, to_the_end=False)
+        running = [pool.submit(both, kind, revisions if kind == "trade" else None) for kind in kinds]
+        for done in [revisions, *running]:
             done.result()
     result.seconds["total"] = round(time.perf_counter() - began, 3)
     return result
 
 
 def _normalize(
-    spark: SparkSession, bronze: DataFrame, result: Replayed, kind: kernels.Folded, span: Span, entity: str | None
+    spark: SparkSession,
+    bronze: DataFrame,
+    result: Replayed,
+    kind: kernels.Folded,
+    span: Span,
+    entity: Which,
+    *,
+    to_the_end: bool,
 ) -> None:
     began = time.perf_counter()
-    work = plan(bronze, kind, span, entity)
+    work = plan(bronze, kind, span, entity, to_the_end=to_the_end)
     found: dict[str, int] = {}
     if work.shards:
         counted = sharded(spark, bronze, work, entity).mapInArrow(

@@ -15,7 +15,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from batch import checks, clickhouse, topics, views
-from batch.bronze import first_line, open_table, read_bronze
+from batch.bronze import AMENDED, first_line, open_table, read_bronze
 from batch.compare import Comparison, compare
 from batch.ranges import Days, Span
 from batch.replay import Replayed, records, rejected, replay, side
@@ -199,7 +199,8 @@ class _Run:
             bound, column = (self._ingest_days(), "ingest_date") if store == "silver" else (self._days(), "event_date")
             rows = self._hudi(table)
             if rows is not None and not (missing := {column} - set(rows.columns)):
-                rows = rows.where(bound.sql(column))
+                # An amended event arrived on whatever date it was amended.
+                rows = rows.where(f"({bound.sql(column)}) OR {AMENDED}" if store == "silver" else bound.sql(column))
             elif rows is not None:
                 raise StoreError(f"{table} has no column {missing}")
             self._compare_table(table, store, kind, rows)

@@ -113,6 +113,20 @@ MUTATIONS = (
         ("tests/unit/flink_jobs",),
     ),
     Mutation(
+        "law 6: an event is amended once, however much later it is sent again",
+        "udfs/dedup.py",
+        "time[amended] = FOREVER",
+        "pass",
+        ("tests/unit/udfs/test_amendments.py",),
+    ),
+    Mutation(
+        "law 3: an amendment is judged by the gate, never waved through",
+        "udfs/normalize.py",
+        "todo[judged.claims] = 0",
+        "pass",
+        ("tests/unit/udfs/test_amendments.py",),
+    ),
+    Mutation(
         "law 2: a contract's text is what its lock pinned",
         "schemas/trade.v1.avsc",
         '"name": "entity_seq", "type": "long"',

@@ -76,7 +76,7 @@ def _venue_ids(rows: Rows) -> Any:
     if not rows.rules.venue_ids:
         return texts(Slices(ids.data, ids.start, np.zeros_like(ids.size)), pa.string())
     skip = rows.envelopes.entity_ids.size[rows.rows] + len(rows.rules.channel) + 2
-    return texts(Slices(ids.data, ids.start + skip, ids.size - skip), pa.string())
+    return texts(Slices(ids.data, ids.start + skip, rows.id_size[rows.rows] - skip), pa.string())
 
 
 def _common(rows: Rows, timeless: npt.NDArray[np.bool_]) -> dict[str, Any]:

@@ -19,7 +19,8 @@ _WORDS: Octets = writing.WORDS
 class Rows:
     """What trades and quotes have in common.
 
-    ``rows[k]`` is the envelope that row k came from, ``part[k]`` which print of it (-1: the only one). ``numbers`` is
+    ``rows[k]`` is the envelope that row k came from, ``part[k]`` which print of it (-1: the only one); ``id_size`` is
+    where, in the envelopes' event ids, the venue's own id ends (an amended event's goes on). ``numbers`` is
     a matrix of whole and part of each decimal (x·1e12 = whole·1e12 + part), one column per row; times in µs.
     """
 
@@ -29,6 +30,7 @@ class Rows:
         self,
         rules: Rules,
         envelopes: Envelopes,
+        id_size: Longs,
         rows: Longs,
         part: Longs,
         event_time: Longs,
@@ -40,6 +42,7 @@ class Rows:
     ) -> None:
         self.rules = rules
         self.envelopes = envelopes
+        self.id_size = id_size
         self.rows = rows
         self.part = part
         self.event_time = event_time
@@ -85,8 +88,8 @@ class Rows:
             out, ends, np.frombuffer(contract(self.kind).header, dtype=np.uint8), _WORDS,
             np.frombuffer(self.rules.venue.encode(), dtype=np.uint8),
             len(self.rules.suffix), len(self.rules.channel) + 2 if self.rules.venue_ids else -1,
-            self.rows, self.part, *env.event_ids.parts, *env.entity_ids.parts, *env.source_ids.parts, env.source_seq,
-            env.ingest_time,
+            self.rows, self.part, *env.event_ids.parts, self.id_size, *env.entity_ids.parts, *env.source_ids.parts,
+            env.source_seq, env.ingest_time,
         )  # fmt: skip
         start = np.concatenate([np.zeros(1, dtype=np.int64), ends])[:-1]
         return Slices(out[:used], start, ends - start)

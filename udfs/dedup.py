@@ -8,6 +8,8 @@ Per entity, in log order:
    the newest ingest time of the entity's records so far; an id's time is its event time, or its ingest time when the
    gate would not accept the event time. A record behind that window is neither first nor duplicate, for its id may be
    forgotten.
+3. amendments (`udfs.amendments`): the id of an amended record is never forgotten, for the same amendment could be sent
+   again at any time; there are few. It is behind when its ingest date is more than one day behind the high water's.
 
 Only records that are no duplicates move the state. Bronze holds exactly those, so its replay meets the same states.
 
@@ -23,11 +25,13 @@ from typing import Any
 
 import numpy as np
 
+from udfs.amendments import PREFIX, SUFFIX
 from udfs.codec.admitting import (
     BEHIND,
     DAY,
     DUPLICATE,
     FIRST,
+    FOREVER,
     SOURCE_DAYS,
     admit,
     index_ids,
@@ -43,16 +47,22 @@ from udfs.rules import Rules
 __all__ = ["BEHIND", "DUPLICATE", "FIRST", "Dedup", "Judged"]
 
 _SMALLEST = 1024
+_PREFIX, _SUFFIX = PREFIX.encode(), SUFFIX.encode()
+_NONE: Longs = np.zeros(0, dtype=np.int64)
 
 
 class Judged:
     """A batch after the duplicate rules: per record its entity and source as codes, its id as numbers, the verdict.
 
     ``remembered`` is the entry of its id in the state, until the next batch: of a duplicate that of the first copy, -1
-    if there is none.
+    if there is none. ``claims`` are the records that say they are amended; ``id_size`` is the event id's size without
+    that suffix.
     """
 
-    __slots__ = ("duplicates", "entity", "id_high", "id_kind", "id_low", "in_topic", "remembered", "source", "verdict")
+    __slots__ = (
+        "claims", "duplicates", "entity", "id_high", "id_kind", "id_low", "id_size", "in_topic", "remembered", "source",
+        "verdict",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -65,6 +75,8 @@ class Judged:
         verdict: Bits,
         remembered: Codes,
         duplicates: int,
+        claims: Longs,
+        id_size: Longs,
     ) -> None:
         self.entity = entity
         self.source = source
@@ -75,6 +87,8 @@ class Judged:
         self.verdict = verdict
         self.remembered = remembered
         self.duplicates = duplicates
+        self.claims = claims
+        self.id_size = id_size
 
 
 class Dedup:
@@ -87,6 +101,8 @@ class Dedup:
         self._channel: Octets = np.frombuffer(rules.channel.encode(), dtype=np.uint8)
         self.entities = Names()
         self.sources = Names()
+        self._amending: list[int] = []  # sources of amended records
+        self._asked = 0
         self._water: Longs = np.full(16, -1, dtype=np.int64)
         self._water_changed: Bits = np.zeros(16, dtype=np.int8)
         self._heads: Codes = np.full(16, -1, dtype=np.int32)
@@ -114,6 +130,13 @@ class Dedup:
             for i in np.flatnonzero(kind == OTHER).tolist():
                 hashed = blake2b(env.event_ids[i], digest_size=16).digest()
                 low[i], high[i] = np.frombuffer(hashed, dtype="<i8")
+        claims = self._claims(source)
+        id_size = env.event_ids.size
+        if len(claims):
+            amended = claims[[env.event_ids[i].endswith(_SUFFIX) for i in claims.tolist()]]
+            time[amended] = FOREVER
+            id_size = id_size.copy()
+            id_size[amended] -= len(_SUFFIX)
         verdict = np.empty(n, dtype=np.int8)
         remembered = np.empty(n, dtype=np.int32)
         duplicates = admit(
@@ -122,7 +145,9 @@ class Dedup:
             self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._mark_changed,
             self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time, self._index,
         )  # fmt: skip
-        return Judged(entity, source, in_topic, kind, low, high, verdict, remembered, duplicates)
+        return Judged(
+            entity, source, in_topic, kind, low, high, verdict, remembered, duplicates, claims, id_size
+        )  # fmt: skip
 
     def differing(self, judged: Judged, digest: Longs, offset: Longs) -> tuple[Longs, Longs, Longs]:
         """Return which records of the batch just judged are copies with other content than the first.
@@ -135,13 +160,21 @@ class Dedup:
         Returns:
             Their positions, and digest and offset of each one's first copy.
         """
-        first = np.flatnonzero(judged.verdict == FIRST)
+        # Not only what is FIRST: an amendment may be behind and remembered all the same.
+        first = np.flatnonzero((judged.verdict != DUPLICATE) & (judged.remembered >= 0))
         self._id_digest[judged.remembered[first]] = digest[first]
         self._id_offset[judged.remembered[first]] = offset[first]
         copies = np.flatnonzero((judged.verdict == DUPLICATE) & (judged.remembered >= 0))
         entry = judged.remembered[copies]
         differ = self._id_digest[entry] != digest[copies]
         return copies[differ], self._id_digest[entry[differ]], self._id_offset[entry[differ]]
+
+    def _claims(self, source: Codes) -> Longs:
+        """Return the records whose source is an amendment, or says so."""
+        names = self.sources.names
+        self._amending += [code for code in range(self._asked, len(names)) if names[code].startswith(_PREFIX)]
+        self._asked = len(names)
+        return np.flatnonzero(np.isin(source, self._amending)) if self._amending else _NONE
 
     def _marks(self, room: int) -> None:
         self._mark_entity, self._mark_source, self._mark_next = (np.zeros(room, dtype=np.int32) for _ in range(3))

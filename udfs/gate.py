@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from udfs.amendments import SUFFIX, stated_horizon
 from udfs.assign import Assignment, of_frame, parse
 from udfs.envelope import Envelopes
 from udfs.rejects import Reject
@@ -19,28 +23,31 @@ def judge(rules: Rules, envelopes: Envelopes, i: int) -> Standard | None:
     Raises:
         Reject: with the reason.
     """
-    return accept(rules, identify(rules, envelopes, i), int(envelopes.ingest_time[i]))
+    frame, amended = identify(rules, envelopes, i)
+    return accept(rules, frame, int(envelopes.ingest_time[i]), amended)
 
 
-def identify(rules: Rules, envelopes: Envelopes, i: int) -> Frame:
-    """Return the frame of one record, which is the one that its envelope says.
+def identify(rules: Rules, envelopes: Envelopes, i: int) -> tuple[Frame, int | None]:
+    """Return the frame of one record, which is the one that its envelope says, and the horizon that it amends, if any.
 
     Raises:
         Reject: it cannot be read, or it is another.
     """
-    event_id, entity_id, venue, channel, event_time, source, ingest_time, _, _, payload = envelopes.row(i)
+    event_id, entity_id, venue, channel, event_time, source, ingest_time, source_id, _, payload = envelopes.row(i)
     if (venue, channel) != (rules.venue, rules.channel):
         raise Reject("wrong_topic", f"expected {rules.venue} {rules.channel}, got {venue} {channel}")
     claimed = Assignment(entity_id, channel, event_id, event_time if source == "venue" else None)
     if source == "ingest" and event_time != ingest_time:
         raise Reject("wrong_identity", "event_time: expected the ingest time, as event_time_source says")
+    amended = stated_horizon(source_id)
     frame = parse(rules.venue, payload)
-    _same(of_frame(rules.venue, frame), claimed)
-    return frame
+    expected = of_frame(rules.venue, frame)
+    _same(expected if amended is None else replace(expected, event_id=expected.event_id + SUFFIX), claimed)
+    return frame, amended
 
 
-def accept(rules: Rules, frame: Frame, ingest_time: int) -> Standard | None:
-    """Return the rows of a frame; None when its kind is not normalized.
+def accept(rules: Rules, frame: Frame, ingest_time: int, amended: int | None) -> Standard | None:
+    """Return the rows of a frame; None when its kind is not normalized. `amended` is the horizon of an amendment.
 
     Raises:
         Reject: with the reason.
@@ -48,8 +55,7 @@ def accept(rules: Rules, frame: Frame, ingest_time: int) -> Standard | None:
     if frame.channel in (UNASSIGNED, CONTROL) or not rules.kind:
         return None
     rows = _rows(rules, frame)
-    for row in rows:
-        _in_time(rules, row.event_time, ingest_time)
+    _in_time(rules, [row.event_time for row in rows], ingest_time, amended)
     return rows
 
 
@@ -61,14 +67,18 @@ def _rows(rules: Rules, frame: Frame) -> Standard:
     return rules.dialect.revisions(frame)
 
 
-def _in_time(rules: Rules, event_time: int | None, ingest_time: int) -> None:
-    if event_time is None:
-        return
-    lag = ingest_time - event_time
-    if lag > rules.horizon:
-        raise Reject("late", f"{lag} µs behind its ingest time, horizon {rules.horizon}")
-    if lag < -rules.max_skew:
-        raise Reject("future", f"{-lag} µs ahead of its ingest time, allowed {rules.max_skew}")
+def _in_time(rules: Rules, event_times: Sequence[int | None], ingest_time: int, amended: int | None) -> None:
+    """Demand that no event is too far from its ingest time; `amended` is the horizon that an amendment states."""
+    horizon = rules.horizon if amended is None else amended
+    lags = [ingest_time - time for time in event_times if time is not None]
+    for lag in lags:
+        if lag > horizon:
+            raise Reject("late", f"{lag} µs behind its ingest time, horizon {horizon}")
+        if lag < -rules.max_skew:
+            raise Reject("future", f"{-lag} µs ahead of its ingest time, allowed {rules.max_skew}")
+    if amended is not None and not any(lag > rules.horizon for lag in lags):
+        # Its original was accepted, or will be: under two ids it would count twice.
+        raise Reject("bad_amendment", f"nothing in it is late: at most {max(lags, default=0)} µs behind")
 
 
 def _same(expected: Assignment, claimed: Assignment) -> None:

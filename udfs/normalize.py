@@ -128,7 +128,8 @@ class Normalizer:
         def columns(rows: Accepted) -> tuple[Any, ...]:
             entity = judged.entity[rows.rows]
             seq = self._sequence.number(len(entities), entity, env.ingest_time[rows.rows] // DAY)
-            return self._rules, env, rows.rows, rows.part, rows.time, seq, rows.numbers, rows.flag, entity, entities
+            placed = (self._rules, env, judged.id_size, rows.rows, rows.part, rows.time, seq)
+            return *placed, rows.numbers, rows.flag, entity, entities
 
         none = Table(0).rows(_NONE)
         if self._rules.kind == "quote":
@@ -138,10 +139,10 @@ class Normalizer:
         return TradeBatch(*columns(accepted), limbs=accepted.limbs), QuoteBatch(*columns(none))
 
     def _gate(self, env: Envelopes, i: int, numbers: Numbers, *, behind: bool) -> gate.Standard | None:
-        frame = gate.identify(self._rules, env, i)
+        frame, amended = gate.identify(self._rules, env, i)
         if self._gaps is not None:
             numbers.put(i, self._rules.dialect.numbers(frame))
-        rows = gate.accept(self._rules, frame, int(env.ingest_time[i]))
+        rows = gate.accept(self._rules, frame, int(env.ingest_time[i]), amended)
         if rows is not None and behind:
             raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
         return rows
@@ -149,6 +150,7 @@ class Normalizer:
     def _scan(self, env: Envelopes, judged: Judged, table: Table, numbers: Numbers) -> Bits:
         """Fill table and numbers with what the compiled scanners accept; a record is marked with what became of it."""
         todo: Bits = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
+        todo[judged.claims] = 0  # what an amendment may is the gate's to say
         if self._shape:
             scanning.scan_frames(
                 self._shape, scanning.WORDS, self._prefix, MAX_PAYLOAD, self._rules.max_skew, self._rules.horizon,

@@ -72,11 +72,15 @@ def drain(
 ) -> None:
     """Wait until everything that was fed has come through to every topic and store."""
     from polyglot.jobs.drain import drain as wait  # noqa: PLC0415
+    from polyglot.jobs.repairs import count_open  # noqa: PLC0415
 
-    console = Console(json_output=json_output)
-    seconds = wait(Settings(), console, timeout)
-    console.result({"seconds": round(seconds, 1)})
+    settings, console = Settings(), Console(json_output=json_output)
+    seconds = wait(settings, console, timeout)
+    requests = count_open(settings)
+    console.result({"seconds": round(seconds, 1), "open_repair_requests": requests})
     console.success(f"drained in {seconds:.1f} s")
+    if requests:
+        console.warn(f"{requests:,} repair requests are open: polyglot repair answers them")
 
 
 def query(

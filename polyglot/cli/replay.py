@@ -82,10 +82,12 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     """Start Spark with this installation's jars; an engine that is missing becomes a message with a hint.
 
     Raises:
-        CommandError: no jars, no Bronze, the counts of a replay do not balance, or the stream is not through.
+        CommandError: no jars, no Bronze, the counts of a replay do not balance, the stream is not through, or the
+            broker took no record.
     """
     from batch.bronze import BronzeError  # noqa: PLC0415
     from batch.handover import HandoverError  # noqa: PLC0415
+    from batch.publish import PublishError  # noqa: PLC0415
     from batch.replay import BalanceError  # noqa: PLC0415
     from batch.session import SparkUnavailableError, spark_session  # noqa: PLC0415
 
@@ -101,5 +103,5 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
         raise CommandError(str(error), hint=hint, code=Exit.UNAVAILABLE) from None
     except HandoverError as error:
         raise CommandError(str(error), hint="polyglot drain, then once more", code=Exit.FAILED) from None
-    except BalanceError as error:
+    except (BalanceError, PublishError) as error:
         raise CommandError(str(error), code=Exit.FAILED) from None

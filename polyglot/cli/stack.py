@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.config import settings
+from polyglot.config import Settings, settings
 from polyglot.console import EXIT_CODES_HELP, Console, Exit
+
+if TYPE_CHECKING:
+    from polyglot.jobs.attention import Attention
 
 PANEL = "Local stack"
 
@@ -87,7 +90,7 @@ def down(
 
 
 def status(json_output: JsonOption = False) -> None:
-    """Show each service's health, and the state and lag of the jobs.
+    """Show each service's health, the state and lag of the jobs, open repair requests, late and amended events.
 
     Exits with 0 if everything is healthy, 1 if something is not, 3 if nothing runs.
     """
@@ -96,6 +99,7 @@ def status(json_output: JsonOption = False) -> None:
     conf, console = settings(), Console(json_output=json_output)
     found = collect(conf)
     jobs, groups = collect_jobs(conf), collect_groups(conf)
+    waiting = _attention(conf) if any(one.name == "kafka" and one.health is Health.HEALTHY for one in found) else None
     console.table(
         ["component", "health", "url", "version", "pid", "memory", "up since", "restarts", "detail"],
         [one.row() for one in found],
@@ -105,17 +109,26 @@ def status(json_output: JsonOption = False) -> None:
         console.table(["job", "state", "id", "tasks", "running for"], [job.row() for job in jobs], title="jobs")
     if groups:
         console.table(["consumer group", "lag"], [[one.group, f"{one.lag:,}"] for one in groups], title="lag (records)")
+    if waiting:
+        console.table(["what", "count", "answered by"], waiting.rows(), title="attention")
     console.result(
         {
             "components": [one.document() for one in found],
             "jobs": [job.document() for job in jobs],
             "groups": [one.document() for one in groups],
+            "attention": waiting.document() if waiting else None,
         }
     )
     if all(one.health is Health.STOPPED for one in found):
         raise typer.Exit(Exit.UNAVAILABLE)
     if any(one.health is not Health.HEALTHY for one in found):
         raise typer.Exit(Exit.FAILED)
+
+
+def _attention(conf: Settings) -> Attention | None:
+    from polyglot.jobs.attention import attention  # noqa: PLC0415
+
+    return attention(conf)
 
 
 def doctor(json_output: JsonOption = False) -> None:

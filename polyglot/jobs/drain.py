@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
 from polyglot.jobs import STAGES, Stage
-from polyglot.jobs.offsets import OffsetReader, lag
+from polyglot.jobs.offsets import OffsetReader, Offsets, lag
 from polyglot.jobs.rest import FlinkRest
 
 #: Open windows are emitted every 2 s of processing time (``flink_jobs/late_firing.py``): what an idle job still holds
@@ -43,6 +43,23 @@ def drain(settings: Settings, console: Console, timeout_s: float) -> float:
                     _checkpoint_all(rest, {stage.job for stage in stages}, deadline)
         _checkpoint_all(rest, {stage.job for stages in STAGES for stage in stages}, deadline)
     return time.monotonic() - began
+
+
+def await_bronze(settings: Settings, console: Console, timeout_s: float) -> Offsets:
+    """Wait until Bronze has what the raw topics have now; return their ends.
+
+    Raises:
+        CommandError: not there within ``timeout_s``, or the ingest job does not run.
+    """
+    deadline = time.monotonic() + timeout_s
+    reader = OffsetReader(settings)
+    (stage,) = (stage for stage in STAGES[0] if stage.job == "ingest")
+    ends = reader.ends(stage.reads)
+    with FlinkRest(settings.flink.url) as rest, console.progress("waiting for Bronze", None) as tracker:
+        _await_committed(rest, reader, (stage,), deadline, tracker.describe)
+        for _ in range(LAKE_CHECKPOINTS):
+            _checkpoint_all(rest, {stage.job}, deadline)
+    return ends
 
 
 def _await_quiet(reader: OffsetReader, deadline: float) -> None:

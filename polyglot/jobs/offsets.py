@@ -33,7 +33,14 @@ class OffsetReader:
 
     def ends(self, wanted: Iterable[str]) -> Offsets:
         """Return the end offsets (the offset that the next record will get)."""
-        request = {p: OffsetSpec.latest() for p in self.partitions(wanted)}
+        return self._offsets(wanted, OffsetSpec.latest())
+
+    def begins(self, wanted: Iterable[str]) -> Offsets:
+        """Return the offsets of the oldest records that are still there."""
+        return self._offsets(wanted, OffsetSpec.earliest())
+
+    def _offsets(self, wanted: Iterable[str], spec: OffsetSpec) -> Offsets:
+        request = dict.fromkeys(self.partitions(wanted), spec)
         if not request:
             return {}
         futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S)

@@ -119,6 +119,15 @@ NUMBERS = [
 ]  # fmt: skip
 
 
+#: Source ids of amendments: proper ones of several horizons, and some that are none.
+AMENDING = [
+    f"amend:{30 * 86_400 * SECOND}:{'0' * 32}", f"amend:{30 * 86_400 * SECOND}:{'f' * 32}",
+    f"amend:{600 * SECOND}:{'1' * 32}", f"amend:{86_400 * SECOND}:{'2' * 32}", f"amend:{300 * SECOND}:{'3' * 32}",
+    "amend:", f"amend:-5:{'4' * 32}", f"amend:{10**18}:{'5' * 32}", f"amend:{9 * 10**17}:{'6' * 32}",
+    f"amend:{600 * SECOND}:xyz", f"amend:0{600 * SECOND}:{'7' * 32}", f"amend:\u0661:{'8' * 32}", "amended",
+]  # fmt: skip
+
+
 def _spoil(payload: bytes, how: int) -> bytes:
     """Return a frame that is broken, or whole but unusual."""
     text = payload.decode()
@@ -164,6 +173,7 @@ class _Log:
     number: int = 100
     seq: dict[str, int] = field(default_factory=dict)
     log: list[Raw] = field(default_factory=list)
+    late: list[Raw] = field(default_factory=list)
 
     def put(
         self, payload: bytes, ingest: int, source: str, event_id: str | None = None, like: bytes | None = None
@@ -179,7 +189,7 @@ class _Log:
         )  # fmt: skip
         self.log.append(raw)
 
-    def step(self, op: int, pick: int, price: str, size: str) -> None:  # noqa: C901 - a list of cases
+    def step(self, op: int, pick: int, price: str, size: str) -> None:  # noqa: C901, PLR0912 - a list of cases
         self.now += [1_000, 37_123, SECOND, 20 * SECOND][pick % 4]
         symbol = self.symbols[pick % len(self.symbols)]
         event = self.now - [0, 1_270_000, -1_300_000, 119 * SECOND][pick % 4]
@@ -212,10 +222,27 @@ class _Log:
             self.log += [raw for raw in self.log[:5] if raw.source_id == "a"]
         elif op == 15:
             self.log.append(old._replace(payload=_other_copy(old.payload, plain, pick)))
+        elif op == 16:  # an event that came too late, and its amendment
+            numbers = (price, size) if pick % 8 == 7 else ("61800.30", "0.006")
+            self.put(self.build(symbol, self.number, self.now - 400 * SECOND, *numbers), self.now, "a")
+            self.late.append(self.log[-1])
+            self.amend(self.log[-1], pick)
+        elif op == 17:  # amended once more, or what is not late
+            self.amend(self.late[pick % len(self.late)] if self.late and pick % 4 else old, pick)
+
+    def amend(self, old: Raw, pick: int) -> None:
+        """Append an amendment of a record, mostly a proper one."""
+        source = AMENDING[pick % len(AMENDING)]
+        self.seq[source] = self.seq.get(source, 0) + 1
+        suffix = "" if pick % 11 == 10 else "~amended"
+        ingest = self.now - [0, 0, 0, 100 * SECOND, 40 * 3_600 * SECOND, 80 * 3_600 * SECOND][pick % 6]
+        event = ingest if old.event_time_source == "ingest" else old.event_time
+        amended = old._replace(event_id=old.event_id + suffix, event_time=event, ingest_time=ingest)
+        self.log.append(amended._replace(source_id=source, source_seq=self.seq[source]))
 
 
 def _step(code: int) -> tuple[int, int, str, str]:
-    code, op = divmod(code, 16)
+    code, op = divmod(code, 18)
     code, pick = divmod(code, 48)
     size, price = divmod(code % len(NUMBERS) ** 2, len(NUMBERS))
     return op, pick, NUMBERS[price], NUMBERS[size]

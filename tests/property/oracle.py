@@ -20,6 +20,7 @@ from udfs.venues.frames import RevisionRow, TradeRow
 
 DAY = 86_400_000_000
 LIMB = 10**10
+FOREVER = 1 << 62
 
 
 class Raw(NamedTuple):
@@ -89,6 +90,9 @@ class PlainDedup:
         if mark and raw.source_seq <= mark[0] and mark[1] >= entity.water // DAY - 2:
             self._compare(first, raw)
             return "duplicate"
+        amended = raw.source_id.startswith("amend:") and raw.event_id.endswith("~amended")
+        if amended:
+            time = FOREVER
         if time < edge:
             verdict = "behind"
         else:
@@ -97,6 +101,8 @@ class PlainDedup:
                 self._compare(first, raw)
                 return "duplicate"
             entity.ids[raw.event_id] = (time, self._position, self._content(raw))
+            if amended and raw.ingest_time // DAY < entity.water // DAY - 1:
+                verdict = "behind"
         entity.marks[raw.source_id] = (raw.source_seq, raw.ingest_time // DAY)
         entity.water = max(entity.water, raw.ingest_time)
         return verdict

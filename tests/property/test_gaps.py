@@ -98,7 +98,7 @@ def plain(topic: str, log: list[Raw]) -> dict[str, dict[str, object]]:
             continue
         envelopes, _, _ = decode([envelope(raw)])
         try:
-            frame = gate.identify(spec, envelopes, 0)
+            frame, _ = gate.identify(spec, envelopes, 0)
         except Reject:
             continue
         if numbers := spec.dialect.numbers(frame):

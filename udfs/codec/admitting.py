@@ -9,6 +9,8 @@ from udfs.codec.jit import I8, I32, I64, LONG, helper, kernel
 from udfs.codec.slices import Bits, Codes, Longs
 
 FIRST, DUPLICATE, BEHIND = 0, 1, 2
+#: As the time that an id is remembered by: always.
+FOREVER = 1 << 62
 SOURCE_DAYS = 2
 DAY = 86_400_000_000
 
@@ -117,6 +119,8 @@ def admit(
                 continue
             verdict[i] = FIRST
             remembered[i] = entries
+            if time[i] == FOREVER and ingest_time[i] // DAY < water[e] // DAY - 1:
+                verdict[i] = BEHIND  # its ingest date may be counted no more
             ids[entries] = e
             id_kind[entries] = kind[i]
             id_low[entries] = low[i]

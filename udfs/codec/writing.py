@@ -112,7 +112,7 @@ def _put_head(
 WORDS = np.frombuffer(b"venueingestbuysell", dtype=np.uint8)
 _ROWS = (
     BYTES, BYTES, BYTES, LONG, LONG, I64, I64,
-    BYTES, I64, I64, BYTES, I64, I64, BYTES, I64, I64, I64, I64,
+    BYTES, I64, I64, I64, BYTES, I64, I64, BYTES, I64, I64, I64, I64,
 )  # fmt: skip
 
 
@@ -130,6 +130,7 @@ def write_trades(
     event: Octets,
     event_at: Longs,
     event_size: Longs,
+    id_size: Longs,
     entity: Octets,
     entity_at: Longs,
     entity_size: Longs,
@@ -147,7 +148,8 @@ def write_trades(
     """Write the rows one after the other; ``rows`` says which envelope each came from, ``part`` which print of it
     (-1: the only one).
 
-    The venue's id is what follows ``id_after`` bytes after the entity in the event id (negative: it has none).
+    The venue's id is what follows ``id_after`` bytes after the entity in the event id (negative: it has none), up to
+    ``id_size``.
     ``numbers`` is 4 by n (price, size: whole, part), ``limbs`` 4 by n. Returns the bytes written.
     """
     n = len(rows)
@@ -164,7 +166,7 @@ def write_trades(
             at = put_long(out, at, 0)
         else:
             skip = entity_size[r] + id_after
-            at = put_text(out, at, event, event_at[r] + skip, event_size[r] - skip)
+            at = put_text(out, at, event, event_at[r] + skip, id_size[r] - skip)
         at = put_decimal(out, at, numbers[i], numbers[n + i])
         at = put_decimal(out, at, numbers[2 * n + i], numbers[3 * n + i])
         at = put_text(out, at, words, 11, 3) if flag[i] > 0 else put_text(out, at, words, 14, 4)
@@ -192,6 +194,7 @@ def write_quotes(
     event: Octets,
     event_at: Longs,
     event_size: Longs,
+    id_size: Longs,
     entity: Octets,
     entity_at: Longs,
     entity_size: Longs,
@@ -220,7 +223,7 @@ def write_quotes(
             at = put_long(out, at, 0)
         else:
             skip = entity_size[r] + id_after
-            at = put_text(out, at, event, event_at[r] + skip, event_size[r] - skip)
+            at = put_text(out, at, event, event_at[r] + skip, id_size[r] - skip)
         for k in range(4):
             at = put_decimal(out, at, numbers[2 * k * n + i], numbers[(2 * k + 1) * n + i])
         ends[i] = at

@@ -69,9 +69,8 @@ def test_shards_are_spread_by_size() -> None:
 
 
 def test_every_raw_topic_that_normalization_reads_belongs_to_one_kind() -> None:
-    trades, quotes = topics_of("trade"), topics_of("quote")
-    assert not set(trades) & set(quotes)
-    assert sorted(trades + quotes) == domains().raw_topics(normalized_only=True)
+    trades, quotes, revisions = (topics_of(kind) for kind in ("trade", "quote", "revision"))
+    assert sorted(trades + quotes + revisions) == domains().raw_topics(normalized_only=True)
     assert "raw.kraken.trade.v1" in trades
     assert "raw.kraken.spread.v1" in quotes
     assert "raw.sim.unassigned.v1" in trades

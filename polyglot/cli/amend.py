@@ -1,0 +1,164 @@
+"""``polyglot amend``: late events are accepted afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyglot.cli import JsonOption
+from polyglot.cli.repair import Session, lazily, restate_all, show
+from polyglot.cli.replay import PANEL
+from polyglot.config import Settings
+from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+
+if TYPE_CHECKING:
+    from batch.amend import Found, Late
+    from batch.ranges import Span
+    from udfs.amendments import Amendment
+
+_EXAMPLES = """\
+Examples:
+
+    polyglot amend --entity binance_usdm:BTCUSDT --from 2024-08-08T12:00:00Z --to 2024-08-08T13:00:00Z --dry-run
+
+    polyglot amend --entity binance_usdm:BTCUSDT --from 2024-08-08 --to 2024-08-09
+
+    polyglot amend --entity kraken:XBT/USD --from 2024-08-01 --to 2024-09-01 --horizon 90d --no-repair
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    text = f"{amend.__doc__}\n\n{_EXAMPLES}\n\n{EXIT_CODES_HELP}"
+    app.command(rich_help_panel=PANEL, help=text)(amend)
+
+
+def amend(
+    entity: Annotated[str, typer.Option(help="The entity, e.g. binance_usdm:BTCUSDT.")],
+    start: Annotated[str, typer.Option("--from", help="Event time: ISO date or instant (UTC), included.")],
+    end: Annotated[str, typer.Option("--to", help="Event time: ISO date or instant (UTC), excluded.")],
+    horizon: Annotated[
+        str, typer.Option(help="How far behind the entity's newest ingest time: 90s, 12h, 30d.")
+    ] = "30d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be amended.")] = False,
+    with_repair: Annotated[
+        bool, typer.Option("--repair/--no-repair", help="Also wait until it came through, and restate the bars.")
+    ] = True,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for Bronze, and again for what follows.")] = 900.0,
+    json_output: JsonOption = False,
+) -> None:
+    """Accept events that were dead-lettered as late, by a recorded amendment that every later replay obeys.
+
+    The events are sent into their raw topics once more, under ids of their own and with the wider horizon on record;
+    the amendment itself goes to amendment.ingestion.v1. What is amended already is left alone.
+    """
+    from polyglot.jobs.amending import catch_up, submit  # noqa: PLC0415 - keeps --help instant
+    from polyglot.jobs.drain import await_bronze  # noqa: PLC0415
+
+    settings, console = Settings(), Console(json_output=json_output)
+    span, reach = _span(start, end), _horizon(horizon)
+    with lazily(settings, console) as session:
+        since = await_bronze(settings, console, timeout)
+        found = _find(settings, session, entity, span)
+        catch_up(settings, found, entity, since)
+        what, events, document = _decide(found, entity, span, reach)
+        _show(console, document)
+        if events and not dry_run:
+            console.info(f"amendment {what.amendment_id}: {what.events:,} events")
+            submit(settings, what, events, found.newest)
+            if with_repair:
+                _restate(settings, console, session, events, document, timeout)
+    console.result({**document, "dry_run": dry_run})
+    verb = "would be amended" if dry_run else "amended"
+    console.success(f"{len(events):,} late events {verb}" if events else "there is nothing to amend")
+
+
+def _span(start: str, end: str) -> Span:
+    from batch.ranges import RangeError, Span  # noqa: PLC0415
+
+    try:
+        return Span.parse(start, end)
+    except RangeError as error:
+        raise CommandError(str(error), code=Exit.USAGE) from None
+
+
+def _horizon(text: str) -> int:
+    """Return µs."""
+    from schemas.domains import duration_ms  # noqa: PLC0415
+    from udfs.amendments import MAX_HORIZON  # noqa: PLC0415
+    from udfs.times import DAY  # noqa: PLC0415
+
+    try:
+        found = 1_000 * duration_ms(text)
+    except ValueError as error:
+        raise CommandError(f"--horizon: {error}", code=Exit.USAGE) from None
+    if not 0 < found <= MAX_HORIZON:
+        raise CommandError(f"--horizon: more than 0 and at most {MAX_HORIZON // DAY}d", code=Exit.USAGE)
+    return found
+
+
+def _find(settings: Settings, session: Session, entity: str, span: Span) -> Found:
+    from batch.amend import find  # noqa: PLC0415
+
+    scratch = (settings.var_dir / "amend").resolve()
+    return find(session.get("amend"), settings.lake_uri, scratch, entity, span)
+
+
+def _decide(found: Found, entity: str, span: Span, horizon: int) -> tuple[Amendment, list[Late], dict[str, Any]]:
+    """Return the amendment, its events, and the numbers that explain it."""
+    from batch.amend import within  # noqa: PLC0415
+    from udfs.amendments import amendment  # noqa: PLC0415
+
+    assert span.start is not None  # noqa: S101 - both options are required
+    assert span.end is not None  # noqa: S101
+    events, refused = within(found.open, horizon, found.newest)
+    what = amendment(entity, span.start, span.end, horizon, [one.event_id for one in events])
+    document: dict[str, Any] = {
+        "entity": entity,
+        **span.as_json(),
+        "horizon_us": horizon,
+        "late": len(found.late),
+        "amended_before": len(found.late) - len(found.open),
+        "accepted_in_time": found.accepted,
+        "beyond_the_horizon": refused.pop("late", 0),
+        "refused": refused,
+        "amended": len(events),
+        "amendment_id": what.amendment_id if events else None,
+    }
+    return what, events, document
+
+
+def _show(console: Console, document: dict[str, Any]) -> None:
+    names = {
+        "late": "late events in the range",
+        "amended_before": "of these amended before",
+        "beyond_the_horizon": "of these beyond the horizon",
+        "amended": "of these to amend",
+        "accepted_in_time": "late copies of events that were accepted in time",
+    }
+    console.table(["", "events"], [[text, f"{document[name]:,}"] for name, text in names.items()])
+
+
+def _restate(
+    settings: Settings,
+    console: Console,
+    session: Session,
+    events: list[Late],
+    document: dict[str, Any],
+    timeout: float,
+) -> None:
+    """Wait until the amended events came through; restate their windows, and whatever else asks for it."""
+    from batch.requests import coalesce  # noqa: PLC0415
+    from polyglot.jobs.drain import drain  # noqa: PLC0415
+    from polyglot.jobs.repairs import commit, read_open  # noqa: PLC0415
+
+    drain(settings, console, timeout)
+    backlog = read_open(settings)
+    # Also where no window asked for it: the request may have been answered before Bronze had the event.
+    tasks = coalesce([*backlog.requests, *(request for one in events for request in one.requests())])
+    done = restate_all(settings, console, session.get("amend"), tasks)
+    commit(settings, backlog)
+    show(console, done)
+    document["repair"] = [one.as_json() for one in done]
+    drain(settings, console, timeout)

@@ -1,0 +1,80 @@
+"""Open repair requests: what the consumer group of `polyglot repair` has not committed yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from batch.requests import Request
+from polyglot.config import Settings
+from polyglot.console import CommandError, Exit
+from polyglot.jobs.offsets import OffsetReader, Offsets, lag
+from polyglot.jobs.records import decoder, read
+
+TOPIC = "repair.analytics.v1"
+GROUP = "polyglot-repair"
+
+
+@dataclass
+class Backlog:
+    """The open requests, those that cannot be read (as a place and a reason), and the offsets behind them."""
+
+    requests: list[Request] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    upto: Offsets = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.requests) + len(self.unreadable)
+
+
+def _extent(reader: OffsetReader) -> tuple[Offsets, Offsets]:
+    """Return from where to where requests are open; what retention has deleted is not."""
+    begins, committed = reader.begins([TOPIC]), reader.committed(GROUP)
+    begin = {place: max(first, committed.get(place, 0)) for place, first in begins.items()}
+    return begin, reader.ends([TOPIC])
+
+
+def count_open(settings: Settings) -> int:
+    """Return how many requests are open; reads offsets only.
+
+    Raises:
+        KafkaException: the broker does not answer.
+    """
+    begin, end = _extent(OffsetReader(settings))
+    return lag(end, begin)
+
+
+def read_open(settings: Settings) -> Backlog:
+    """Read the open requests.
+
+    Raises:
+        CommandError: the broker does not answer.
+    """
+    try:
+        begin, end = _extent(OffsetReader(settings))
+    except KafkaException as error:
+        raise CommandError(f"no answer from Kafka: {error}", hint="polyglot up", code=Exit.UNAVAILABLE) from error
+    found, decode = Backlog(upto=end), decoder("repair_request")
+    for record in read(settings, begin, end):
+        try:
+            found.requests.append(Request.of(decode(record.value)))
+        except ValueError as error:
+            found.unreadable.append(f"{record.topic}/{record.partition}@{record.offset}: {error}")
+    return found
+
+
+def commit(settings: Settings, backlog: Backlog) -> None:
+    """Say that these requests are answered.
+
+    Raises:
+        KafkaException: the broker did not take it; they stay open, and answering them again changes nothing.
+    """
+    places = [TopicPartition(*place, offset) for place, offset in backlog.upto.items()]
+    if not places:
+        return
+    consumer = Consumer({**settings.kafka.librdkafka(), "group.id": GROUP, "enable.auto.commit": False})
+    try:
+        consumer.commit(offsets=places, asynchronous=False)
+    finally:
+        consumer.close()

@@ -1,0 +1,96 @@
+"""Beyond the horizon: a venue that returns behind the watermark is repaired, late events are amended, all is equal."""
+
+import json
+
+import pytest
+from support.topics import records, view
+
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
+
+SECOND = 1_000_000
+NOON = 1_723_118_400 * SECOND  # 2024-08-08T12:00Z
+DAY = 86_400 * SECOND
+BTC, ETH = "binance_usdm:BTCUSDT", "binance_usdm:ETHUSDT"
+LATE = 5
+
+
+def trade(symbol, number, event):
+    body = {"e": "trade", "E": event // 1000, "T": event // 1000, "s": symbol, "t": number, "p": "60000.1", "q": "0.5"}
+    return {**body, "X": "MARKET", "m": number % 2 == 0}
+
+
+def quote(symbol, number, event):
+    body = {"e": "bookTicker", "u": number, "s": symbol, "b": "1.5", "B": "2", "a": "1.6", "A": "3"}
+    return {**body, "T": event // 1000, "E": event // 1000}
+
+
+def write(path, frames):
+    path.write_text("".join(f"{time * 1000} {json.dumps(body, separators=(',', ':'))}\n" for time, body in frames))
+    return str(path)
+
+
+def running():
+    """One trade a second; from the 300th on, five that are four minutes old."""
+    for n in range(400):
+        yield NOON + n * SECOND, trade("BTCUSDT", n + 1, NOON + n * SECOND - 50_000)
+        if n % 10 == 0:
+            yield NOON + n * SECOND, quote("BTCUSDT", n + 1, NOON + n * SECOND - 40_000)
+        if 300 <= n < 300 + LATE:
+            yield NOON + n * SECOND + 1, trade("BTCUSDT", 9_000 + n, NOON + (n - 270) * SECOND)
+
+
+def returning():
+    """Another instrument's feed of the day before: it arrives when all of its windows are gone."""
+    for n in range(30):
+        at = NOON - DAY + n * SECOND
+        yield at + 50_000, trade("ETHUSDT", n + 1, at)
+        if n % 3 == 0:
+            yield at + 60_000, quote("ETHUSDT", n + 1, at)
+
+
+def feed(stack, path):
+    stack.json("feed", "binance_usdm", "--capture", path)
+    return stack.json("drain", "--timeout", "400")
+
+
+def version(stack, interval, start):
+    rows = records(stack.settings.kafka.bootstrap_servers, "analytics.bar.v1", "bar")
+    bars = view(rows, lambda bar: (bar["entity_id"], bar["interval"], bar["window_start"]))
+    return bars[BTC, interval, start]["version"]
+
+
+def test_what_came_too_late_is_repaired_and_amended(pipeline, tmp_path):
+    assert feed(pipeline, write(tmp_path / "running", running()))["open_repair_requests"] == 0
+    assert feed(pipeline, write(tmp_path / "returning", returning()))["open_repair_requests"] == 40
+    attention = pipeline.json("status")["attention"]
+    assert (attention["open_repairs"], attention["late"], attention["amended_events"]) == (40, LATE, 0)
+    before = pipeline.json("verify", "--store", "analytics", expect=1)
+    assert before["differences"] > 40
+
+    repaired = pipeline.json("repair")
+    assert (repaired["requests"], repaired["entities"], repaired["unreadable"]) == (40, 1, [])
+    # 30 seconds of trades, a minute, five, an hour, a day; ten seconds of quotes.
+    assert repaired["published"] == 30 + 4 + 10
+    assert pipeline.json("repair")["published"] == 0
+    assert pipeline.json("drain")["open_repair_requests"] == 0
+    assert pipeline.json("verify")["differences"] == 0
+
+    minute = version(pipeline, "1m", NOON)
+    span = ["--entity", BTC, "--from", "2024-08-08T12:00:00Z", "--to", "2024-08-08T12:10:00Z"]
+    narrow = pipeline.json("amend", *span, "--horizon", "3m", "--dry-run")
+    assert (narrow["late"], narrow["amended"], narrow["beyond_the_horizon"]) == (LATE, 0, LATE)
+    amended = pipeline.json("amend", *span)
+    assert (amended["late"], amended["amended"], amended["refused"]) == (LATE, LATE, {})
+    for found in (pipeline.json("verify"), pipeline.json("verify", *span[2:])):
+        assert found["differences"] == 0
+    assert version(pipeline, "1m", NOON) == minute + LATE
+    trades = records(pipeline.settings.kafka.bootstrap_servers, "normalized.trade.v1", "trade")
+    late = [row for row in trades if row["source_id"].startswith("amend:")]
+    assert sorted(row["venue_trade_id"] for row in late) == [str(9_300 + n) for n in range(LATE)]
+
+    again = pipeline.json("amend", *span)
+    assert (again["late"], again["amended_before"], again["amended"]) == (LATE, LATE, 0)
+    (event,) = records(pipeline.settings.kafka.bootstrap_servers, "amendment.ingestion.v1", "amendment")
+    assert (event["entity_id"], event["events"], event["amendment_id"]) == (BTC, LATE, amended["amendment_id"])
+    attention = pipeline.json("status")["attention"]
+    assert (attention["open_repairs"], attention["late"], attention["amended_events"]) == (0, LATE, LATE)
