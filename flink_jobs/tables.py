@@ -66,6 +66,8 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch_ms: int) 
         # Offsets live in checkpoints together with the state; a job without either starts from the beginning.
         "scan.startup.mode": "earliest-offset",
         "properties.group.id": group,
+        # As the replay reads: what a transaction that was aborted has left in the log was never sent.
+        "properties.isolation.level": "read_committed",
         # Catching up, the client hands over one partition's fetch before the next one's: what a partition may return
         # at once is how far partitions drift apart in event time. A larger record is still returned, alone.
         "properties.max.partition.fetch.bytes": "262144",

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
 from polyglot.jobs import STAGES, Stage
-from polyglot.jobs.offsets import OffsetReader, lag
+from polyglot.jobs.offsets import OffsetReader, Offsets, lag
 from polyglot.jobs.rest import FlinkRest
 
 #: Open windows are emitted every 2 s of processing time (``flink_jobs/late_firing.py``): what an idle job still holds
@@ -67,7 +67,7 @@ def _await_committed(
 ) -> None:
     ends = {stage: reader.ends(stage.reads) for stage in stages}
     while True:
-        lags = {stage: lag(end, reader.committed(stage.group)) for stage, end in ends.items()}
+        lags = {stage: _left(reader, end, reader.committed(stage.group)) for stage, end in ends.items()}
         behind = {stage.group: n for stage, n in lags.items() if n}
         if not behind:
             return
@@ -76,6 +76,11 @@ def _await_committed(
             raise CommandError(f"not drained in time: {behind}", code=Exit.TIMEOUT)
         _checkpoint_all(rest, {stage.job for stage, n in lags.items() if n}, deadline)
         time.sleep(_POLL_S)
+
+
+def _left(reader: OffsetReader, ends: Offsets, committed: Offsets) -> int:
+    """Return how many records a group has not committed yet, as far as there is anything to read in them."""
+    return lag(reader.unread(ends, committed), committed)
 
 
 def _checkpoint_all(rest: FlinkRest, names: set[str], deadline: float) -> None:
