@@ -194,3 +194,12 @@ def test_the_clock_offset_moves_receive_times_only():
     plain, behind = frames(SimSpec(), 100), frames(SimSpec(clock_offset_ms=-1270), 100)
     assert [(t - 1_270_000, p) for _, t, p, *_ in plain] == [(t, p) for _, t, p, *_ in behind]
     assert plain[0][1] >= DEFAULT_START_US
+
+
+def test_a_later_sequence_has_later_ids():
+    """Else a venue would use its ids again, and what came later would be taken for copies."""
+    hour_us = 3_600_000_000
+    first, later = (
+        {row[5] for row in frames(SimSpec(start_us=DEFAULT_START_US + hours * hour_us), 2_000)} for hours in (0, 1)
+    )
+    assert first & later <= {assign("sim", b"").event_id}
