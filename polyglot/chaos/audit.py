@@ -10,7 +10,9 @@ from polyglot.config import Settings
 
 _KINDS = {"normalized.trade.v1": "trade", "normalized.quote.v1": "quote"}
 _BARS = {"analytics.bar.v1": "bar", "analytics.quote_bar.v1": "quote_bar"}
+#: Number or version → hash of the record; the highest one under ``_HIGHEST``, which is neither.
 _Seen = dict[tuple[Any, ...], dict[int, int]]
+_HIGHEST = 0
 
 
 class Audit:
@@ -44,7 +46,8 @@ class Audit:
             numbers, number = seen[row["entity_id"], row["ingest_date"]], row["entity_seq"]
         else:
             numbers, number = seen[row["entity_id"], row.get("interval"), row["window_start"]], row["version"]
-            self.found["rewound_versions"] += bool(numbers) and number < max(numbers)
+            self.found["rewound_versions"] += number < numbers.get(_HIGHEST, 0)
+        numbers[_HIGHEST] = max(number, numbers.get(_HIGHEST, 0))
         digest = hash(value)
         if number not in numbers:
             numbers[number] = digest
@@ -56,4 +59,4 @@ class Audit:
 
 def missing_numbers(seen: _Seen) -> int:
     """Return how many numbers between 1 and the highest of an (entity, ingest date) nobody has."""
-    return sum(max(numbers) - len(numbers) for numbers in seen.values())
+    return sum(numbers[_HIGHEST] - (len(numbers) - 1) for numbers in seen.values())

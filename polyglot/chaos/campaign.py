@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,8 +55,7 @@ def run(settings: Settings, console: Console, order: Order) -> list[dict[str, An
     Round n uses the seed ``seed + n`` for its frames, gaps, faults and their moments. An earlier local stack is stopped
     and its data deleted; the new one is stopped at the end, its data are kept.
     """
-    layout = Layout.at(settings.var_dir)
-    folders = [Path(settings.lake_uri.removeprefix("file://")), layout.checkpoints]
+    folders = _folders(settings)
     down(settings, console)
     for folder in folders:
         unmount(folder)  # of a campaign that was killed
@@ -63,16 +63,20 @@ def run(settings: Settings, console: Console, order: Order) -> list[dict[str, An
     target = Target(settings, Random(order.seed))  # noqa: S311 - a plan, no secret
     for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends this command also ends its stack
         signal.signal(number, signal.default_int_handler)
-    try:
+    with ExitStack() as left:
         if _wants_disks(order):
             target.disks = _small_disks(folders, console)
+            for disk in target.disks:
+                left.callback(disk.release)
+        left.callback(down, settings, console)
+        left.callback(target.kill_collectors)
         return _rounds(target, console, order)
-    finally:
-        for collector in target.collectors:
-            collector.kill()
-        down(settings, console)
-        for disk in target.disks:
-            disk.release()
+
+
+def _folders(settings: Settings) -> list[Path]:
+    """Return what is put on small disks: checkpoints, and the lake if it is a folder here."""
+    lake = [Path(settings.lake_uri.removeprefix("file://"))] if settings.lake_uri.startswith("file:///") else []
+    return [*lake, Layout.at(settings.var_dir).checkpoints]
 
 
 def _wants_disks(order: Order) -> bool:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 import psutil
@@ -21,6 +22,7 @@ from polyglot.console import CommandError
 from polyglot.jobs import JOBS
 from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
+from polyglot.stack.component import Probe
 from polyglot.stack.components import components
 from polyglot.stack.layout import Layout
 from polyglot.stack.state import read_state
@@ -60,6 +62,11 @@ class Target:
         self.collectors = [Collector(venue, path, feed.speed) for venue, path in feed.files]
         for collector in self.collectors:
             collector.start()
+
+    def kill_collectors(self) -> None:
+        """End what still feeds."""
+        for collector in self.collectors:
+            collector.kill()
 
     def fed(self) -> float:
         """Return the share of the round's records that are in the log; while the broker is away, as last seen."""
@@ -118,7 +125,7 @@ class Target:
         """Wait until components answer; without names, all of them."""
         for component in components(self.settings):
             if not names or component.name in names:
-                self.await_that(f"{component.name} answers", lambda probe=component.probe: bool(probe() or True))  # type: ignore[misc]
+                self.await_that(f"{component.name} answers", partial(_answers, component.probe))
 
     def polyglot(self, *arguments: str, **environment: str) -> None:
         """Run one of our own commands as an operator would.
@@ -145,3 +152,8 @@ class Target:
         for degree in sorted({self.parallelism[job] for job in jobs}):
             chosen = [job for job in jobs if self.parallelism[job] == degree]
             self.polyglot("submit", *chosen, *extra, POLYGLOT_FLINK__PARALLELISM=str(degree))
+
+
+def _answers(probe: Probe) -> bool:
+    probe()  # raises while there is no answer
+    return True

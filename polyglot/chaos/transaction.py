@@ -60,7 +60,7 @@ def interrupt(settings: Settings, first_id: int, time_us: int, blow: Callable[[]
 def _producer(settings: Settings, name: str) -> Producer:
     return Producer(
         {
-            **settings.kafka.librdkafka(), "transactional.id": name, "transaction.timeout.ms": 600_000,
+            **settings.kafka.librdkafka(), "transactional.id": name, "transaction.timeout.ms": 60_000,
             "partitioner": "murmur2_random", "log_level": 0,
         }
     )  # fmt: skip

@@ -25,10 +25,9 @@ def stop_past_horizon(target: Target) -> str:
     target.await_jobs(job)
     if target.feed is None:
         raise RuntimeError("no round has begun")
-    began = target.fed()
     path = savepoint(target.settings, job)
-    longest = HORIZON_S + SKEW_S
-    target.await_fed(target.fed() + 1.1 * longest / target.feed.seconds)
+    began, longest = target.fed(), HORIZON_S + SKEW_S
+    target.await_fed(began + 1.1 * longest / target.feed.seconds)
     down_s = (target.fed() - began) * target.feed.seconds
     target.submit("--from-savepoint", path, jobs=[job])
     return f"{job} for {down_s:.0f} s of event time ({longest:.0f} is the horizon)"
