@@ -11,8 +11,9 @@ from polyglot.chaos.feeds import CAPTURED_PACE, LATE_S, MISSED, OTHER_SHARE, PAC
 
 CONDITIONS = (
     f"two redundant collectors of one venue, each without {MISSED:.0%} of the frames, and one of a second venue with "
-    f"{OTHER_SHARE:.0%} as many; {PACE:.0f} frames/s a collector ({CAPTURED_PACE:.0f} of captured ones), up to {SPEED:.0f} times as fast as they happened; "
-    f"simulated frames: 5 % late by up to {LATE_S:.0f} s, 2 % sent twice, 0.5 % malformed, clocks up to 1.5 s off"
+    f"{OTHER_SHARE:.0%} as many; {PACE:.0f} frames/s a collector ({CAPTURED_PACE:.0f} of captured ones), up to "
+    f"{SPEED:.0f} times as fast as they happened; simulated frames: 5 % late by up to {LATE_S:.0f} s, 2 % sent twice, "
+    "0.5 % malformed, clocks up to 1.5 s off"
 )
 COLUMNS = (
     "seed", "input", "faults", "raw so far", "verified", "repair requests", "differences", "lost", "twice", "verdict"
