@@ -75,6 +75,8 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch_ms: int, 
         # Offsets live in checkpoints together with the state; a job without either starts from the beginning.
         "scan.startup.mode": "earliest-offset",
         "properties.group.id": group,
+        # As the replay reads: what a transaction that was aborted has left in the log was never sent.
+        "properties.isolation.level": "read_committed",
         "properties.max.partition.fetch.bytes": str(partition_bytes),
         "properties.fetch.max.bytes": str(4 * config.kafka.max_message_bytes),
         "properties.fetch.min.bytes": "65536",

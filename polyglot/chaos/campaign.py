@@ -2,137 +2,175 @@
 
 from __future__ import annotations
 
-import json
+import signal
 import subprocess
-import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
-from polyglot.chaos.audit import audit
-from polyglot.chaos.collectors import EVENT_RATE, SPEED, Collector, raw_records, record
-from polyglot.chaos.faults import FAULTS, Target
+import psutil
+from confluent_kafka import KafkaException
+
+from polyglot.chaos import feeds
+from polyglot.chaos.disk import SmallDisk, unmount
+from polyglot.chaos.faults import FAULTS
+from polyglot.chaos.faults.feeds import plan_jump
+from polyglot.chaos.plan import Strike, plan
+from polyglot.chaos.proof import Proof
+from polyglot.chaos.target import NotApplicableError, Target
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console
-from polyglot.demo.accounts import accounts
 from polyglot.jobs import JOBS
-from polyglot.jobs.drain import drain
 from polyglot.jobs.lifecycle import submit
+from polyglot.jobs.rest import FlinkRest
 from polyglot.stack.control import down, up
+from polyglot.stack.layout import Layout
 
-#: First event time of the first round; each round begins an hour later, far beyond the horizon of the one before.
+#: First event time of the first simulated round; each begins an hour later, far beyond the horizon of the one before.
 _FIRST = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
 _FEED_TIMEOUT_S = 600.0
-_DRAIN_TIMEOUT_S = 900.0
 
 
-@dataclass
-class Books:
-    """What all rounds so far must have left behind, as the simulator tells."""
+@dataclass(frozen=True)
+class Order:
+    """What a campaign is asked for."""
 
-    normalized: int = 0
-    rounds: list[dict[str, Any]] = field(default_factory=list)
+    seed: int
+    minutes: float
+    rounds: int
+    faults: int
+    frames: int
+    captures: Sequence[Path] = ()
+    names: Sequence[str] = tuple(FAULTS)
 
 
-def run(
-    settings: Settings, console: Console, seed: int, minutes: float, rounds: int, faults: int, frames: int
-) -> dict[str, Any]:
-    """Run rounds until ``minutes`` have passed or ``rounds`` are done; return the report.
+def run(settings: Settings, console: Console, order: Order) -> list[dict[str, Any]]:
+    """Run rounds until ``minutes`` have passed, ``rounds`` are done, one fails or the captures end; return them.
 
     Round n uses the seed ``seed + n`` for its frames, gaps, faults and their moments. An earlier local stack is stopped
-    and its data deleted; the new one is left running.
+    and its data deleted; the new one is stopped at the end, its data are kept.
     """
-    began = time.monotonic()
-    console.info("── a fresh stack and the jobs")
+    folders = _folders(settings)
+    down(settings, console)
+    for folder in folders:
+        unmount(folder)  # of a campaign that was killed
     down(settings, console, wipe=True)
-    up(settings, console)
-    submit(settings, console, list(JOBS))
-    books, target = Books(), Target(settings, Random(seed))  # noqa: S311 - a plan, no secret
-    while len(books.rounds) < rounds and time.monotonic() - began < minutes * 60:
-        target.dice = Random(seed + len(books.rounds))  # noqa: S311
-        books.rounds.append(_round(target, console, books, seed + len(books.rounds), faults, frames))
-    done = books.rounds
-    return {
-        "seeds": [one["seed"] for one in done],
-        "faults": sum(len(one["faults"]) for one in done),
-        "failed_rounds": sum(not one["passed"] for one in done),
-        "records_verified": done[-1]["verify"]["records"] if done else 0,
-        "differences": sum(one["verify"]["differences"] for one in done),
-        "passed": bool(done) and all(one["passed"] for one in done),
-        "minutes": round((time.monotonic() - began) / 60, 1),
-        "rounds": done,
-    }
+    target = Target(settings, Random(order.seed))  # noqa: S311 - a plan, no secret
+    for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends this command also ends its stack
+        signal.signal(number, signal.default_int_handler)
+    with ExitStack() as left:
+        if _wants_disks(order):
+            target.disks = _small_disks(folders, console)
+            for disk in target.disks:
+                left.callback(disk.release)
+        left.callback(down, settings, console)
+        left.callback(target.kill_collectors)
+        return _rounds(target, console, order)
 
 
-def _round(target: Target, console: Console, books: Books, seed: int, faults: int, frames: int) -> dict[str, Any]:
-    settings, dice = target.settings, target.dice
-    start = _FIRST + timedelta(hours=len(books.rounds))
-    console.info(f"── round {len(books.rounds) + 1}, seed {seed}: {frames:,} frames by two collectors with gaps")
-    paths, manifest = record(settings.var_dir / "chaos", seed, frames, start.isoformat(), dice)
-    books.normalized += sum(manifest["normalized"].values())
-    target.collectors = [Collector(path) for path in paths]
-    before, coming = raw_records(settings), round(1.9 * frames)
-    moments = sorted(dice.uniform(0.05, 0.85) for _ in range(faults))
-    plan = [dice.choice(sorted(FAULTS)) for _ in moments]
-    for collector in target.collectors:
-        collector.start()
-    hit = []
-    for moment, name in zip(moments, plan, strict=True):
-        _await_progress(target, before + round(moment * coming))
-        fed = round((raw_records(settings) - before) / coming, 2)
-        console.info(f"at {fed:.0%} of the feed: {name}")
-        hit.append({"fault": name, "at": fed, "detail": FAULTS[name](target)})
-    for collector in target.collectors:
-        collector.finish(_FEED_TIMEOUT_S)
-    target.await_running(JOBS)
-    seconds = drain(settings, console, _DRAIN_TIMEOUT_S)
-    return {"seed": seed, "frames": frames, "faults": hit, "drain_s": round(seconds, 1), **_proof(settings, books)}
+def _folders(settings: Settings) -> list[Path]:
+    """Return what is put on small disks: checkpoints, and the lake if it is a folder here."""
+    lake = [Path(settings.lake_uri.removeprefix("file://"))] if settings.lake_uri.startswith("file:///") else []
+    return [*lake, Layout.at(settings.var_dir).checkpoints]
 
 
-def _await_progress(target: Target, goal: int) -> None:
-    """Wait until so many raw records are there, or the feed is over."""
-    while any(collector.running for collector in target.collectors):
-        try:
-            if raw_records(target.settings) >= goal:
-                return
-        except Exception as error:  # noqa: BLE001 - the broker may be the one that was hit
-            del error
-        time.sleep(0.25)
+def _wants_disks(order: Order) -> bool:
+    """Whether a disk will be full in one of the rounds; there is no end to a campaign that is bounded by time only."""
+    seeds = range(order.seed, order.seed + min(order.rounds, 100))
+    return any(strike.fault == "disk-full" for seed in seeds for strike in plan(seed, order.faults, order.names))
 
 
-def _proof(settings: Settings, books: Books) -> dict[str, Any]:
-    """Verify, balance and audit; say whether all of it holds."""
-    command = [sys.executable, "-m", "polyglot.cli", "verify", "--fail-on-empty", "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+def _small_disks(folders: Sequence[Path], console: Console) -> list[SmallDisk]:
+    disks: list[SmallDisk] = []
     try:
-        verified = json.loads(done.stdout)
-    except ValueError:
-        raise CommandError(f"polyglot verify failed with exit code {done.returncode}") from None
-    counted, topics = accounts(settings, verified), audit(settings)
-    lost = books.normalized - counted["normalized"]
-    holds = (
-        verified["passed"]
-        and all(counted["balance"].values())
-        and not (lost or topics["missing_sequence_numbers"] or topics["conflicting_copies"])
-    )
-    return {
-        "counts": {
-            k: counted[k] for k in ("raw", "bronze", "normalized", "duplicates", "dead_letters", "bars", "gold")
-        },
-        "lost": lost,
-        "balance": counted["balance"],
-        "topics": topics,
-        "verify": {"records": verified["records"], "differences": verified["differences"]},
-        "passed": holds,
-    }
+        disks += map(SmallDisk, folders)
+    except OSError as error:
+        console.warn(f"no disk will be full: {error}")
+    return disks
 
 
-def describe() -> str:
-    """Return the conditions of every round in one line."""
-    return (
-        f"two redundant collectors, each without 5 % of the frames; {EVENT_RATE} frames/s of event time fed at "
-        f"{SPEED} times that pace; 5 % late by up to 30 s, 2 % sent twice, 0.5 % malformed; "
-        "the collector's clock up to 1.5 s off"
-    )
+def _rounds(target: Target, console: Console, order: Order) -> list[dict[str, Any]]:
+    began, done = time.monotonic(), list[dict[str, Any]]()
+    console.info("── a fresh stack and the jobs")
+    up(target.settings, console)
+    submit(target.settings, console, list(JOBS))
+    proof = Proof(target)
+    while len(done) < order.rounds and time.monotonic() - began < order.minutes * 60:
+        seed = order.seed + len(done)
+        target.dice = Random(seed)  # noqa: S311
+        strikes = plan(seed, order.faults, order.names)
+        feed = _prepare(target, order, seed, len(done), strikes)
+        if feed is None:
+            console.info("the captures are at their end")
+            break
+        what = f"{len(feed.identities):,} distinct frames in {feed.seconds / feed.speed:.0f} s"
+        console.info(f"── round {len(done) + 1}, seed {seed}: {what}")
+        done.append({"seed": seed, "input": "captured" if order.captures else "simulated"})
+        one = time.monotonic()
+        done[-1] |= _round(target, console, proof, feed, strikes)
+        done[-1]["seconds"] = round(time.monotonic() - one)
+        if not done[-1]["passed"]:
+            break
+    return done
+
+
+def _prepare(target: Target, order: Order, seed: int, number: int, strikes: Sequence[Strike]) -> feeds.Feed | None:
+    folder = target.settings.var_dir / "chaos"
+    jumps = [plan_jump(strike.at, target.dice) for strike in strikes if strike.fault == "clock-jump"]
+    if not order.captures:
+        start = round((_FIRST + timedelta(hours=number)).timestamp()) * 1_000_000
+        return feeds.from_simulator(folder, seed, order.frames, start, target.dice, jumps)
+    frames = feeds.captured(order.captures, number * order.frames, order.frames)
+    return feeds.from_captures(folder, seed, order.captures, frames, target.dice, jumps) if frames else None
+
+
+def _round(
+    target: Target, console: Console, proof: Proof, feed: feeds.Feed, strikes: Sequence[Strike]
+) -> dict[str, Any]:
+    target.begin(feed)
+    hits: list[dict[str, Any]] = []
+    resumed: list[str] = []
+    try:
+        hits += [_strike(target, console, strike) for strike in strikes]
+        deadline = time.monotonic() + _FEED_TIMEOUT_S
+        for collector in target.collectors:
+            collector.finish(deadline)
+        resumed = _recover(target)
+        proof.identities |= feed.identities
+        found = proof.run(console)
+    except (CommandError, NotApplicableError, KafkaException) as error:
+        console.error(str(error))
+        found = {"passed": False, "error": str(error)[-2000:]}
+    return {"faults": hits, "resumed_jobs": resumed, **found}
+
+
+def _strike(target: Target, console: Console, strike: Strike) -> dict[str, Any]:
+    """Apply one fault when it is due; what cannot be applied is told as skipped."""
+    hit: dict[str, Any] = {"fault": strike.fault, "at": 1.0, "detail": ""}
+    try:
+        if not target.await_fed(strike.at):
+            raise NotApplicableError("the feed was over")  # noqa: TRY301 - told like all others
+        hit["at"] = round(target.fed(), 2)
+        hit["detail"] = FAULTS[strike.fault](target)
+    except (
+        NotApplicableError, CommandError, KafkaException, psutil.Error, OSError, subprocess.SubprocessError
+    ) as error:  # fmt: skip
+        hit["skipped"] = str(error)[-500:]
+    console.info(f"{hit['at']:4.0%} of the feed  {strike.fault}  {hit.get('skipped', hit['detail'])}")
+    return hit
+
+
+def _recover(target: Target) -> list[str]:
+    """Wait until everything answers and every job runs; start jobs that are gone, and return their names."""
+    target.await_answer()
+    with FlinkRest(target.settings.flink.url) as rest:
+        live = {job.name for job in rest.jobs(live=True)}
+    gone = [job for job in JOBS if job not in live]
+    target.submit()
+    target.await_jobs()
+    return gone

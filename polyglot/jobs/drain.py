@@ -83,15 +83,21 @@ def _await_committed(
     describe: Callable[[str], None],
 ) -> None:
     ends = {stage: reader.ends(stage.reads) for stage in stages}
+    before: dict[Stage, int] = {}
     while True:
-        lags = {stage: lag(end, reader.committed(stage.group)) for stage, end in ends.items()}
-        behind = {stage.group: n for stage, n in lags.items() if n}
-        if not behind:
+        committed = {stage: reader.committed(stage.group) for stage in stages}
+        lags = {stage: n for stage, end in ends.items() if (n := lag(end, committed[stage]))}
+        if lags == before:  # it does not move: maybe there is nothing to read any more
+            unread = {stage: reader.unread(ends[stage], committed[stage]) for stage in lags}
+            lags = {stage: n for stage in lags if (n := lag(unread[stage], committed[stage]))}
+        if not lags:
             return
+        before = lags
+        behind = {stage.group: n for stage, n in lags.items()}
         describe(", ".join(f"{group} {n:,} behind" for group, n in behind.items()))
         if time.monotonic() > deadline:
             raise CommandError(f"not drained in time: {behind}", code=Exit.TIMEOUT)
-        _checkpoint_all(rest, {stage.job for stage, n in lags.items() if n}, deadline)
+        _checkpoint_all(rest, {stage.job for stage in lags}, deadline)
         time.sleep(_POLL_S)
 
 

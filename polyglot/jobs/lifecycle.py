@@ -33,17 +33,32 @@ def _record(settings: Settings, name: str) -> Path:
     return Layout.at(settings.var_dir).var / "jobs" / f"{name}.json"
 
 
+def _remembered(settings: Settings, name: str) -> dict[str, list[str]]:
+    """Return the ids of the job's former runs and the savepoints it was stopped with."""
+    record = _record(settings, name)
+    known: dict[str, list[str]] = json.loads(record.read_text()) if record.exists() else {}
+    return {"job_ids": [], "savepoints": [], **known}
+
+
+def _remember(settings: Settings, name: str, known: dict[str, list[str]]) -> None:
+    record = _record(settings, name)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    draft = record.with_suffix(".tmp")
+    draft.write_text(json.dumps(known))
+    draft.replace(record)
+
+
 def latest_checkpoint(settings: Settings, name: str) -> str:
-    """Return the newest complete checkpoint of the job's former runs, or an empty string.
+    """Return the newest complete checkpoint or savepoint of the job's former runs, or an empty string.
 
     A run is found by the job ids this suite submitted under that name, so that another cluster's files are never used.
+    Savepoints count: a run that was resumed from one may die before its first checkpoint, and what lies before the
+    savepoint is in the lake's tables already.
     """
-    record = _record(settings, name)
-    if not record.exists():
-        return ""
-    ids: list[str] = json.loads(record.read_text())["job_ids"]
+    known = _remembered(settings, name)
     checkpoints = Layout.at(settings.var_dir).checkpoints
-    found = [path for job_id in ids for path in (checkpoints / job_id).glob("chk-*/_metadata")]
+    found = [path for job_id in known["job_ids"] for path in (checkpoints / job_id).glob("chk-*/_metadata")]
+    found += [path for one in known["savepoints"] if (path := Path(one.removeprefix("file:")) / "_metadata").exists()]
     return str(max(found, key=lambda p: p.stat().st_mtime).parent) if found else ""
 
 
@@ -87,10 +102,9 @@ def _submit_one(settings: Settings, console: Console, module: str, from_savepoin
         job = next((j for j in rest.jobs() if j.name == name), None)
     if job is None:
         raise CommandError(f"{name} was submitted but the cluster does not list it:\n{done.stdout[-2000:]}")
-    record = _record(settings, name)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    former = json.loads(record.read_text())["job_ids"] if record.exists() and not fresh else []
-    record.write_text(json.dumps({"job_ids": [*former, job.id]}))
+    known = _remembered(settings, name) if not fresh else {"job_ids": [], "savepoints": []}
+    known["job_ids"].append(job.id)
+    _remember(settings, name, known)
     return Submitted(name, job.id, origin, already_running=False)
 
 
@@ -120,4 +134,7 @@ def savepoint(settings: Settings, name: str) -> str:
     paths = [line.rsplit(" ", 1)[-1] for line in done.stdout.splitlines() if "Savepoint completed. Path:" in line]
     if done.returncode != 0 or not paths:
         raise CommandError(f"stopping {name} with a savepoint failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    known = _remembered(settings, name)
+    known["savepoints"].append(paths[0])
+    _remember(settings, name, known)
     return paths[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from polyglot.config import Settings
@@ -18,7 +18,8 @@ class OffsetReader:
     """Reads offsets through one admin client."""
 
     def __init__(self, settings: Settings) -> None:
-        self._admin = AdminClient({**settings.kafka.librdkafka(), "log_level": 2})
+        self._conf = settings.kafka.librdkafka()
+        self._admin = AdminClient({**self._conf, "log_level": 2})
 
     def partitions(self, wanted: Iterable[str]) -> list[TopicPartition]:
         """Return the partitions of the topics named, as far as they exist."""
@@ -54,6 +55,33 @@ class OffsetReader:
         except KafkaException:  # no such group yet
             return {}
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+    def unread(self, ends: Offsets, committed: Offsets) -> Offsets:
+        """Return those of ``ends`` before which something is left to read behind what a group has committed.
+
+        The markers of a transaction, and the records of one that was aborted, take offsets that nobody reads; a group
+        never commits them while nothing follows.
+        """
+        behind = {place: end for place, end in ends.items() if committed.get(place, 0) < end}
+        if not behind:
+            return {}
+        conf = {"group.id": "polyglot-offsets", "enable.auto.commit": False, "enable.partition.eof": True}
+        consumer = Consumer({**self._conf, **conf, "log_level": 2})
+        consumer.assign([TopicPartition(topic, part, committed.get((topic, part), 0)) for topic, part in behind])
+        open_places, found = set(behind), Offsets()
+        try:
+            while open_places and (messages := consumer.consume(500, _TIMEOUT_S)):
+                for message in messages:
+                    place = (message.topic(), message.partition())
+                    if message.error() is None and message.offset() < behind[place]:
+                        found[place] = behind[place]
+                    elif message.error() and message.error().code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+                        continue
+                    open_places.discard(place)
+        finally:
+            consumer.close()
+        # A partition that did not answer counts as unread.
+        return found | {place: behind[place] for place in open_places}
 
 
 def lag(ends: Offsets, committed: Offsets) -> int:

@@ -52,7 +52,7 @@ class Dice:
         self._cumulative = activity(spec.symbols)
         self._clock_ns = spec.start_us * 1000
         self._ticks = np.array([one.first_ticks for one in traded], dtype=np.int64)
-        self._updates = np.full(spec.symbols, 5_000_000_000, dtype=np.int64)
+        self._updates = np.full(spec.symbols, 5_000_000_000 + spec.id_offset, dtype=np.int64)
         self._block = 0
 
     def next(self) -> Draws:

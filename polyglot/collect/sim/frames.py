@@ -67,8 +67,8 @@ class FrameMaker:
         self._wires = [Wire(one) for one in self._traded]
         self._price_unit = _POWERS[[one.price_places for one in self._traded]]
         self._size_unit = _POWERS[[one.size_places for one in self._traded]]
-        self._next_id = np.full((spec.symbols, 2), 1_000_000_000, dtype=np.int64)  # trade, aggTrade
-        self._depth_id = np.full(spec.symbols, 4_999_999_999, dtype=np.int64)
+        self._next_id = np.full((spec.symbols, 2), 1_000_000_000 + spec.id_offset, dtype=np.int64)  # trade, aggTrade
+        self._depth_id = np.full(spec.symbols, 4_999_999_999 + spec.id_offset, dtype=np.int64)
         self._faults = 0
 
     def next(self) -> tuple[Rows, int]:

@@ -76,6 +76,14 @@ class SimSpec:
             raise ValueError(f"clock offset: the topics allow at most {topic.max_skew_ms} ms behind the venue")
 
     @property
+    def id_offset(self) -> int:
+        """Return what the venue's ids are ahead of those of the default start: a later sequence has later ids.
+
+        One per ms, so sequences at different times do not share ids unless an instrument has more than 1,000 a second.
+        """
+        return (self.start_us - DEFAULT_START_US) // 1000 % 10**12
+
+    @property
     def source_id(self) -> str:
         """Return the name of this sequence: equal specs, equal frames, equal name."""
         # What came later and is not used must not rename the sequences that were there before.

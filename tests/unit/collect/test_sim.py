@@ -226,3 +226,12 @@ def test_revisions_are_of_accepted_trades_later_and_move_nothing_else():
 def test_a_sequence_without_revisions_keeps_its_name():
     assert SimSpec().source_id == "sim:aa1811ce373ba312"
     assert SimSpec(cancel_share=0.1).source_id != SimSpec().source_id != SimSpec(correct_share=0.1).source_id
+
+
+def test_a_later_sequence_has_later_ids():
+    """Else a venue would use its ids again, and what came later would be taken for copies."""
+    hour_us = 3_600_000_000
+    first, later = (
+        {row[5] for row in frames(SimSpec(start_us=DEFAULT_START_US + hours * hour_us), 2_000)} for hours in (0, 1)
+    )
+    assert first & later <= {assign("sim", b"").event_id}

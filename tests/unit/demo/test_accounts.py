@@ -8,7 +8,13 @@ from polyglot.demo import accounts as module
 
 def verified():
     tables = {"normalized.trade.v1": 70, "normalized.quote.v1": 20, "normalized.gaps.v1": 2}
-    raw = {"raw_records": 107, "raw_distinct_event_ids": 102, "bronze_rows": 102, "raw_duplicates": 5}
+    raw = {
+        "raw_records": 107,
+        "raw_distinct_event_ids": 102,
+        "bronze_rows": 102,
+        "raw_duplicates": 5,
+        "bronze_let_in_again": 0,
+    }
     balance = {
         "trade": {"envelopes": 80, "frames": 70, "duplicates": 0, "dead_letters": 6, "not_normalized": 4},
         "quote": {"envelopes": 20, "frames": 20, "duplicates": 0, "dead_letters": 0, "not_normalized": 0},

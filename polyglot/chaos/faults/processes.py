@@ -1,0 +1,83 @@
+"""Processes that die."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+
+from polyglot.chaos.target import Target
+from polyglot.chaos.transaction import ABORTED, COMMITTED, interrupt
+from polyglot.jobs.rest import FlinkRest
+
+_EXIT_S = 60.0
+
+
+def _kill(process: psutil.Process, number: int = signal.SIGKILL) -> None:
+    process.send_signal(number)
+    process.wait(_EXIT_S)
+
+
+def kill_taskmanager(target: Target) -> str:
+    """Kill -9: every job restarts from its last checkpoint."""
+    _kill(target.process("taskmanager"))
+    return ""
+
+
+def kill_jobmanager(target: Target) -> str:
+    """Kill -9: without a high-availability service its jobs are gone; `polyglot submit` resumes them."""
+    target.await_jobs()
+    _kill(target.process("jobmanager"))
+
+    def back() -> bool:
+        with FlinkRest(target.settings.flink.url) as rest:
+            return rest.taskmanagers() > 0
+
+    target.await_that("the TaskManager is registered again", back)
+    target.submit()
+    return "jobs resumed with polyglot submit"
+
+
+def kill_python_worker(target: Target) -> str:
+    """Kill -9 of one of the processes that run kernels."""
+    found: list[psutil.Process] = []
+
+    def there() -> bool:
+        children = target.process("taskmanager").children(recursive=True)
+        found[:] = [child for child in children if "pyflink.fn_execution.beam.beam_boot" in child.cmdline()]
+        return bool(found)
+
+    target.await_that("the TaskManager has a Python worker", there)
+    found.sort(key=lambda process: process.pid)
+    _kill(target.dice.choice(found))
+    return f"one of {len(found)}"
+
+
+def kill_broker(target: Target) -> str:
+    """Kill -9 with the requests of collectors and sinks in flight."""
+    _kill(target.process("kafka"))
+    return ""
+
+
+def restart_broker_in_transaction(target: Target) -> str:
+    """Stop the broker, in order or with kill -9, while a producer's transaction is open in a raw topic."""
+    if target.feed is None:
+        raise RuntimeError("no round has begun")
+    number = target.dice.choice((signal.SIGTERM, signal.SIGKILL))
+
+    def blow() -> None:
+        _kill(target.process("kafka"), number)
+        target.await_answer("kafka")
+
+    target.await_answer("kafka")
+    time_us = target.feed.start_us + round(target.fed() * target.feed.seconds * 1e6)
+    first_id = 1 + target.transactions * (ABORTED + COMMITTED)
+    target.transactions += 1
+    target.feed.identities.update(interrupt(target.settings, first_id, time_us, blow))
+    return f"{signal.Signals(number).name}; {ABORTED} records aborted, {COMMITTED} of the next transaction committed"
+
+
+def kill_clickhouse(target: Target) -> str:
+    """Kill -9 of the gateway with inserts in flight."""
+    _kill(target.process("clickhouse"))
+    return ""

@@ -1,0 +1,70 @@
+"""The report of a campaign, possibly over several runs: one JSON document and one table."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from polyglot.chaos.feeds import CAPTURED_PACE, LATE_S, MISSED, OTHER_SHARE, PACE, SPEED
+
+CONDITIONS = (
+    f"two redundant collectors of one venue, each without {MISSED:.0%} of the frames, and one of a second venue with "
+    f"{OTHER_SHARE:.0%} as many; {PACE:.0f} frames/s a collector ({CAPTURED_PACE:.0f} of captured ones), up to "
+    f"{SPEED:.0f} times as fast as they happened; simulated frames: 5 % late by up to {LATE_S:.0f} s, 2 % sent twice, "
+    "0.5 % malformed, clocks up to 1.5 s off"
+)
+COLUMNS = (
+    "seed", "input", "faults", "raw so far", "verified", "repair requests", "differences", "lost", "twice", "verdict"
+)  # fmt: skip
+
+
+def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the document; counts of a round are of everything since its stack was fresh."""
+    hits = [hit for one in rounds for hit in one["faults"]]
+    applied = Counter(hit["fault"] for hit in hits if "skipped" not in hit)
+    return {
+        "passed": bool(rounds) and all(one["passed"] for one in rounds),
+        "seeds": sorted({one["seed"] for one in rounds}),
+        "rounds_run": len(rounds),
+        "rounds_failed": sum(not one["passed"] for one in rounds),
+        "faults": sum(applied.values()),
+        "faults_by_kind": dict(sorted(applied.items())),
+        "faults_skipped": sum("skipped" in hit for hit in hits),
+        "differences": sum(one.get("differences", 0) for one in rounds),
+        "lost": sum(abs(one.get("lost", 0)) for one in rounds),
+        "repair_requests": sum(sum(one.get("repair_requests", {}).values()) for one in rounds),
+        "minutes": round(sum(one["seconds"] for one in rounds) / 60, 1),
+        "conditions": CONDITIONS,
+        "rounds": rounds,
+    }
+
+
+def load(path: Path) -> list[dict[str, Any]]:
+    """Return the rounds of an earlier report; none if there is no such file."""
+    rounds: list[dict[str, Any]] = json.loads(path.read_text())["rounds"] if path.exists() else []
+    return rounds
+
+
+def write(path: Path, document: dict[str, Any]) -> None:
+    """Write a report, one line per round."""
+    head = json.dumps({**document, "rounds": []}, indent=2).removesuffix("[]\n}")
+    lines = ",\n".join(f"    {json.dumps(one)}" for one in document["rounds"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{head}[\n{lines}\n  ]\n}}\n")
+
+
+def row(one: dict[str, Any]) -> list[object]:
+    """Return a round's line of the table."""
+    applied = [hit["fault"] for hit in one["faults"] if "skipped" not in hit]
+    skipped = len(one["faults"]) - len(applied)
+    faults = ", ".join(applied) + (f" ({skipped} skipped)" if skipped else "")
+    if "error" in one:
+        return [one["seed"], one["input"], faults, "", "", "", "", "", "", "BROKEN"]
+    return [
+        one["seed"], one["input"], faults, f"{one['counts']['raw']:,}", f"{one['verified']:,}",
+        sum(one["repair_requests"].values()), one["differences"],
+        one["lost"] + one["topics"]["missing_sequence_numbers"], one["topics"]["conflicting_copies"],
+        "holds" if one["passed"] else "BROKEN",
+    ]  # fmt: skip

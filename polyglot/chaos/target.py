@@ -1,0 +1,159 @@
+"""The stack under fire as faults see it: its processes, its jobs, and how far the feed is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+import psutil
+from confluent_kafka import KafkaException
+
+from polyglot.chaos.collectors import Collector
+from polyglot.chaos.disk import SmallDisk
+from polyglot.chaos.feeds import Feed
+from polyglot.config import Settings
+from polyglot.console import CommandError
+from polyglot.jobs import JOBS
+from polyglot.jobs.offsets import OffsetReader
+from polyglot.jobs.rest import FlinkRest
+from polyglot.stack.component import Probe
+from polyglot.stack.components import components
+from polyglot.stack.layout import Layout
+from polyglot.stack.state import read_state
+from schemas.domains import domains
+
+DEADLINE_S = 180.0
+POLL_S = 0.25
+
+
+class NotApplicableError(Exception):
+    """A fault cannot be applied here or now; the message says why. It is reported as skipped and never counted."""
+
+
+@dataclass
+class Target:
+    """The stack, the collectors of the current round (the last one is the lone one of the second venue), the dice."""
+
+    settings: Settings
+    dice: Random
+    collectors: Sequence[Collector] = ()
+    feed: Feed | None = None
+    before: int = 0  # raw records when the round began
+    disks: Sequence[SmallDisk] = ()
+    transactions: int = 0
+    parallelism: dict[str, int] = field(default_factory=lambda: dict.fromkeys(JOBS, 1))
+    _fed: float = 0.0
+    _offsets: OffsetReader | None = None
+
+    def raw_records(self) -> int:
+        """Return how many records the raw topics hold."""
+        self._offsets = self._offsets or OffsetReader(self.settings)
+        return sum(self._offsets.ends(domains().raw_topics()).values())
+
+    def begin(self, feed: Feed) -> None:
+        """Start a round's collectors."""
+        self.feed, self.before, self._fed = feed, self.raw_records(), 0.0
+        self.collectors = [Collector(venue, path, feed.speed) for venue, path in feed.files]
+        for collector in self.collectors:
+            collector.start()
+
+    def kill_collectors(self) -> None:
+        """End what still feeds."""
+        for collector in self.collectors:
+            collector.kill()
+
+    def fed(self) -> float:
+        """Return the share of the round's records that are in the log; while the broker is away, as last seen."""
+        try:
+            found = self.raw_records() - self.before
+        except KafkaException:
+            return self._fed
+        self._fed = found / self.feed.records if self.feed else 0.0
+        return self._fed
+
+    @property
+    def feeding(self) -> bool:
+        """Whether a collector of the first venue still has something to send."""
+        return any(collector.running for collector in self.collectors[:2])
+
+    def await_fed(self, share: float) -> bool:
+        """Wait until so much is fed; return False if the feed is over before."""
+        while self.feeding:
+            if self.fed() >= share:
+                return True
+            time.sleep(POLL_S)
+        return False
+
+    def await_that(self, what: str, holds: Callable[[], bool]) -> None:
+        """Wait until something holds; services that do not answer are waited for.
+
+        Raises:
+            NotApplicableError: it does not hold in time.
+        """
+        deadline = time.monotonic() + DEADLINE_S
+        why: object = ""
+        while time.monotonic() < deadline:
+            try:
+                if holds():
+                    return
+            except Exception as error:  # noqa: BLE001 - a service that starts fails in any way its client knows
+                why = error
+            time.sleep(POLL_S)
+        raise NotApplicableError(f"waited {DEADLINE_S:.0f} s in vain: {what} {why}".rstrip())
+
+    def process(self, component: str) -> psutil.Process:
+        """Return a component's process, when the supervisor has (again) started it."""
+        found: list[psutil.Process] = []
+
+        def there() -> bool:
+            state = read_state(Layout.at(self.settings.var_dir))
+            running = state.components.get(component) if state else None
+            if running and running.pid and running.alive:
+                found.append(psutil.Process(running.pid))
+            return bool(found)
+
+        self.await_that(f"{component} runs", there)
+        return found[-1]
+
+    def await_answer(self, *names: str) -> None:
+        """Wait until components answer; without names, all of them."""
+        for component in components(self.settings):
+            if not names or component.name in names:
+                self.await_that(f"{component.name} answers", partial(_answers, component.probe))
+
+    def polyglot(self, *arguments: str, **environment: str) -> None:
+        """Run one of our own commands as an operator would.
+
+        Raises:
+            CommandError: it failed.
+        """
+        command = [sys.executable, "-m", "polyglot.cli", *arguments, "--json"]
+        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CommandError(f"polyglot {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+
+    def await_jobs(self, *names: str) -> None:
+        """Wait until these jobs (default: all) run with all their tasks."""
+
+        def running() -> bool:
+            with FlinkRest(self.settings.flink.url) as rest:
+                return {job.name for job in rest.jobs(live=True) if job.running} >= set(names or JOBS)
+
+        self.await_that(f"{', '.join(names or JOBS)} run", running)
+
+    def submit(self, *extra: str, jobs: Sequence[str] = JOBS) -> None:
+        """Start jobs that do not run, each at the parallelism it is meant to have."""
+        for degree in sorted({self.parallelism[job] for job in jobs}):
+            chosen = [job for job in jobs if self.parallelism[job] == degree]
+            self.polyglot("submit", *chosen, *extra, POLYGLOT_FLINK__PARALLELISM=str(degree))
+
+
+def _answers(probe: Probe) -> bool:
+    probe()  # raises while there is no answer
+    return True

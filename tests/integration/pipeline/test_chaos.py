@@ -1,0 +1,31 @@
+"""One round of `polyglot chaos`, as a user would run it: the long campaign is in docs/chaos.md."""
+
+import pytest
+from support.stack import Stack
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+FAULTS = ("kill-taskmanager", "restart-broker-in-transaction", "clock-jump", "kill-collector")
+
+
+@pytest.fixture
+def stack(tmp_path):
+    one = Stack(tmp_path, memory_mb=2560, slots=8)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def test_a_round_of_faults_changes_nothing(stack):
+    chosen = [part for name in FAULTS for part in ("--fault", name)]
+    report = stack.json("chaos", "--seed", "1", "--rounds", "1", "--faults", "4", "--frames", "20000", *chosen)
+    (one,) = report["rounds"]
+    assert {hit["fault"] for hit in one["faults"] if "skipped" not in hit} == set(FAULTS)
+    assert report["passed"]
+    assert (report["faults"], report["differences"], report["lost"]) == (4, 0, 0)
+    assert one["verified"] > 20_000
+    assert one["counts"]["raw_distinct"] > 20_000 + 20  # both venues, and what the second transaction committed
+    assert one["counts"]["duplicates"] > 10_000  # the redundant collector
+    assert (stack.settings.var_dir / "report" / "chaos.json").exists()
+    assert stack.running() == []
