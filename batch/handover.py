@@ -66,8 +66,9 @@ def publishable(bars: DataFrame, kafka: Mapping[str, Any], timeout_s: float = 12
     admin = AdminClient({**kafka, "log_level": 3})
     try:
         for group, topics in GROUPS:
-            ends = _ends(admin, topics)
-            await_taken_in(group, ends, partial(_committed, kafka, group, ends), timeout_s)
+            ends = {place: end for place, end in _ends(admin, topics).items() if end}
+            if ends:
+                await_taken_in(group, ends, partial(_committed, kafka, group, ends), timeout_s)
         known = _published(admin, kafka, revised.keys())
     except KafkaException as error:
         raise HandoverError(f"no answer from Kafka: {error}") from error
