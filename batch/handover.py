@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 import fastavro
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
@@ -66,7 +66,9 @@ def publishable(bars: DataFrame, kafka: Mapping[str, Any], timeout_s: float = 12
     admin = AdminClient({**kafka, "log_level": 3})
     try:
         for group, topics in GROUPS:
-            await_taken_in(group, _ends(admin, topics), partial(_committed, admin, group), timeout_s)
+            ends = {place: end for place, end in _ends(admin, topics).items() if end}
+            if ends:
+                await_taken_in(group, ends, partial(_committed, kafka, group, ends), timeout_s)
         known = _published(admin, kafka, revised.keys())
     except KafkaException as error:
         raise HandoverError(f"no answer from Kafka: {error}") from error
@@ -104,12 +106,17 @@ def _ends(admin: AdminClient, topics: Iterable[str]) -> Offsets:
     return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
 
 
-def _committed(admin: AdminClient, group: str) -> Offsets:
+def _committed(kafka: Mapping[str, Any], group: str, places: Iterable[tuple[str, int]]) -> Offsets:
+    """Return what a group has committed of these partitions; it joins nothing.
+
+    A consumer is asked, not the admin client: that one crashes the process while the broker is still finding out who
+    coordinates the group (librdkafka issue 5040).
+    """
+    consumer = Consumer({**kafka, "group.id": group, "enable.auto.commit": False, "log_level": 3})
     try:
-        future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
-        found = future.result(timeout=_TIMEOUT_S).topic_partitions
-    except KafkaException:  # no such group yet
-        return {}
+        found = consumer.committed([TopicPartition(*place) for place in places], timeout=_TIMEOUT_S)
+    finally:
+        consumer.close()
     return {(part.topic, part.partition): part.offset for part in found if part.offset >= 0}
 
 

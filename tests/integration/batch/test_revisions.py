@@ -30,7 +30,7 @@ def session(seed: int) -> list[dict[str, Any]]:
         time = START + draw.randrange(80) * 1_000 + draw.choice([0, 0, 500])
         body = {"e": "trade", "E": time, "T": time, "s": "BTCUSDT", "t": number, "m": draw.random() < 0.5}
         trades.append({**body, "p": f"{draw.randrange(1, 9_999)}.{draw.randrange(100):02}", "q": f"0.{number + 1:04}"})
-    trades.append({**trades[0], "t": 900, "T": START + 200_000, "E": START + 200_000})  # all of a second is cancelled
+    trades.append({**trades[0], "t": 900, "T": START + 110_000, "E": START + 110_000})  # all of a second is cancelled
     marked = [*draw.sample(trades, 60), *draw.sample(trades, 30), trades[-1]]
     for number, trade in enumerate(marked):
         age = draw.choice([1_000, 1_000, 5_000, 100_000_000])
