@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+from udfs import reference
 from udfs.assign import Assignment, of_frame
 from udfs.envelope import Envelopes
 from udfs.rejects import Reject
 from udfs.rules import Rules
+from udfs.venues.facts import Fact
 from udfs.venues.frames import CONTROL, UNASSIGNED, QuoteRow, TradeRow
 
 
-def judge(rules: Rules, envelopes: Envelopes, i: int) -> list[TradeRow] | list[QuoteRow] | None:
-    """Return the rows of one record; None when its kind is not normalized.
+def judge(rules: Rules, envelopes: Envelopes, i: int) -> list[TradeRow] | list[QuoteRow] | Fact | None:
+    """Return the rows of one record, or its fact; None when its kind is not normalized.
 
     Raises:
         Reject: with the reason.
@@ -32,6 +34,9 @@ def judge(rules: Rules, envelopes: Envelopes, i: int) -> list[TradeRow] | list[Q
         for trade in trades:
             _in_time(rules, trade.event_time, ingest_time)
         return trades
+    if rules.kind in reference.KINDS:
+        fact = rules.dialect.facts(frame)
+        return None if fact is None else reference.check(rules, fact, ingest_time)
     quotes = rules.dialect.quotes(frame)
     for quote in quotes:
         _in_time(rules, quote.event_time, ingest_time)

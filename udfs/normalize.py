@@ -1,4 +1,4 @@
-"""From raw envelopes to standard trades and quotes: duplicates, gate, dense sequence. A fold over one shard's log.
+"""From raw envelopes to standard records: duplicates, gate, dense sequence. A fold over one shard's log.
 
 A shard is one (topic, partition). The outcome depends on the log's content and order only: not on how it was cut into
 batches, and not on where the state was saved and restored.
@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from udfs import gate
+from udfs import gate, reference
 from udfs.batches import QuoteBatch, TradeBatch
 from udfs.codec import scanning
 from udfs.codec.slices import Bits, Octets
@@ -23,10 +23,11 @@ from udfs.dedup import BEHIND, DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, encode_one
 from udfs.rejects import Reject
 from udfs.rules import Rules, rules
-from udfs.sequence import Sequence
+from udfs.sequence import sequence
 from udfs.side import SideRecord
 from udfs.table import Accepted, Table
 from udfs.times import DAY, EARLIEST, LATEST
+from udfs.venues.facts import Fact
 from udfs.venues.frames import MAX_PAYLOAD, QuoteRow, TradeRow
 
 STATE_VERSION = 1
@@ -55,7 +56,7 @@ class Normalizer:
     def __init__(self, topic: str) -> None:
         self._rules = rules(topic)
         self._dedup = Dedup(self._rules)
-        self._sequence = Sequence(self._rules.days_kept)
+        self._sequence = sequence(self._rules.days_kept)
         self._prefix: Octets = np.frombuffer(f"{self._rules.venue}:".encode(), dtype=np.uint8)
         self._shape = _shape(self._rules)
 
@@ -65,6 +66,7 @@ class Normalizer:
         table = Table(len(envelopes))
         todo = self._scan(envelopes, judged, table)
         letters: list[DeadLetter] = []
+        facts: list[tuple[int, Fact]] = []
         not_normalized = 0
         behind = judged.verdict == BEHIND
         for i in np.flatnonzero((judged.verdict != DUPLICATE) & ((todo != SCANNED) | behind)).tolist():
@@ -76,11 +78,20 @@ class Normalizer:
                 continue
             if rows is None:
                 not_normalized += 1
-            else:
+            elif isinstance(rows, list):
                 table.add(i, rows)
+            else:
+                facts.append((i, rows))
         trades, quotes = self._batches(envelopes, judged, table.rows(todo == SCANNED))
         frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
-        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side=[])
+        side = self._records(envelopes, judged, facts)
+        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
+
+    def _records(self, env: Envelopes, judged: Judged, facts: list[tuple[int, Fact]]) -> list[SideRecord]:
+        rows = np.array([i for i, _ in facts], dtype=np.int64)
+        days = env.ingest_time[rows] // DAY
+        seq = self._sequence.number(len(self._dedup.entities), judged.entity[rows], days).tolist()
+        return [reference.record(self._rules, env, i, fact, n) for (i, fact), n in zip(facts, seq, strict=True)]
 
     def _batches(self, env: Envelopes, judged: Judged, accepted: Accepted) -> tuple[TradeBatch, QuoteBatch]:
         entities = self._dedup.entities.names
@@ -97,7 +108,7 @@ class Normalizer:
             return TradeBatch(*columns(none), limbs=none.limbs), QuoteBatch(*columns(accepted))
         return TradeBatch(*columns(accepted), limbs=accepted.limbs), QuoteBatch(*columns(none))
 
-    def _gate(self, env: Envelopes, i: int, *, behind: bool) -> list[TradeRow] | list[QuoteRow] | None:
+    def _gate(self, env: Envelopes, i: int, *, behind: bool) -> list[TradeRow] | list[QuoteRow] | Fact | None:
         rows = gate.judge(self._rules, env, i)
         if rows is not None and behind:
             raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
@@ -146,11 +157,11 @@ class Normalizer:
         """
         self = cls(topic)
         for part in log:
-            version, dedup, sequence = msgspec.msgpack.decode(part)
+            version, dedup, numbers = msgspec.msgpack.decode(part)
             if version != STATE_VERSION:
                 raise ValueError(f"state of version {version}, expected {STATE_VERSION}")
             self._dedup.apply(dedup)
-            self._sequence.apply(len(self._dedup.entities), sequence)
+            self._sequence.apply(len(self._dedup.entities), numbers)
         return self
 
 

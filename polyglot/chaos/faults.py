@@ -177,7 +177,7 @@ def stop_past_horizon(target: Target) -> str:
     job = target.dice.choice(JOBS)
     target.await_running([job])
     path = savepoint(target.settings, job)
-    longest = max(topic.horizon_ms + topic.max_skew_ms for topic in domains().topics.values()) / 1000
+    longest = max(topic.horizon_ms + topic.max_skew_ms for topic in domains().topics_becoming("trade", "quote")) / 1000
     goal = raw_records(target.settings) + round(1.2 * longest * EVENT_RATE)
     while raw_records(target.settings) < goal and any(collector.running for collector in target.collectors):
         time.sleep(_POLL_S)
