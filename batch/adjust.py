@@ -149,7 +149,7 @@ def _action(row: Row) -> tuple[str, Action]:
 def _close(row: Row) -> tuple[str, Close]:
     return row.entity_id, Close(
         row.entity_id, row.date, row.revision, row.close, row.volume, row.published_adjusted_close, row.currency,
-        row.basis, row.ingest_time,
+        row.basis, row.source_id, row.ingest_time,
     )  # fmt: skip
 
 

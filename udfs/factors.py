@@ -83,10 +83,11 @@ def _payable(dividends: list[Action], previous: Close, share: Fraction) -> tuple
 def dividend_out_of_line(price: Fraction, previous: Close, current: Close) -> bool:
     """Tell whether the source's own adjusted closes imply another factor than its dividend gives.
 
-    Pure: the factor, the previous close and that of the ex date, each with what the source publishes as adjusted. The
-    limit is ``reference.dividend_tolerance`` in ``domains.toml``.
+    Pure: the factor, the previous close and that of the ex date, each with what the source publishes as adjusted, in
+    one and the same file: every file is adjusted for what was known when it was made. The limit is
+    ``reference.dividend_tolerance`` in ``domains.toml``.
     """
-    if not (previous.published and current.published):
+    if not (previous.published and current.published and previous.source == current.source):
         return False
     implied = Fraction(
         Fraction(previous.published) * Fraction(current.close), Fraction(previous.close) * Fraction(current.published)

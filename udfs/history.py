@@ -34,7 +34,10 @@ class Action(NamedTuple):
 
 
 class Close(NamedTuple):
-    """One session's close as one edition of the source has it; numbers are plain decimal texts, empty where unknown."""
+    """One session's close as one edition of the source has it; numbers are plain decimal texts, empty where unknown.
+
+    ``source`` is the file it came in: what a source publishes as adjusted changes from one file to the next.
+    """
 
     entity_id: str
     date: int
@@ -44,6 +47,7 @@ class Close(NamedTuple):
     published: str
     currency: str
     basis: str
+    source: str
     known: int
 
 

@@ -42,7 +42,7 @@ def closes(draw: st.DrawFn) -> Close:
     return Close(
         draw(st.sampled_from(NAMES)), draw(DAYS), draw(st.integers(0, 1)), price, draw(st.sampled_from(["", "700"])),
         published, draw(st.sampled_from(["", "USD"])), draw(st.sampled_from(["as_traded", "split_adjusted"])),
-        draw(st.integers(1, 50)),
+        draw(st.sampled_from("fg")), draw(st.integers(1, 50)),
     )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_conventions_are_the_contracts_recursions(
         factor *= (1 - paid[t + 1] * split[t + 1] / close[t]) / split[t + 1]
         price_adj.insert(0, close[t] * factor)
         return_adj.insert(0, return_adj[0] * close[t] / ((close[t + 1] + paid[t + 1]) * split[t + 1]))
-    known = [Close("v:A", t, 0, str(float(price)), "", "", "", "as_traded", 1) for t, price in enumerate(close)]
+    known = [Close("v:A", t, 0, str(float(price)), "", "", "", "as_traded", "", 1) for t, price in enumerate(close)]
     events: list[Action] = []
     for t in range(1, len(close)):
         if paid[t]:

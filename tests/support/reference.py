@@ -92,7 +92,8 @@ def history(series: str, records: Sequence[Mapping[str, Any]]) -> History:
             closes.append(
                 Close(
                     one["entity_id"], one["date"], one["revision"], one["close"], one["volume"],
-                    one["published_adjusted_close"], one["currency"], one["basis"], one["ingest_time"],
+                    one["published_adjusted_close"], one["currency"], one["basis"],
+                    one["source_id"], one["ingest_time"],
                 )
             )  # fmt: skip
     return History(series, actions, closes)
