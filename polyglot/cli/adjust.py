@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +16,9 @@ from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from batch.clickhouse import Endpoint
+    from batch.topics import Broker
+
 PANEL = "Data"
 _EXAMPLES = """\
 Examples:
@@ -23,6 +28,8 @@ Examples:
     polyglot adjust --entity reference:CALM
 
     polyglot adjust --known-at 2024-05-01T12:00:00Z
+
+    polyglot adjust --watch 5
 """
 
 
@@ -37,12 +44,16 @@ def adjust(
     known_at: Annotated[
         str | None, typer.Option(help="Publish the versions of that time (ISO, UTC): only what was known then.")
     ] = None,
+    watch: Annotated[
+        float, typer.Option(min=0, help="Stay, and look for new reference data every so many seconds (0: once).")
+    ] = 0.0,
     json_output: JsonOption = False,
 ) -> None:
     """Recompute adjusted closes and publish what has changed: first results, and restatements as higher versions.
 
-    Run it after new closes, new actions or corrections have come through (`polyglot drain`). A run that finds nothing
-    new publishes nothing. The lake's and ClickHouse's tables are brought to what the topics say.
+    Run it after new closes, new actions or corrections have come through (`polyglot drain`), or leave it running with
+    --watch: then whatever comes in restates what it changes. A run that finds nothing new publishes nothing. The lake's
+    and ClickHouse's tables are brought to what the topics say.
     """
     from batch.adjust import IncompleteError  # noqa: PLC0415 - keeps --help instant
     from batch.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415
@@ -55,29 +66,51 @@ def adjust(
         known_us = parse_instant(known_at) if known_at else None
     except RangeError as error:
         raise CommandError(str(error), code=Exit.USAGE) from None
+    if watch and json_output:
+        raise CommandError("--watch has no end, and --json is one document", code=Exit.USAGE)
     try:
         with spark(settings, console, "adjust") as session:
-            document = _run(session, settings, console, entity, known_us)
+            _follow(session, settings, console, entity, known_us, watch)
     except (BrokerError, ClickHouseUnavailableError) as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except (IncompleteError, PublishError) as error:
         raise CommandError(str(error), code=Exit.FAILED) from None
-    _show(console, document)
+
+
+def _follow(
+    session: SparkSession, settings: Settings, console: Console, entity: str | None, known_us: int | None, watch: float
+) -> None:
+    from batch.adjust import follow, reached  # noqa: PLC0415
+    from polyglot.cli.verify import sources  # noqa: PLC0415
+
+    places, stop = sources(settings), Event()
+    if places.kafka is None or places.clickhouse is None:
+        raise CommandError("adjust needs a broker and ClickHouse", code=Exit.USAGE)
+    broker, endpoint = places.kafka, places.clickhouse
+    if watch:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+
+    def run() -> None:
+        _show(console, _run(session, settings, console, broker, endpoint, entity, known_us))
+
+    follow(lambda: reached(broker), run, lambda: not watch or stop.wait(watch))
 
 
 def _run(
-    session: SparkSession, settings: Settings, console: Console, entity: str | None, known_us: int | None
+    session: SparkSession,
+    settings: Settings,
+    console: Console,
+    broker: Broker,
+    endpoint: Endpoint,
+    entity: str | None,
+    known_us: int | None,
 ) -> dict[str, Any]:
     from batch import adjust as series  # noqa: PLC0415
     from batch import adjust_stores as stores  # noqa: PLC0415
     from batch.bronze import table_exists  # noqa: PLC0415
-    from polyglot.cli.verify import sources  # noqa: PLC0415
     from udfs.adjust import BAR  # noqa: PLC0415
 
-    places = sources(settings)
-    broker, endpoint = places.kafka, places.clickhouse
-    if broker is None or endpoint is None:
-        raise CommandError("adjust needs a broker and ClickHouse", code=Exit.USAGE)
     out = (settings.var_dir / "adjust").resolve()
     console.info("computing series")
     actions, closes = series.inputs(session, broker)
