@@ -9,13 +9,12 @@ Only what a store lacks is written, so a run that was killed is simply repeated.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from pyspark.sql import DataFrame, Row, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as fn
 
 from batch import clickhouse
@@ -29,8 +28,6 @@ TABLES = {FACTOR: "silver_adjustment_factor", BAR: "gold_adjusted_bar"}
 HISTORY = "adjusted_bars_history"
 RECORD_KEY = "record_key"
 _CHUNK = 20_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY = date(1970, 1, 1)
 
 
 def upsert(spark: SparkSession, lake_uri: str, kind: str, published: DataFrame, *, exists: bool) -> int:
@@ -85,7 +82,8 @@ def insert(spark: SparkSession, endpoint: Endpoint, published: DataFrame, scratc
         there = dated(spark.read.parquet(str(target)), BAR)
         missing = published.join(there.select(*identity), identity, "left_anti")
     names = field_names(BAR)
-    rows = ([_cell(row, name) for name in names] for row in missing.select(*names).toLocalIterator())
+    # Days and µs are what ClickHouse keeps of a Date32 and a DateTime64(6): integers go in as they are.
+    rows = (list(row) for row in missing.select(*names).toLocalIterator())
     client = endpoint.client()
     try:
         return sum(_insert(client, names, chunk) for chunk in _chunks(rows))
@@ -103,12 +101,6 @@ def _insert(client: Any, names: list[str], chunk: list[list[Any]]) -> int:
 def _chunks(rows: Iterator[list[Any]]) -> Iterator[list[list[Any]]]:
     while chunk := list(islice(rows, _CHUNK)):
         yield chunk
-
-
-def _cell(row: Row, name: str) -> Any:
-    if name in ("date", "as_of"):
-        return _EPOCH_DAY + timedelta(days=row[name])
-    return _EPOCH + timedelta(microseconds=row[name]) if name == "known_from" else row[name]
 
 
 def dated(rows: DataFrame, kind: str) -> DataFrame:
