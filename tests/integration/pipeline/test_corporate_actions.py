@@ -125,3 +125,14 @@ def test_a_late_dividend_restates_topic_lake_and_clickhouse_and_the_past_stays_k
         counts["analytics.adjusted_bar.v1"] == counts["gold_adjusted_bar"] == counts["clickhouse.adjusted_bars"] == 12
     )
     assert counts["analytics.adjustment_factor.v1"] == counts["silver_adjustment_factor"] == 3
+
+    spoil = "select * except (version, adjusted_close), version + 1 as version, 1 as adjusted_close from adjusted_bars"
+    names = "entity_id, date, as_of, source_entity_id, status, currency, basis, close, volume, rules, known_from"
+    pipeline.json(
+        "query",
+        f"insert into adjusted_bars_history ({names}, version, adjusted_close) "
+        f"select {names}, version, adjusted_close from ({spoil} final where date = as_of limit 1)",
+    )
+    found = pipeline.json("verify", "--store", "adjusted", expect=1)
+    different = {table["table"]: table["differences"] for table in found["tables"] if table["status"] == "different"}
+    assert different == {"clickhouse.adjusted_bars": {"different": 1}}
