@@ -10,7 +10,7 @@ so publishing is: whatever (key, version) the topic does not have yet.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -56,20 +56,6 @@ def reached(broker: topics.Broker) -> dict[str, dict[int, int]]:
     """
     found = topics.extents(broker, [f"normalized.{kind}.v1" for kind in (ACTIONS, CLOSES)])
     return {topic: extent.end for topic, extent in found.items()}
-
-
-def follow(look: Callable[[], Any], run: Callable[[], None], wait: Callable[[], bool]) -> None:
-    """Run at once, and again whenever `look` sees something else, until `wait` says that it is time to stop.
-
-    What comes in during a run was not seen before it, so it is found right after.
-    """
-    seen: Any = None
-    while True:
-        if (now := look()) != seen:
-            run()
-            seen = now
-        if wait():
-            return
 
 
 def _whole(spark: SparkSession, broker: topics.Broker, topic: str) -> DataFrame:

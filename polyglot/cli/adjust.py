@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +15,7 @@ from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-    from batch.clickhouse import Endpoint
-    from batch.topics import Broker
+    from batch.restate import Places
 
 PANEL = "Data"
 _EXAMPLES = """\
@@ -55,10 +53,11 @@ def adjust(
     --watch: then whatever comes in restates what it changes. A run that finds nothing new publishes nothing. The lake's
     and ClickHouse's tables are brought to what the topics say.
     """
-    from batch.adjust import IncompleteError  # noqa: PLC0415 - keeps --help instant
+    from batch.adjust import IncompleteError, reached  # noqa: PLC0415 - keeps --help instant
     from batch.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415
     from batch.publish import PublishError  # noqa: PLC0415
     from batch.ranges import RangeError, parse_instant  # noqa: PLC0415
+    from batch.restate import follow, restate  # noqa: PLC0415
     from batch.topics import BrokerError  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
@@ -68,65 +67,44 @@ def adjust(
         raise CommandError(str(error), code=Exit.USAGE) from None
     if watch and json_output:
         raise CommandError("--watch has no end, and --json is one document", code=Exit.USAGE)
+    places = _places(settings)
     try:
         with spark(settings, console, "adjust") as session:
-            _follow(session, settings, console, entity, known_us, watch)
+
+            def run() -> None:
+                console.info("computing series")
+                _show(console, restate(session, places, entity=entity, known_at=known_us))
+
+            follow(lambda: reached(places.broker), run, _patience(watch))
     except (BrokerError, ClickHouseUnavailableError) as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except (IncompleteError, PublishError) as error:
         raise CommandError(str(error), code=Exit.FAILED) from None
 
 
-def _follow(
-    session: SparkSession, settings: Settings, console: Console, entity: str | None, known_us: int | None, watch: float
-) -> None:
-    from batch.adjust import follow, reached  # noqa: PLC0415
+def _places(settings: Settings) -> Places:
+    from batch.restate import Places  # noqa: PLC0415
     from polyglot.cli.verify import sources  # noqa: PLC0415
 
-    places, stop = sources(settings), Event()
-    if places.kafka is None or places.clickhouse is None:
-        raise CommandError("adjust needs a broker and ClickHouse", code=Exit.USAGE)
-    broker, endpoint = places.kafka, places.clickhouse
-    if watch:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-
-    def run() -> None:
-        _show(console, _run(session, settings, console, broker, endpoint, entity, known_us))
-
-    follow(lambda: reached(broker), run, lambda: not watch or stop.wait(watch))
+    found = sources(settings)
+    if found.kafka is None:
+        raise CommandError("no broker is configured", code=Exit.USAGE)
+    return Places(
+        scratch=(settings.var_dir / "adjust").resolve(),
+        broker=found.kafka,
+        lake_uri=settings.lake_uri if settings.lake.enabled else None,
+        clickhouse=found.clickhouse if settings.clickhouse.enabled else None,
+    )
 
 
-def _run(
-    session: SparkSession,
-    settings: Settings,
-    console: Console,
-    broker: Broker,
-    endpoint: Endpoint,
-    entity: str | None,
-    known_us: int | None,
-) -> dict[str, Any]:
-    from batch import adjust as series  # noqa: PLC0415
-    from batch import adjust_stores as stores  # noqa: PLC0415
-    from batch.bronze import table_exists  # noqa: PLC0415
-    from udfs.adjust import BAR  # noqa: PLC0415
-
-    out = (settings.var_dir / "adjust").resolve()
-    console.info("computing series")
-    actions, closes = series.inputs(session, broker)
-    series.compute(session, actions, closes, out / "results", entity=entity, known_at=known_us)
-    document: dict[str, Any] = {"published": series.publish(session, broker, out / "results"), "stored": {}}
-    document["findings"] = series.findings(session, out / "results")
-    console.info("bringing the stores up to date")
-    if settings.lake.enabled:
-        for kind, table in stores.TABLES.items():
-            exists = table_exists(session, f"{settings.lake_uri}/{table}")
-            rows = series.published(session, broker, kind)
-            document["stored"][table] = stores.upsert(session, settings.lake_uri, kind, rows, exists=exists)
-    if settings.clickhouse.enabled:
-        rows = series.published(session, broker, BAR)
-        document["stored"][stores.HISTORY] = stores.insert(session, endpoint, rows, out)
-    return document
+def _patience(seconds: float) -> Callable[[], bool]:
+    """Return what waits so long, or until Ctrl-C or SIGTERM, and says whether it is time to stop."""
+    if not seconds:
+        return lambda: True
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return lambda: stop.wait(seconds)
 
 
 def _show(console: Console, document: dict[str, Any]) -> None:

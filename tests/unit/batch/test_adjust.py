@@ -2,7 +2,7 @@
 
 import pytest
 
-from batch.adjust import follow
+from batch.restate import follow
 from polyglot.cli import run
 from polyglot.console import Exit
 
