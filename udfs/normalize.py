@@ -88,6 +88,8 @@ class Normalizer:
         return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
 
     def _records(self, env: Envelopes, judged: Judged, facts: list[tuple[int, Fact]]) -> list[SideRecord]:
+        if not facts:
+            return []
         rows = np.array([i for i, _ in facts], dtype=np.int64)
         days = env.ingest_time[rows] // DAY
         seq = self._sequence.number(len(self._dedup.entities), judged.entity[rows], days).tolist()

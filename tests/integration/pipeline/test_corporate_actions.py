@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
+from support.captures import capture
 from support.topics import records, view
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -136,3 +137,15 @@ def test_a_late_dividend_restates_topic_lake_and_clickhouse_and_the_past_stays_k
     found = pipeline.json("verify", "--store", "adjusted", expect=1)
     different = {table["table"]: table["differences"] for table in found["tables"] if table["status"] == "different"}
     assert different == {"clickhouse.adjusted_bars": {"different": 1}}
+
+
+def test_the_wrong_dividend_is_named_with_its_date(pipeline):
+    path = capture("3988-HK-1d-bad-div.csv", "adjustments")
+    fed = pipeline.json("feed", "reference", "--capture", str(path), "--symbol", "3988.HK", "--as-of", BEFORE)
+    assert fed["topics"] == {"raw.reference.corporate_action.v1": 3, "raw.reference.daily_close.v1": 648}
+    pipeline.json("drain", "--timeout", "200")
+    found = pipeline.json("adjust", "--entity", "reference:3988.HK")
+    assert found["findings"] == [
+        {"entity_id": "reference:3988.HK", "ex_date": "2024-07-08", "rule": "dividend_out_of_line"}
+    ]
+    assert found["published"] == {"adjustment_factor": 3, "adjusted_bar": found["stored"]["gold_adjusted_bar"]}

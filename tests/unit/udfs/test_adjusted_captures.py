@@ -4,7 +4,7 @@ from datetime import date
 from fractions import Fraction
 
 import pytest
-from support.captures import FOLDER
+from support.captures import capture
 from support.reference import SCALE, file_frames, history, latest_bars, normalized
 
 from polyglot.collect.reference import Told
@@ -22,10 +22,7 @@ BAD = "3988-HK-1d-bad-div.csv"
 
 
 def records(name):
-    path = FOLDER / "adjustments" / name
-    if not path.exists():
-        pytest.skip(f"no capture {name}: set POLYGLOT_CAPTURES to the folder that has adjustments/{name}")
-    return normalized(file_frames(path, Told(symbol="X")))
+    return normalized(file_frames(capture(name, "adjustments"), Told(symbol="X")))
 
 
 @pytest.mark.parametrize("name", GOOD)
