@@ -14,7 +14,7 @@ import pytest
 from support.captures import capture
 from support.topics import records, view
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 CLOSES = """\
 date,close,volume
@@ -59,6 +59,7 @@ def watching(stack):
         yield
     except BaseException:
         process.kill()
+        print(process.communicate()[0])  # noqa: T201 - pytest shows it
         raise
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
@@ -67,13 +68,13 @@ def watching(stack):
 
 
 def await_versions(stack, count):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         found = stack.json("query", "select count() from adjusted_bars_history")["rows"][0][0]
         if int(found) >= count:
             assert int(found) == count
             return
-    pytest.fail(f"{found} versions in ClickHouse after two minutes, expected {count}")
+    pytest.fail(f"{found} versions in ClickHouse after four minutes, expected {count}")
 
 
 def known_at(stack, moment):
