@@ -43,13 +43,14 @@ def restate(
 
 def _store(spark: SparkSession, places: Places) -> dict[str, int]:
     stored = {}
-    for kind, table in adjust_stores.TABLES.items() if places.lake_uri else ():
-        exists = table_exists(spark, f"{places.lake_uri}/{table}")
-        rows = adjust.published(spark, places.broker, kind)
-        stored[table] = adjust_stores.upsert(spark, str(places.lake_uri), kind, rows, exists=exists)
-    if places.clickhouse:
-        rows = adjust.published(spark, places.broker, BAR)
-        stored[adjust_stores.HISTORY] = adjust_stores.insert(spark, places.clickhouse, rows, places.scratch)
+    for kind, table in adjust_stores.TABLES.items():
+        rows = adjust.published(spark, places.broker, kind).persist()
+        if places.lake_uri:
+            exists = table_exists(spark, f"{places.lake_uri}/{table}")
+            stored[table] = adjust_stores.upsert(spark, places.lake_uri, kind, rows, exists=exists)
+        if places.clickhouse and kind == BAR:
+            stored[adjust_stores.HISTORY] = adjust_stores.insert(spark, places.clickhouse, rows, places.scratch)
+        rows.unpersist()
     return stored
 
 
