@@ -20,6 +20,7 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 from batch.ranges import DAY_US, Days, Span, day_text, warm_up_days
 from schemas.domains import UNASSIGNED, domains, raw_topic
 from udfs.amendments import PREFIX
+from udfs.reference import KINDS as REFERENCE
 from udfs.revisions import KINDS as REVISIONS
 
 ENVELOPE = (
@@ -68,21 +69,25 @@ class Plan:
         return sum(shard.rows for shard in self.shards)
 
 
-def topics_of(kind: str) -> list[str]:
+def topics_of(kind: str, *, whole: bool = True) -> list[str]:
     """Return the raw topics that feed a kind (or ``revision``, for what revises trades).
 
     With the trades go frames of no known entity, as dead letters, and channels that are read for their numbers only.
+    So do venues of reference data, in a `whole` replay only: their horizon is decades, and what they become is looked
+    at as a whole.
     """
     doc = domains()
-    wanted = REVISIONS if kind == "revision" else (kind,)
-    names = [
-        raw_topic(venue.name, channel)
-        for venue in doc.venues.values()
-        for channel, becomes in venue.channels.items()
-        if becomes in wanted or (kind == "trade" and not becomes and venue.read(channel))
-    ]
+    names = [topic.name for topic in doc.topics_becoming(*(REVISIONS if kind == "revision" else (kind,)))]
     if kind == "trade":
-        names += [raw_topic(venue, UNASSIGNED) for venue in doc.venues]
+        rare = {venue.name for venue in doc.venues.values() if set(REFERENCE) & set(venue.channels.values())}
+        names += [raw_topic(venue, UNASSIGNED) for venue in doc.venues if whole or venue not in rare]
+        names += [topic.name for topic in doc.topics_becoming(*REFERENCE) if whole]
+        names += [
+            raw_topic(venue.name, channel)
+            for venue in doc.venues.values()
+            for channel, becomes in venue.channels.items()
+            if not becomes and venue.read(channel)
+        ]
     return sorted(names)
 
 
@@ -110,6 +115,20 @@ def open_table(spark: SparkSession, path: str) -> DataFrame:
     return spark.read.format("hudi").option("hoodie.metadata.enable", index).load(path)
 
 
+def table_exists(spark: SparkSession, path: str) -> bool:
+    """Tell whether there is a Hudi table.
+
+    Raises:
+        BronzeError: Spark has stopped.
+    """
+    jvm = spark._jvm  # noqa: SLF001 - Spark has no public way to ask its file systems
+    if jvm is None:
+        raise BronzeError("Spark has stopped")
+    marker = jvm.org.apache.hadoop.fs.Path(f"{path}/.hoodie")
+    conf = spark._jsc.hadoopConfiguration()  # noqa: SLF001
+    return bool(marker.getFileSystem(conf).exists(marker))
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of an engine's message: the rest is a stack trace."""
     return (str(error).splitlines() or [""])[0]
@@ -128,7 +147,8 @@ def plan(bronze: DataFrame, kind: str, span: Span, entity: Which, *, to_the_end:
     With `to_the_end` also the dates are read on which events of the span arrived too late.
     """
     doc = domains()
-    topics = [doc.topics[name] for name in topics_of(kind)]
+    whole = entity is None and not span.bounded
+    topics = [doc.topics[name] for name in topics_of(kind, whole=whole)]
     wanted = span.ingest_days(topics)
     first = None if wanted.first is None else wanted.first - warm_up_days(topics)
     rows = bronze.where(fn.col("topic").isin([topic.name for topic in topics]))

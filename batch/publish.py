@@ -51,11 +51,17 @@ def publish(
         rows = keep(records(spark, out, kind))
         if kind == "bar":
             rows = publishable(rows, kafka)
-        sent[kind] = _send(rows, topic, order, time, dict(kafka))
+        sent[kind] = send_rows(rows, topic, order, time, dict(kafka))
     return sent
 
 
-def _send(rows: DataFrame, topic: str, order: tuple[str, ...], time: str, kafka: dict[str, Any]) -> int:
+def send_rows(rows: DataFrame, topic: str, order: tuple[str, ...], time: str, kafka: dict[str, Any]) -> int:
+    """Send ``value`` of each row under its ``entity_id``, an entity's rows in order; returns how many.
+
+    Raises:
+        PublishError: the broker refused or was not there.
+    """
+
     def send(part: Iterable[Row]) -> Iterator[int]:
         from confluent_kafka import Producer  # noqa: PLC0415 - its class cannot be pickled along
 

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from batch import checks, clickhouse, topics, views
-from batch.bronze import AMENDED, first_line, open_table, read_bronze
+from batch import adjust, adjust_stores, checks, clickhouse, topics, views
+from batch.bronze import AMENDED, first_line, open_table, read_bronze, table_exists
 from batch.compare import Comparison, compare
 from batch.ranges import Days, Span
 from batch.replay import Replayed, records, rejected, replay, side
 from batch.revisions import CANCEL, CORRECT
 from schemas.domains import domains
+from udfs.adjust import BAR
 
 DEAD_LETTERS = "deadletter.normalization.v1"
 TOPICS = {
@@ -29,7 +30,9 @@ TOPICS = {
     "bar": "analytics.bar.v1",
     "quote_bar": "analytics.quote_bar.v1",
 }
-STORES = ("bronze", "normalized", "side", "analytics", "deadletters", "silver", "gold", "clickhouse")
+#: Where adjusted series are; many an installation has none.
+ADJUSTED = {*adjust.TOPICS.values(), *adjust_stores.TABLES.values(), "clickhouse.adjusted_bars"}
+STORES = ("bronze", "normalized", "side", "analytics", "deadletters", "silver", "gold", "clickhouse", "adjusted")
 
 Say = Callable[[str], None]
 
@@ -68,7 +71,7 @@ class Verified:
     @property
     def empty(self) -> list[str]:
         """Return the tables of which nothing was compared with nothing; that nothing rare happened is normal."""
-        rare = {*domains().topics_of("normalization")} - {*TOPICS.values()}
+        rare = {*domains().topics_of("normalization"), *ADJUSTED} - {*TOPICS.values()}
         return [c.table for c in self.comparisons if c.status == "empty" and c.table not in rare]
 
     @property
@@ -112,6 +115,7 @@ def verify(
         "silver": lambda: run.lake("silver", views.NORMALIZED),
         "gold": lambda: run.lake("gold", views.BARS),
         "clickhouse": run.clickhouse,
+        "adjusted": run.adjusted,
     }
     for name, step in steps.items():
         if name in stores:
@@ -218,6 +222,33 @@ class _Run:
             rows = self.spark.read.parquet(str(target)) if there else None
             self._compare_table(f"clickhouse.{kind}s", "clickhouse", kind, rows)
 
+    def adjusted(self) -> None:
+        """Compare adjusted series with those of the replayed actions and closes; a whole replay only."""
+        if self.span.bounded or self.entity:
+            self.result.skipped["adjusted"] = "compared only without --from, --to and --entity"
+            return
+        out = self.sources.scratch / "adjusted"
+        actions, closes = (
+            side(self.spark, self.result.replayed.out, f"normalized.{kind}.v1")
+            for kind in (adjust.ACTIONS, adjust.CLOSES)
+        )
+        adjust.compute(self.spark, actions, closes, out)
+        for kind, topic in adjust.TOPICS.items():
+            expected = adjust.results(self.spark, out, kind).select("value")
+            self._compare(topic, self._values(expected, kind), views.latest(self._values(self._topic(topic)[1], kind)))
+            self._compare_adjusted(adjust_stores.TABLES[kind], kind, expected, self._hudi(adjust_stores.TABLES[kind]))
+            if kind == BAR and self.sources.clickhouse is not None:
+                target = self.sources.scratch / "adjusted_bars.parquet"
+                there = clickhouse.fetch(self.sources.clickhouse, "adjusted_bars", self._days(), target)
+                found = adjust_stores.dated(self.spark.read.parquet(str(target)), kind) if there else None
+                self._compare_adjusted("clickhouse.adjusted_bars", kind, expected, found)
+
+    def _compare_adjusted(self, table: str, kind: str, values: DataFrame, rows: DataFrame | None) -> None:
+        expected = views.expected_table(values, "clickhouse", kind, self.span, None)
+        nothing = views.View(expected.rows.where("false"), expected.names)
+        found = nothing if rows is None else views.of_table(rows, "clickhouse", kind, self.span, None)
+        self._compare(table, expected, found, "" if rows is not None else "no such table, or it is empty")
+
     # --- parts ---
 
     def _compare(self, table: str, expected: views.View, actual: views.View, note: str = "") -> None:
@@ -259,12 +290,7 @@ class _Run:
 
     def _hudi(self, table: str) -> DataFrame | None:
         path = f"{self.sources.lake_uri}/{table}"
-        jvm = self.spark._jvm  # noqa: SLF001 - Spark has no public way to ask its file systems
-        if jvm is None:
-            raise StoreError("Spark has stopped")
-        marker = jvm.org.apache.hadoop.fs.Path(f"{path}/.hoodie")
-        conf = self.spark._jsc.hadoopConfiguration()  # noqa: SLF001
-        if not marker.getFileSystem(conf).exists(marker):
+        if not table_exists(self.spark, path):
             return None
         try:
             return open_table(self.spark, path)
@@ -275,4 +301,4 @@ class _Run:
         return self.span.event_days()
 
     def _ingest_days(self) -> Days:
-        return self.span.ingest_days([domains().topics[name] for name in domains().raw_topics()])
+        return self.span.ingest_days(domains().topics_becoming(*views.NORMALIZED))

@@ -32,7 +32,13 @@ KEYS = {
     "dead_letter": ("dead_letter_id",),
     "gap": ("gap_id",),
     "raw_envelope": ("event_id",),
+    "corporate_action": ("event_id",),
+    "daily_close": ("event_id",),
+    "adjustment_factor": ("entity_id", "ex_date"),
+    "adjusted_bar": ("entity_id", "date", "as_of"),
 }
+#: Records of adjusted series, and the field that is the day of each.
+DATED = {"adjustment_factor": "ex_date", "adjusted_bar": "date"}
 UNREADABLE = "(not readable)"
 
 
@@ -75,9 +81,14 @@ def key_of(kind: str) -> Column:
 
 def day_of(kind: str) -> Column:
     """Return the day under which a record is counted: ingest date of facts, event date of bars."""
-    if kind in BARS:
-        return iso_day("window_start")
+    if kind in BARS or kind in DATED:
+        return event_date(kind)
     return iso_date("ingest_date") if kind in NORMALIZED else iso_day("event_time")
+
+
+def event_date(kind: str) -> Column:
+    """Return the date of a derived record."""
+    return iso_date(DATED[kind]) if kind in DATED else iso_day("window_start")
 
 
 def within(kind: str, span: Span, entity: str | None) -> Callable[[DataFrame], DataFrame]:
@@ -178,7 +189,7 @@ def expected_table(values: DataFrame, store: str, kind: str, span: Span, entity:
     if store == "silver":
         flat = flat.withColumn("ingest_date", iso_date("ingest_date"))
     else:
-        flat = flat.withColumn("event_date", iso_day("window_start")).withColumn("bar_key", key_of(kind))
+        flat = flat.withColumn("event_date", event_date(kind)).withColumn("bar_key", key_of(kind))
     return _texts(flat, names, kind, day)
 
 

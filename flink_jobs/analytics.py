@@ -59,7 +59,7 @@ STREAMS: tuple[Stream, ...] = (
 
 def main() -> None:
     """Build and submit the job."""
-    lateness_ms = max(t.horizon_ms + t.max_skew_ms for t in domains().topics.values())
+    lateness_ms = max(t.horizon_ms + t.max_skew_ms for t in domains().topics_becoming("trade", "quote"))
     job = start("analytics", late_firing(lateness_ms))
     config = job.settings
     job.ddl([tables.wire_sink("analytics", config, OUTPUTS)])

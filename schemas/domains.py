@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -61,16 +62,34 @@ class Venue:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Limits of the quality rules of reference data, exact."""
+
+    dividend_tolerance: Fraction
+
+
+@dataclass(frozen=True)
 class Domains:
     """The whole file."""
 
     venues: dict[str, Venue]
     topics: dict[str, Topic]
     tables: dict[str, Table]
+    reference: Reference
 
     def topics_of(self, domain: str) -> list[str]:
         """Return the names of the topics that a domain owns and writes."""
         return sorted(name for name, topic in self.topics.items() if topic.domain == domain)
+
+    def topics_becoming(self, *kinds: str) -> list[Topic]:
+        """Return the raw topics whose channels are normalized to one of these kinds, by name."""
+        names = [
+            raw_topic(venue.name, channel)
+            for venue in self.venues.values()
+            for channel, kind in venue.channels.items()
+            if kind in kinds
+        ]
+        return [self.topics[name] for name in sorted(names)]
 
     def raw_topics(self, *, normalized_only: bool = False) -> list[str]:
         """Return the names of raw topics; with ``normalized_only`` those that normalization reads."""
@@ -122,6 +141,11 @@ def _topic(name: str, domain: str, spec: dict[str, Any], defaults: dict[str, Any
     )
 
 
+def _overrides(venue: dict[str, Any]) -> dict[str, Any]:
+    """Return what a venue's raw topics have of their own: everything but who speaks how."""
+    return {name: value for name, value in venue.items() if name not in ("dialect", "channels")}
+
+
 @lru_cache(maxsize=1)
 def domains() -> Domains:
     """Read ``schemas/domains.toml``."""
@@ -138,10 +162,11 @@ def domains() -> Domains:
             for venue in venues.values():
                 for channel in (*venue.channels, UNASSIGNED):
                     name = raw_topic(venue.name, channel)
-                    topics[name] = _topic(name, domain, raw, defaults)
+                    topics[name] = _topic(name, domain, {**raw, **_overrides(doc["venues"][venue.name])}, defaults)
         for name, topic in spec.get("topics", {}).items():
             topics[name] = _topic(name, domain, topic, defaults)
         for name, table in spec.get("tables", {}).items():
             key = tuple(part.strip() for part in table["key"].split(","))
             tables[name] = Table(name, domain, key, table["partition"], table["mode"], table.get("contract"))
-    return Domains(venues, topics, tables)
+    reference = Reference(Fraction(doc["reference"]["dividend_tolerance"]))
+    return Domains(venues, topics, tables, reference)

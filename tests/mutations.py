@@ -127,6 +127,20 @@ MUTATIONS = (
         ("tests/unit/udfs/test_amendments.py",),
     ),
     Mutation(
+        "law 5: an adjusted value is rounded once, at the end",
+        "udfs/adjust.py",
+        "price * one.price, total_return",
+        "Fraction(round(price * one.price * SCALE), SCALE), total_return",
+        ("tests/property/test_adjust.py",),
+    ),
+    Mutation(
+        "law 5: an adjusted record's version counts the closes behind it",
+        "udfs/adjust.py",
+        "basis = closes.and_(reach.basis)",
+        "basis = reach.basis",
+        ("tests/property/test_adjust.py",),
+    ),
+    Mutation(
         "law 2: a contract's text is what its lock pinned",
         "schemas/trade.v1.avsc",
         '"name": "entity_seq", "type": "long"',

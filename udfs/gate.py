@@ -7,14 +7,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from udfs import reference
 from udfs.amendments import SUFFIX, stated_horizon
 from udfs.assign import Assignment, of_frame, parse
 from udfs.envelope import Envelopes
 from udfs.rejects import Reject
 from udfs.rules import Rules
+from udfs.venues.facts import Fact
 from udfs.venues.frames import CONTROL, UNASSIGNED, Frame, QuoteRow, RevisionRow, TradeRow
 
-Standard = list[TradeRow] | list[QuoteRow] | list[RevisionRow]
+Standard = list[TradeRow] | list[QuoteRow] | list[RevisionRow] | list[Fact]
 
 
 def judge(rules: Rules, envelopes: Envelopes, i: int) -> Standard | None:
@@ -54,12 +56,15 @@ def accept(rules: Rules, frame: Frame, ingest_time: int, amended: int | None) ->
     """
     if frame.channel in (UNASSIGNED, CONTROL) or not rules.kind:
         return None
+    if rules.kind in reference.KINDS:
+        fact = rules.dialect.facts(frame)
+        return None if fact is None else [reference.check(rules, fact, ingest_time)]
     rows = _rows(rules, frame)
     _in_time(rules, [row.event_time for row in rows], ingest_time, amended)
     return rows
 
 
-def _rows(rules: Rules, frame: Frame) -> Standard:
+def _rows(rules: Rules, frame: Frame) -> list[TradeRow] | list[QuoteRow] | list[RevisionRow]:
     if rules.kind == "trade":
         return rules.dialect.trades(frame)
     if rules.kind == "quote":

@@ -1,4 +1,4 @@
-"""From raw envelopes to standard trades and quotes: duplicates, gate, dense sequence. A fold over one shard's log.
+"""From raw envelopes to standard records: duplicates, gate, dense sequence. A fold over one shard's log.
 
 A shard is one (topic, partition). The outcome depends on the log's content and order only: not on how it was cut into
 batches, and not on where the state was saved and restored.
@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from udfs import gate
+from udfs import gate, reference
 from udfs.batches import QuoteBatch, TradeBatch
 from udfs.codec import scanning
 from udfs.codec.depth import NAME, scan_depths
@@ -27,13 +27,16 @@ from udfs.rejects import Reject
 from udfs.revisions import KINDS as REVISIONS
 from udfs.revisions import revision_records
 from udfs.rules import Rules, rules
-from udfs.sequence import Sequence
+from udfs.sequence import sequence
 from udfs.side import SideRecord
 from udfs.table import Accepted, Table
 from udfs.times import DAY, EARLIEST, LATEST
+from udfs.venues.facts import Fact
 from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, QuoteRow, RevisionRow, TradeRow
 
 STATE_VERSION = 2
+#: Kinds whose rows are rare, so that each is a side record.
+RARE = (*REVISIONS, *reference.KINDS)
 #: How a scanner marks a record that it has accepted; one that is read for its numbers only is SEEN.
 SCANNED, SEEN = 2, 3
 
@@ -73,7 +76,7 @@ class Normalizer:
     def __init__(self, topic: str) -> None:
         self._rules = rules(topic)
         self._dedup = Dedup(self._rules)
-        self._sequence = Sequence(self._rules.days_kept)
+        self._sequence = sequence(self._rules.days_kept)
         self._gaps = Gaps(self._rules) if self._rules.sequenced else None
         self._prefix: Octets = np.frombuffer(f"{self._rules.venue}:".encode(), dtype=np.uint8)
         self._shape = _shape(self._rules)
@@ -85,7 +88,7 @@ class Normalizer:
         numbers = Numbers(len(envelopes))
         todo = self._scan(envelopes, judged, table, numbers)
         letters: list[DeadLetter] = []
-        revised: list[tuple[int, RevisionRow]] = []
+        rare: list[tuple[int, RevisionRow | Fact]] = []
         not_normalized = int(np.count_nonzero(todo == SEEN))
         behind = judged.verdict == BEHIND
         read = (todo == SEEN) | ((todo == SCANNED) & ~behind)
@@ -98,22 +101,26 @@ class Normalizer:
                 continue
             if rows is None:
                 not_normalized += 1
-            elif self._rules.kind in REVISIONS:
-                revised += [(i, row) for row in cast("list[RevisionRow]", rows)]
+            elif self._rules.kind in RARE:
+                rare += [(i, row) for row in cast("list[RevisionRow | Fact]", rows)]
             else:
                 table.add(i, cast("list[TradeRow] | list[QuoteRow]", rows))
-        side = self._side(envelopes, judged, revised)
+        side = self._side(envelopes, judged, rare)
         trades, quotes = self._batches(envelopes, judged, table.rows(todo == SCANNED))
         frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
         side += self._follow(envelopes, judged, numbers)
         return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
 
-    def _side(self, env: Envelopes, judged: Judged, revised: list[tuple[int, RevisionRow]]) -> list[SideRecord]:
-        if not revised:
+    def _side(self, env: Envelopes, judged: Judged, rare: list[tuple[int, RevisionRow | Fact]]) -> list[SideRecord]:
+        if not rare:
             return []
-        rows = np.array([i for i, _ in revised], dtype=np.int64)
-        seq = self._sequence.number(len(self._dedup.entities), judged.entity[rows], env.ingest_time[rows] // DAY)
-        return revision_records(self._rules, env, revised, seq.tolist())
+        rows = np.array([i for i, _ in rare], dtype=np.int64)
+        days = env.ingest_time[rows] // DAY
+        seq = self._sequence.number(len(self._dedup.entities), judged.entity[rows], days).tolist()
+        if self._rules.kind in REVISIONS:
+            return revision_records(self._rules, env, cast("list[tuple[int, RevisionRow]]", rare), seq)
+        facts = cast("list[tuple[int, Fact]]", rare)
+        return [reference.record(self._rules, env, i, fact, n) for (i, fact), n in zip(facts, seq, strict=True)]
 
     def _follow(self, env: Envelopes, judged: Judged, numbers: Numbers) -> list[SideRecord]:
         """Follow the venue's numbers, where it numbers densely."""
@@ -206,9 +213,9 @@ class Normalizer:
             version, *parts = msgspec.msgpack.decode(part)
             if version != STATE_VERSION:
                 raise ValueError(f"state of version {version}, expected {STATE_VERSION}")
-            dedup, sequence, gaps = parts
+            dedup, counts, gaps = parts
             self._dedup.apply(dedup)
-            self._sequence.apply(len(self._dedup.entities), sequence)
+            self._sequence.apply(len(self._dedup.entities), counts)
             if self._gaps is not None:
                 self._gaps.apply(len(self._dedup.entities), gaps)
         return self

@@ -2,13 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from udfs.codec.admitting import number_rows
 from udfs.codec.slices import Bits, Codes, Longs
 from udfs.packing import pack, unpack
+
+#: More ingest dates than this are kept by name rather than in places of their own.
+MAX_SLOTS = 64
+
+
+class Numbers(Protocol):
+    """Counters of ingest dates, with a state that is a log of deltas."""
+
+    def number(self, entities: int, entity: Codes, day: Longs) -> Longs: ...
+    def delta(self) -> tuple[bytes, ...]: ...
+    def snapshot(self) -> tuple[bytes, ...]: ...
+    def apply(self, entities: int, part: Any) -> None: ...
+
+
+def sequence(days_kept: int) -> Numbers:
+    """Return counters for so many ingest dates."""
+    return Sequence(days_kept) if days_kept <= MAX_SLOTS else Calendar()
+
+
+class Calendar:
+    """Counters of any ingest date, ever: for reference data, whose identities are remembered for decades."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[int, int], int] = {}
+        self._changed: dict[tuple[int, int], None] = {}
+
+    def number(self, entities: int, entity: Codes, day: Longs) -> Longs:  # noqa: ARG002 - as ``Sequence``
+        """Give rows their numbers, in log order."""
+        seq = np.empty(len(entity), dtype=np.int64)
+        for i, key in enumerate(zip(entity.tolist(), day.tolist(), strict=True)):
+            seq[i] = self._counts[key] = self._counts.get(key, 0) + 1
+            self._changed[key] = None
+        return seq
+
+    def delta(self) -> tuple[bytes, ...]:
+        """Return the counters that changed since the last ``delta`` or ``snapshot``."""
+        return self._told(list(self._changed))
+
+    def snapshot(self) -> tuple[bytes, ...]:
+        """Return all counters."""
+        return self._told(list(self._counts))
+
+    def _told(self, keys: list[tuple[int, int]]) -> tuple[bytes, ...]:
+        self._changed = {}
+        columns = ([key[0] for key in keys], [key[1] for key in keys], [self._counts[key] for key in keys])
+        return tuple(pack(np.array(column, dtype=np.int64)) for column in columns)
+
+    def apply(self, entities: int, part: Any) -> None:  # noqa: ARG002 - as ``Sequence``
+        """Set counters to what a ``delta`` or a ``snapshot`` said."""
+        entity, day, count = (unpack(column).tolist() for column in part)
+        self._counts.update(zip(zip(entity, day, strict=True), count, strict=True))
 
 
 class Sequence:

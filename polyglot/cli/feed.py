@@ -20,8 +20,11 @@ EXAMPLES = (
     "polyglot feed sim --simulate 1000000 --start now --rate 5000",
     "polyglot feed sim --simulate 100000 --write capture.gz",
     "polyglot feed coinbase --live BTC-USD ETH-USD",
+    "polyglot feed reference --capture CALM.csv --symbol CALM --currency USD",
+    "polyglot feed reference --capture actions.json --as-of 2024-05-01T12:00:00Z",
 )
 _SIMULATED = "Simulator"
+_REFERENCE = "Reference data"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +35,9 @@ def register(app: typer.Typer) -> None:
 
 
 def feed(
-    venue: Annotated[str, typer.Argument(help="sim, binance_spot, binance_usdm, binance_coinm, coinbase or kraken.")],
+    venue: Annotated[
+        str, typer.Argument(help="sim, binance_spot, binance_usdm, binance_coinm, coinbase, kraken or reference.")
+    ],
     more: Annotated[list[str] | None, typer.Argument(metavar="[F|SYMBOL]...", help="Further files or symbols.")] = None,
     capture: Annotated[list[str] | None, typer.Option(metavar="F", help="Capture file, plain or gzip.")] = None,
     live: Annotated[list[str] | None, typer.Option(metavar="SYMBOL", help="Subscribe to this instrument.")] = None,
@@ -70,6 +75,18 @@ def feed(
     write: Annotated[
         Path | None, typer.Option(rich_help_panel=_SIMULATED, help="Write a capture file instead of feeding.")
     ] = None,
+    symbol: Annotated[
+        str, typer.Option(rich_help_panel=_REFERENCE, help="Instrument of a file that has no column symbol.")
+    ] = "",
+    currency: Annotated[
+        str, typer.Option(rich_help_panel=_REFERENCE, help="Currency of a file that has no column currency.")
+    ] = "",
+    revision: Annotated[
+        int, typer.Option(rich_help_panel=_REFERENCE, min=0, help="Edition of a file without revisions; highest wins.")
+    ] = 0,
+    as_of: Annotated[
+        str, typer.Option(rich_help_panel=_REFERENCE, help="When it became known: ISO 8601 in UTC; default: now.")
+    ] = "",
     json_output: JsonOption = False,
 ) -> None:
     """Feed a venue's frames, untouched, into its raw topics.
@@ -78,6 +95,7 @@ def feed(
     downstream.
     """
     from polyglot.collect import run  # noqa: PLC0415 - keeps --help instant
+    from polyglot.collect.reference import VENUE, Told  # noqa: PLC0415
     from polyglot.collect.sim import SimSpec  # noqa: PLC0415
     from schemas.domains import domains  # noqa: PLC0415
 
@@ -119,6 +137,9 @@ def feed(
             run.write_json(manifest, report["manifest"])
     elif live:
         report = run.feed_live(Settings(), console, venue, instruments, url=url, seconds=seconds)
+    elif venue == VENUE:
+        told = Told(symbol, currency, revision, _instant(as_of, "--as-of") if as_of else None)
+        report = run.feed_reference(Settings(), console, [Path(file) for file in files], told, resume=resume)
     else:
         paths = [Path(file) for file in files]
         report = run.feed_captures(Settings(), console, venue, paths, pace=run.pace(speed or "max"), resume=resume)
@@ -133,10 +154,14 @@ def _start(text: str) -> int:
     """Return a start time in whole µs UTC."""
     if text == "now":
         return int(datetime.now(UTC).timestamp() * 1000) * 1000
+    return _instant(text, "--start", "now or ")
+
+
+def _instant(text: str, option: str, alternative: str = "") -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise _usage(f"--start: expected now or an ISO 8601 time, got {text!r}") from error
+        raise _usage(f"{option}: expected {alternative}an ISO 8601 time, got {text!r}") from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds

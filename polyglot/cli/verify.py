@@ -42,7 +42,8 @@ def verify(
     store: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only bronze, normalized, side, analytics, deadletters, silver, gold or clickhouse (repeatable)."
+            help="Only bronze, normalized, side, analytics, deadletters, silver, gold, clickhouse or adjusted "
+            "(repeatable)."
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many differences per table.")] = 20,
@@ -77,7 +78,7 @@ def verify(
         raise CommandError(str(error), code=Exit.USAGE) from None
     try:
         with spark(settings, console, "verify") as session:
-            result = run(session, _sources(settings), span, entity, stores=stores, limit=limit, say=console.info)
+            result = run(session, sources(settings), span, entity, stores=stores, limit=limit, say=console.info)
     except (BrokerError, ClickHouseUnavailableError) as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except StoreError as error:
@@ -96,7 +97,8 @@ def verify(
     console.success(f"{found['records']:,} replayed records compared, 0 differences")
 
 
-def _sources(settings: Settings) -> Sources:
+def sources(settings: Settings) -> Sources:
+    """Return where everything is that can be compared."""
     from batch.clickhouse import Endpoint  # noqa: PLC0415
     from batch.topics import Broker  # noqa: PLC0415
     from batch.verify import Sources  # noqa: PLC0415

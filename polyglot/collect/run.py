@@ -16,6 +16,7 @@ from polyglot.collect.capture import Capture
 from polyglot.collect.live import Live, Patience, run_id
 from polyglot.collect.producer import RawProducer
 from polyglot.collect.pump import TELL_EVERY_S, Fed, Pace, Pump, Sender, venue_topics
+from polyglot.collect.reference import VENUE, ReferenceFile, Told
 from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.collect.subscriptions import subscription
 from polyglot.config import Settings
@@ -104,6 +105,14 @@ def feed_captures(
     """Feed capture files in the order given."""
     sources: list[tuple[str, Source, int | None]] = [(path.name, Capture(venue, path), None) for path in paths]
     return feed_sources(settings, console, venue, sources, pace=pace, resume=resume)
+
+
+def feed_reference(
+    settings: Settings, console: Console, paths: Sequence[Path], told: Told, *, resume: bool
+) -> dict[str, Any]:
+    """Feed files of reference data in the order given."""
+    sources: list[tuple[str, Source, int | None]] = [(path.name, ReferenceFile(path, told), None) for path in paths]
+    return feed_sources(settings, console, VENUE, sources, pace=Pace(), resume=resume)
 
 
 def feed_simulated(

@@ -19,7 +19,7 @@ def test_no_job_expires_state_by_the_clock_or_follows_arrival(path):
 
 
 def test_windows_take_late_rows_as_long_as_any_topic_accepts_them():
-    longest = max(topic.horizon_ms + topic.max_skew_ms for topic in domains().topics.values())
+    longest = max(topic.horizon_ms + topic.max_skew_ms for topic in domains().topics_becoming("trade", "quote"))
     options = late_firing(longest)
     assert options["table.exec.emit.allow-lateness"] == f"{longest} ms"
     assert (options["table.exec.emit.late-fire.enabled"], options["table.exec.emit.late-fire.delay"]) == (

@@ -29,7 +29,9 @@ def test_every_venue_has_a_topic_per_channel_and_one_for_frames_of_no_entity():
     for venue in domains().venues.values():
         for channel in (*venue.channels, UNASSIGNED):
             assert domains().topics[raw_topic(venue.name, channel)].contract == "raw_envelope"
-        assert set(venue.channels.values()) <= {"trade", "quote", "trade_cancel", "trade_correct", ""}
+        assert set(venue.channels.values()) <= {
+            "trade", "quote", "trade_cancel", "trade_correct", "corporate_action", "daily_close", ""
+        }  # fmt: skip
         assert set(venue.sequences) <= set(venue.channels)
 
 
@@ -42,7 +44,20 @@ def test_raw_topics_that_are_normalized_are_those_with_a_kind_or_a_sequence_and_
 def test_the_horizon_holds_for_every_raw_topic():
     for name in domains().raw_topics():
         topic = domains().topics[name]
-        assert (topic.max_skew_ms, topic.horizon_ms) == (5_000, 120_000)
+        horizon_ms = duration_ms("36500d") if name.startswith("raw.reference.") else 120_000
+        assert (topic.max_skew_ms, topic.horizon_ms) == (5_000, horizon_ms)
+
+
+def test_topics_are_found_by_what_they_become():
+    found = [topic.name for topic in domains().topics_becoming("corporate_action", "daily_close")]
+    assert found == ["raw.reference.corporate_action.v1", "raw.reference.daily_close.v1"]
+    assert "raw.kraken.trade.v1" in {topic.name for topic in domains().topics_becoming("trade")}
+    assert domains().topics_becoming() == []
+
+
+def test_what_adjusted_series_are_computed_from_is_kept_forever():
+    for name in ("normalized.corporate_action.v1", "normalized.daily_close.v1", "analytics.adjusted_bar.v1"):
+        assert domains().topics[name].retention_ms == -1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""``polyglot adjust``: adjusted series from corporate actions and daily closes, into topics and stores."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyglot.cli import JsonOption
+from polyglot.cli.replay import EntityOption, spark
+from polyglot.config import Settings
+from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+
+if TYPE_CHECKING:
+    from batch.adjusting import Places
+
+PANEL = "Data"
+_EXAMPLES = """\
+Examples:
+
+    polyglot adjust
+
+    polyglot adjust --entity reference:CALM
+
+    polyglot adjust --known-at 2024-05-01T12:00:00Z
+
+    polyglot adjust --watch 5
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    text = f"{adjust.__doc__}\n\n{_EXAMPLES}\n\n{EXIT_CODES_HELP}"
+    app.command(rich_help_panel=PANEL, help=text)(adjust)
+
+
+def adjust(
+    entity: EntityOption = None,
+    known_at: Annotated[
+        str | None, typer.Option(help="Publish the versions of that time (ISO, UTC): only what was known then.")
+    ] = None,
+    watch: Annotated[
+        float, typer.Option(min=0, help="Stay, and look for new reference data every so many seconds (0: once).")
+    ] = 0.0,
+    json_output: JsonOption = False,
+) -> None:
+    """Recompute adjusted closes and publish what has changed: first results, and restatements as higher versions.
+
+    Run it after new closes, new actions or corrections have come through (`polyglot drain`), or leave it running with
+    --watch: then whatever comes in restates what it changes. A run that finds nothing new publishes nothing. The lake's
+    and ClickHouse's tables are brought to what the topics say.
+    """
+    from batch.adjust import IncompleteError, reached  # noqa: PLC0415 - keeps --help instant
+    from batch.adjusting import follow, restate  # noqa: PLC0415
+    from batch.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415
+    from batch.publish import PublishError  # noqa: PLC0415
+    from batch.ranges import RangeError, parse_instant  # noqa: PLC0415
+    from batch.topics import BrokerError  # noqa: PLC0415
+
+    settings, console = Settings(), Console(json_output=json_output)
+    try:
+        known_us = parse_instant(known_at) if known_at else None
+    except RangeError as error:
+        raise CommandError(str(error), code=Exit.USAGE) from None
+    if watch and json_output:
+        raise CommandError("--watch has no end, and --json is one document", code=Exit.USAGE)
+    places = _places(settings)
+    try:
+        with spark(settings, console, "adjust") as session:
+
+            def run() -> None:
+                console.info("computing series")
+                _show(console, restate(session, places, entity=entity, known_at=known_us))
+
+            follow(lambda: reached(places.broker), run, _patience(watch))
+    except (BrokerError, ClickHouseUnavailableError) as error:
+        raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
+    except (IncompleteError, PublishError) as error:
+        raise CommandError(str(error), code=Exit.FAILED) from None
+
+
+def _places(settings: Settings) -> Places:
+    from batch.adjusting import Places  # noqa: PLC0415
+    from polyglot.cli.verify import sources  # noqa: PLC0415
+
+    found = sources(settings)
+    if found.kafka is None:
+        raise CommandError("no broker is configured", code=Exit.USAGE)
+    return Places(
+        scratch=(settings.var_dir / "adjust").resolve(),
+        broker=found.kafka,
+        lake_uri=settings.lake_uri if settings.lake.enabled else None,
+        clickhouse=found.clickhouse if settings.clickhouse.enabled else None,
+    )
+
+
+def _patience(seconds: float) -> Callable[[], bool]:
+    """Return what waits so long, or until Ctrl-C or SIGTERM, and says whether it is time to stop."""
+    if not seconds:
+        return lambda: True
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return lambda: stop.wait(seconds)
+
+
+def _show(console: Console, document: dict[str, Any]) -> None:
+    counts = {**document["published"], **document["stored"]}
+    console.table(["records", "new"], [[name, f"{count:,}"] for name, count in counts.items()])
+    for found in document["findings"]:
+        console.warn(f"{found['rule']}: {found['entity_id']}, ex date {found['ex_date']}")
+    console.result(document)
+    new = sum(document["published"].values())
+    console.success(f"{new:,} records published" if new else "nothing new")

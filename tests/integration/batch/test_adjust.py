@@ -1,0 +1,84 @@
+"""Adjusted series by Spark: the kernel's records, series by series, and lake tables that follow restatements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from support.reference import envelopes, fold, history, normalized, rows
+
+from batch import adjust, adjust_stores, views
+from batch.bronze import open_table, table_exists
+from batch.compare import compare
+from batch.ranges import Span
+from udfs.adjust import BAR, FACTOR
+from udfs.adjust import adjust as kernel
+from udfs.plain import encode
+
+OLD = [{"date": f"2024-05-{day:02}", "close": str(100 + day), "volume": "7", "symbol": "OLD"} for day in range(1, 8)]
+NEW = [{"date": f"2024-05-{day:02}", "close": str(50 + day), "symbol": "NEW"} for day in range(8, 12)]
+OTHER = [{"date": "2024-05-02", "close": "3.3", "symbol": "OTHER"}]
+CHANGE = {"action_id": "c", "kind": "symbol_change", "ex_date": "2024-05-08", "new_symbol": "NEW", "symbol": "OLD"}
+SPLIT = {"action_id": "s", "kind": "split", "ex_date": "2024-05-08", "ratio": "2:1", "symbol": "NEW"}
+PAID = {"action_id": "d", "kind": "cash_dividend", "ex_date": "2024-05-05", "amount": "1.1", "symbol": "OLD"}
+LATE = {"action_id": "l", "kind": "cash_dividend", "ex_date": "2024-05-03", "amount": "0.7", "symbol": "OLD"}
+FIRST = [*OLD, *NEW, *OTHER, CHANGE, SPLIT, PAID]
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+def computed(spark: SparkSession, facts: list[dict[str, str]], out: Path, **options: Any) -> None:
+    """Compute the series of facts, each of which the topics have twice."""
+    frames: dict[str, DataFrame] = {}
+    for topic, values in envelopes(rows(*facts)).items():
+        found = [(record.value,) for record in fold(topic, values).side]
+        frames[topic.split(".")[2]] = spark.createDataFrame([*found, *found], "value binary")
+    adjust.compute(spark, frames[adjust.ACTIONS], frames[adjust.CLOSES], out, **options)
+
+
+def values(spark: SparkSession, out: Path, kind: str) -> list[bytes]:
+    return sorted(bytes(row.value) for row in adjust.results(spark, out, kind).select("value").collect())
+
+
+def test_records_are_the_kernels_for_every_series(spark: SparkSession, tmp_path: Path) -> None:
+    computed(spark, FIRST, tmp_path / "out")
+    records, rejected = normalized(rows(*FIRST))
+    assert rejected == []
+    expected: dict[str, list[bytes]] = {FACTOR: [], BAR: []}
+    for series in ("OLD", "NEW", "OTHER"):
+        mine = [one for one in records if one["symbol"] in ((series, "OLD") if series == "NEW" else (series,))]
+        for kind, found in zip((FACTOR, BAR), kernel(history(f"reference:{series}", mine)), strict=True):
+            expected[kind] += [encode(kind, row) for row in found]
+    assert values(spark, tmp_path / "out", FACTOR) == sorted(expected[FACTOR])
+    assert values(spark, tmp_path / "out", BAR) == sorted(expected[BAR])
+    bars = adjust.results(spark, tmp_path / "out", BAR).where("entity_id = 'reference:NEW' AND date = as_of")
+    assert {row.source_entity_id for row in bars.collect()} == {"reference:OLD", "reference:NEW"}
+
+    computed(spark, FIRST, tmp_path / "one", entity="reference:NEW")
+    only = adjust.results(spark, tmp_path / "one", BAR)
+    assert {row.entity_id for row in only.collect()} == {"reference:NEW"}
+    assert set(values(spark, tmp_path / "one", BAR)) < set(values(spark, tmp_path / "out", BAR))
+    computed(spark, FIRST, tmp_path / "none", known_at=1)
+    assert values(spark, tmp_path / "none", BAR) == []
+
+
+@pytest.mark.parametrize("kind", [FACTOR, BAR])
+def test_a_lake_table_follows_restatements_and_lacks_nothing(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+    lake, table = (tmp_path / "lake").as_uri(), f"{(tmp_path / 'lake').as_uri()}/{adjust_stores.TABLES[kind]}"
+    published: DataFrame | None = None
+    for step, facts in enumerate(([*FIRST], [*FIRST, LATE])):
+        out = tmp_path / str(step)
+        computed(spark, facts, out)
+        now = adjust.results(spark, out, kind)
+        published = now if published is None else published.unionAll(now)
+        versions = published.dropDuplicates([*views.KEYS[kind], "version"])
+        stored = adjust_stores.upsert(spark, lake, kind, versions, exists=table_exists(spark, table))
+        assert stored > 0
+        assert adjust_stores.upsert(spark, lake, kind, versions, exists=True) == 0
+        expected = views.expected_table(now.select("value"), "clickhouse", kind, Span(), None)
+        found = views.of_table(open_table(spark, table), "clickhouse", kind, Span(), None)
+        compared = compare(kind, expected, found, limit=5)
+        assert (compared.status, compared.samples) == ("equal", [])
+        assert compared.replayed == now.count()
