@@ -74,7 +74,7 @@ def test_bars_are_what_the_revised_trades_give(spark: SparkSession, tmp_path: Pa
     for key, bar in expected.items():
         assert same(bars[key], bar), key
     empty = [bar for bar in expected.values() if bar["trade_count"] == 0]
-    assert len(empty) >= 2
+    assert empty
     assert any(bar["version"] > bar["trade_count"] > 0 for bar in expected.values())
     # A bounded replay sees the revisions that came a day later, too.
     span = Span(START * 1_000 + 20_000_000, START * 1_000 + 40_000_000)
