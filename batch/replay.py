@@ -94,9 +94,10 @@ def replay(
 
     # Kinds side by side: while one waits for its last shard, another uses the core.
     with ThreadPoolExecutor(1 + len(KINDS)) as pool:
-        revisions = pool.submit(_normalize, spark, bronze, result, "revision", later, entity, to_the_end=False)
-        running = [pool.submit(both, kind, revisions if kind == "trade" else None) for kind in kinds]
-        for done in [revisions, *running]:
+        revisions = None
+        if "trade" in kinds:
+            revisions = pool.submit(_normalize, spark, bronze, result, "revision", later, entity, to_the_end=False)
+        for done in [pool.submit(both, kind, revisions if kind == "trade" else None) for kind in kinds]:
             done.result()
     result.seconds["total"] = round(time.perf_counter() - began, 3)
     return result
