@@ -17,7 +17,9 @@ def repair_rows(source: str, bar: str, lateness_ms: int) -> str:
     Being part of one query with the windows, it shares their source and their duplicate filter. ``open_key`` has the
     event time, ``close_key`` the reason; a quote row has both in its only key.
     """
-    late = f"TIMESTAMPADD(SECOND, {1 + lateness_ms // 1000}, FLOOR(rowtime TO SECOND)) <= CURRENT_WATERMARK(rowtime)"
+    # A window's state goes with the last millisecond it would take, one before ``window_end + lateness``.
+    dropped = "CURRENT_WATERMARK(rowtime) + INTERVAL '0.001' SECOND"
+    late = f"TIMESTAMPADD(SECOND, {1 + lateness_ms // 1000}, FLOOR(rowtime TO SECOND)) <= {dropped}"
     reason = "CASE WHEN gap > 0 THEN 'sequence_gap' ELSE 'behind_watermark' END"
     time = "CAST(event_time AS STRING)"
     if bar == "bar":
