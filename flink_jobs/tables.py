@@ -60,6 +60,12 @@ HOT_FETCH_MS = 20
 STORE_FETCH_MS = 200
 
 
+#: How long a partition must have been silent before watermarks go on without it. Shorter would call a partition idle
+#: that only waits its turn (on a loaded machine 15 s were too short for a backlog after a restart), and the windows
+#: would drop its rows. They are fired early as well (late_firing.py), so an idle partition delays no bar by this much.
+IDLE_AFTER = "2 min"
+
+
 def _source(config: Settings, topics: Sequence[str], group: str, fetch_ms: int) -> dict[str, str]:
     return {
         **_kafka(config, topics),
@@ -117,9 +123,7 @@ def contract_source(
             **value_format(config, name),
             # Emit a watermark per record batch, not per interval: a catch-up must not outrun its watermark.
             "scan.watermark.emit.strategy": "on-event",
-            # Shorter would call a partition idle that only waits its turn, and drop its rows from the windows.
-            # Windows are fired early as well (late_firing.py), so an idle partition delays no bar by this much.
-            "scan.watermark.idle-timeout": "15 s",
+            "scan.watermark.idle-timeout": IDLE_AFTER,
         },
     )
 
