@@ -31,8 +31,11 @@ test: lint  ## run all checks and tests: lint, Java connectors, then Python (uni
 	@mvn --batch-mode --no-transfer-progress --quiet --file connectors/pom.xml verify
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-long: setup  ## run the long tests: kills in mid-feed, spoiled stores
+test-long: setup  ## run the long tests: kills in mid-feed, late events, outages, spoiled stores
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+mutations: setup  ## break each law on purpose, in a copy, and see that a test turns red (ARGS="law 3")
+	@$(BIN)/python tests/mutations.py $(ARGS)
 
 lint: setup  ## check style, types, import boundaries and contracts
 	@$(BIN)/ruff check .
@@ -64,4 +67,4 @@ bench: setup  ## measure the floor, each stage, the whole path and the latencies
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test test-long lint lock bench
+.PHONY: help setup demo down test test-long mutations lint lock bench

@@ -83,7 +83,7 @@ def main() -> None:
     job.submit(inserts)
 
 
-def _fresh(job: Job, kind: str, cols: tuple[str, ...], extra: tuple[str, ...], idle: str = "15 s") -> None:
+def _fresh(job: Job, kind: str, cols: tuple[str, ...], extra: tuple[str, ...], idle: str = tables.IDLE_AFTER) -> None:
     """Read a normalized topic and register ``fresh_<kind>``: each of its records once."""
     source, topic, group = f"normalized_{kind}", f"normalized.{kind}.v1", f"polyglot-analytics-{kind}"
     hot = tables.HOT_FETCH_MS

@@ -15,7 +15,9 @@ def repair_rows(source: str, bar: str, lateness_ms: int) -> str:
     Being part of one query with the windows, it shares their source and their duplicate filter. ``revised_at`` has the
     event time, ``open_key`` the reason; a quote row has both in its only key.
     """
-    late = f"TIMESTAMPADD(SECOND, {1 + lateness_ms // 1000}, FLOOR(rowtime TO SECOND)) <= CURRENT_WATERMARK(rowtime)"
+    # A window's state goes with the last millisecond it would take, one before ``window_end + lateness``.
+    dropped = "CURRENT_WATERMARK(rowtime) + INTERVAL '0.001' SECOND"
+    late = f"TIMESTAMPADD(SECOND, {1 + lateness_ms // 1000}, FLOOR(rowtime TO SECOND)) <= {dropped}"
     reason = "CASE WHEN gap > 0 THEN 'sequence_gap' ELSE 'behind_watermark' END"
     if bar == "bar":
         columns = _bar_columns("event_time", reason)

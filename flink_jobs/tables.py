@@ -67,6 +67,10 @@ WINDOWED_FETCH_BYTES = 256 * 1024
 #: others only, and a fetch of idle ones takes all of ``fetch_ms``: this much per ``fetch_ms`` is the speed limit of a
 #: source whose topics are mostly idle.
 SHARD_FETCH_BYTES = 1024 * 1024
+#: How long a partition must have been silent before watermarks go on without it. Shorter would call a partition idle
+#: that only waits its turn (on a loaded machine 15 s were too short for a backlog after a restart), and the windows
+#: would drop its rows. They are fired early as well (late_firing.py), so an idle partition delays no bar by this much.
+IDLE_AFTER = "2 min"
 
 
 def _source(config: Settings, topics: Sequence[str], group: str, fetch_ms: int, partition_bytes: int) -> dict[str, str]:
@@ -114,7 +118,7 @@ def contract_source(
     extra: Sequence[str] = (),
     cols: Iterable[str] = (),
     fetch_ms: int = STORE_FETCH_MS,
-    idle: str = "15 s",
+    idle: str = IDLE_AFTER,
 ) -> str:
     """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``.
 
@@ -130,8 +134,6 @@ def contract_source(
             **value_format(config, name),
             # Emit a watermark per record batch, not per interval: a catch-up must not outrun its watermark.
             "scan.watermark.emit.strategy": "on-event",
-            # Shorter would call a partition idle that only waits its turn, and drop its rows from the windows.
-            # Windows are fired early as well (late_firing.py), so an idle partition delays no bar by this much.
             "scan.watermark.idle-timeout": idle,
         },
     )

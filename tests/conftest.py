@@ -1,6 +1,7 @@
 """For all tests: the fast ones first, what starts processes is marked so by its folder, and Hypothesis' profiles.
 
 ``quick`` (the default) draws the same examples on every run; ``pytest --hypothesis-profile=thorough`` searches.
+``mutations`` looks for a failure, not for the shortest one: tests/mutations.py uses it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 HERE = Path(__file__).parent
 #: Folders in the order their tests run; everything from `integration` on starts real processes.
@@ -21,6 +22,9 @@ settings.register_profile(
 )
 settings.register_profile(
     "thorough", max_examples=2_000, deadline=None, database=None, suppress_health_check=_SLOW_MACHINES
+)
+settings.register_profile(
+    "mutations", settings.get_profile("quick"), max_examples=10, phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile("quick")
 

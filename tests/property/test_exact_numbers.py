@@ -122,3 +122,10 @@ def test_implausible_times_are_rejected(number: int) -> None:
     assume(not times.plausible(number * 1_000))
     with pytest.raises(Reject, match="bad_time"):
         times.from_millis(json.loads(str(number)), "T")
+
+
+@given(st.integers(-(10**30), 10**30) | st.integers(-9, 9), st.integers(1, 10))
+@example(5, 2)
+@example(-5, 2)
+def test_quotients_are_rounded_half_to_even(numerator: int, denominator: int) -> None:
+    assert decimals.half_even(numerator, denominator) == round(Fraction(numerator, denominator))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flink_jobs import analytics
 from flink_jobs.late_firing import late_firing
 from schemas.domains import domains
 
@@ -26,4 +27,17 @@ def test_windows_take_late_rows_as_long_as_any_topic_accepts_them():
         "true",
         "0 ms",
     )
-    assert "late_firing(lateness_ms)" in (JOBS[0].parent / "analytics.py").read_text()
+
+
+def test_the_windows_get_these_options(monkeypatch):
+    class StartedError(Exception):
+        pass
+
+    def start(name, options):
+        raise StartedError(name, options)
+
+    monkeypatch.setattr(analytics, "start", start)
+    with pytest.raises(StartedError) as seen:
+        analytics.main()
+    longest = max(topic.horizon_ms + topic.max_skew_ms for topic in domains().topics_becoming("trade", "quote"))
+    assert seen.value.args == ("analytics", late_firing(longest))
