@@ -32,7 +32,8 @@ def _feed(arguments: list[str]) -> dict[str, Any]:
 
 
 def _raw_lag(reader: OffsetReader) -> int:
-    return max(lag(reader.ends(stage.reads), reader.committed(stage.group)) for stage in STAGES[0])
+    ends = {stage: reader.ends(stage.reads) for stage in STAGES[0]}
+    return max(lag(end, reader.committed(stage.group, end)) for stage, end in ends.items())
 
 
 def sustained(settings: Settings, console: Console, rate: int, minutes: float) -> dict[str, Any]:

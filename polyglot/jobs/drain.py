@@ -85,7 +85,7 @@ def _await_committed(
     ends = {stage: reader.ends(stage.reads) for stage in stages}
     before: dict[Stage, int] = {}
     while True:
-        committed = {stage: reader.committed(stage.group) for stage in stages}
+        committed = {stage: reader.committed(stage.group, ends[stage]) for stage in stages}
         lags = {stage: n for stage, end in ends.items() if (n := lag(end, committed[stage]))}
         if lags == before:  # it does not move: maybe there is nothing to read any more
             unread = {stage: reader.unread(ends[stage], committed[stage]) for stage in lags}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from polyglot.config import Settings
@@ -47,13 +47,23 @@ class OffsetReader:
         futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S)
         return {(p.topic, p.partition): f.result().offset for p, f in futures.items()}
 
-    def committed(self, group: str) -> Offsets:
-        """Return what a group has committed; Flink's sources commit when a checkpoint completes."""
+    def committed(self, group: str, places: Iterable[tuple[str, int]]) -> Offsets:
+        """Return what a group has committed of these partitions; Flink's sources commit when a checkpoint completes.
+
+        Asked through a consumer that joins nothing: the admin client's way to list a group's offsets crashes the
+        process while the group's coordinator is not known yet (librdkafka issue 5040).
+        """
+        wanted = [TopicPartition(topic, partition) for topic, partition in places]
+        if not wanted:
+            return {}
+        conf = {"group.id": group, "enable.auto.commit": False, "log_level": 2}
+        consumer = Consumer({**self._conf, **conf})
         try:
-            future = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
-            found = future.result(timeout=_TIMEOUT_S).topic_partitions
+            found = consumer.committed(wanted, timeout=_TIMEOUT_S)
         except KafkaException:  # no such group yet
             return {}
+        finally:
+            consumer.close()
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
     def unread(self, ends: Offsets, committed: Offsets) -> Offsets:

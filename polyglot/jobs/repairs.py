@@ -30,7 +30,8 @@ class Backlog:
 
 def _extent(reader: OffsetReader) -> tuple[Offsets, Offsets]:
     """Return from where to where requests are open; what retention has deleted is not."""
-    begins, committed = reader.begins([TOPIC]), reader.committed(GROUP)
+    begins = reader.begins([TOPIC])
+    committed = reader.committed(GROUP, begins)
     begin = {place: max(first, committed.get(place, 0)) for place, first in begins.items()}
     return begin, reader.ends([TOPIC])
 
