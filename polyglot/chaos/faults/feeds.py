@@ -9,8 +9,8 @@ from polyglot.chaos.feeds import LATE_S, Jump
 from polyglot.chaos.target import NotApplicableError, Target
 from schemas.domains import domains
 
-#: Longer than a partition is waited for before it counts as idle (``flink_jobs/tables.py``), seconds.
-IDLE_S = 16.0
+#: Shortest silence of a venue, seconds.
+SILENT_S = 16.0
 _GATES = [domains().topics[name] for name in domains().raw_topics()]
 HORIZON_S = min(gate.horizon_ms for gate in _GATES) / 1000
 SKEW_S = min(gate.max_skew_ms for gate in _GATES) / 1000
@@ -39,7 +39,7 @@ def pause_collector(target: Target) -> str:
 
 
 def pause_venue(target: Target) -> str:
-    """Let the second venue fall silent until its partitions are idle and its windows are gone; then comes its backlog.
+    """Let the second venue fall silent for longer than any window state is kept; then comes its backlog.
 
     The next faults hit meanwhile.
     """
@@ -48,7 +48,7 @@ def pause_venue(target: Target) -> str:
     if target.feed is None or not lone.running:
         raise NotApplicableError("the second venue's feed is over")
     past = 1.1 * (HORIZON_S + SKEW_S) / target.feed.speed
-    seconds = max(IDLE_S, past) + target.dice.uniform(0, 3)
+    seconds = max(SILENT_S, past) + target.dice.uniform(0, 3)
     lone.pause(seconds)
     return f"{lone.name} for {seconds:.1f} s, {seconds * target.feed.speed:.0f} s of event time"
 

@@ -11,7 +11,7 @@ from support.pipeline import bar_key
 from support.revised import revised_bars
 from support.topics import records, view
 
-from polyglot.chaos.audit import audit
+from polyglot.chaos.audit import Audit
 from polyglot.collect.sim import SimSpec, Simulator
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
