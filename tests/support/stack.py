@@ -45,8 +45,8 @@ class Stack:
             env=self.env, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
 
-    def json(self, *arguments: str, expect: int = 0) -> dict:
-        done = self.run(*arguments, "--json")
+    def json(self, *arguments: str, expect: int = 0, timeout: float = 300) -> dict:
+        done = self.run(*arguments, "--json", timeout=timeout)
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)
 

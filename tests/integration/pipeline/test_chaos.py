@@ -3,7 +3,7 @@
 import pytest
 from support.stack import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FAULTS = ("kill-taskmanager", "restart-broker-in-transaction", "clock-jump", "kill-collector")
 
@@ -19,7 +19,9 @@ def stack(tmp_path):
 
 def test_a_round_of_faults_changes_nothing(stack):
     chosen = [part for name in FAULTS for part in ("--fault", name)]
-    report = stack.json("chaos", "--seed", "1", "--rounds", "1", "--faults", "4", "--frames", "20000", *chosen)
+    report = stack.json(
+        "chaos", "--seed", "1", "--rounds", "1", "--faults", "4", "--frames", "20000", *chosen, timeout=900
+    )
     (one,) = report["rounds"]
     assert {hit["fault"] for hit in one["faults"] if "skipped" not in hit} == set(FAULTS)
     assert report["passed"]

@@ -14,7 +14,7 @@ import pytest
 from support.captures import capture
 from support.topics import records, view
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 CLOSES = """\
 date,close,volume

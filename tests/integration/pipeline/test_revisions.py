@@ -14,7 +14,7 @@ from support.topics import records, view
 from polyglot.chaos.audit import Audit
 from polyglot.collect.sim import SimSpec, Simulator
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 SPEC = SimSpec(seed=11, symbols=3, malformed_share=0, cancel_share=0.005, correct_share=0.01, late_share=0.02)
 FRAMES = 24_000
