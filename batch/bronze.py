@@ -19,8 +19,8 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 
 from batch.ranges import DAY_US, Days, Span, day_text, warm_up_days
 from schemas.domains import UNASSIGNED, domains, raw_topic
-from udfs.amendments import PREFIX
 from udfs.reference import KINDS as REFERENCE
+from udfs.resubmitted import AMEND, PREFIX, REDRIVE
 from udfs.revisions import KINDS as REVISIONS
 
 ENVELOPE = (
@@ -37,8 +37,9 @@ ENVELOPE = (
 )
 LOG = ("topic", "kafka_partition", "kafka_offset")
 _MAX_BINS = 64
-#: Which records are amended ones.
-AMENDED = f"source_id LIKE '{PREFIX}%'"
+#: Which records are amended or redriven ones; these arrived on whatever date they were sent again.
+AMENDED, REDRIVEN = (f"source_id LIKE '{PREFIX[kind]}%'" for kind in (AMEND, REDRIVE))
+RESUBMITTED = f"({AMENDED} OR {REDRIVEN})"
 #: Entities to restrict a run to; None for all.
 Which = str | Sequence[str] | None
 
@@ -153,7 +154,7 @@ def plan(bronze: DataFrame, kind: str, span: Span, entity: Which, *, to_the_end:
     first = None if wanted.first is None else wanted.first - warm_up_days(topics)
     rows = bronze.where(fn.col("topic").isin([topic.name for topic in topics]))
     rows = of_entities(rows.where(Days(first, None).sql("ingest_date")), entity)
-    wanted = Days(wanted.first, None) if to_the_end else _with_amended(rows, wanted, span)
+    wanted = Days(wanted.first, None) if to_the_end else _with_resubmitted(rows, wanted, span)
     found = (
         rows.groupBy("topic", "kafka_partition", "ingest_date")
         .agg(fn.min("kafka_offset").alias("low"), fn.max("kafka_offset").alias("high"), fn.count("*").alias("n"))
@@ -162,15 +163,15 @@ def plan(bronze: DataFrame, kind: str, span: Span, entity: Which, *, to_the_end:
     return _plan(found, wanted, first)
 
 
-def _with_amended(rows: DataFrame, wanted: Days, span: Span) -> Days:
-    """Return the dates up to the last on which an event of the span was amended: no horizon bounds that."""
+def _with_resubmitted(rows: DataFrame, wanted: Days, span: Span) -> Days:
+    """Return the dates up to the last on which an event of the span was sent again: no horizon bounds that."""
     if wanted.last is None:
         return wanted
     # A frame may hold several events: a day either way has them all.
     start = None if span.start is None else span.start - DAY_US
     wider = Span(start, None if span.end is None else span.end + DAY_US)
-    amended = rows.where(AMENDED).where(wider.sql_event()).where(Days(wanted.last + 1, None).sql("ingest_date"))
-    last = amended.agg(fn.max("ingest_date").alias("day")).collect()[0].day
+    again = rows.where(RESUBMITTED).where(wider.sql_event()).where(Days(wanted.last + 1, None).sql("ingest_date"))
+    last = again.agg(fn.max("ingest_date").alias("day")).collect()[0].day
     return wanted if last is None else Days(wanted.first, _day(last))
 
 
