@@ -10,9 +10,14 @@ def bar_key(bar):
     return bar["entity_id"], bar["interval"], bar["window_start"]
 
 
-def assert_equals_oracle(stack, paths, entity):
-    found = view(records(stack.settings.kafka.bootstrap_servers, "analytics.bar.v1", "bar"), bar_key)
-    expected = bars(paths, entity)
+def bar_records(stack):
+    """Return every record of analytics.bar.v1, in the order of its partitions."""
+    return records(stack.settings.kafka.bootstrap_servers, "analytics.bar.v1", "bar")
+
+
+def assert_equals_oracle(stack, paths, venue):
+    found = view(bar_records(stack), bar_key)
+    expected = bars(paths, venue)
     assert found.keys() == expected.keys()
     for key, fields in expected.items():
         bar = found[key]
