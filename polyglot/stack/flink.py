@@ -222,6 +222,8 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
         # Micro-batches are arrays of some hundred kB: with smaller regions each would be a humongous object.
         "-XX:G1HeapRegionSize=8m",
         "-XX:+ExitOnOutOfMemoryError",
+        # The windows' generated reducers are longer than what the JVM compiles by default.
+        "-XX:-DontCompileHugeMethods",
         *shipped_config()["env.java.opts.all"].split(),
         f"-Dlog.file={layout.log(role.name)}",
         f"-Dlog4j.configurationFile={(conf / 'log4j-console.properties').as_uri()}",
