@@ -210,8 +210,8 @@ MUTATIONS = (
     Mutation(
         "law 6: windows wait as long as events are accepted",
         "flink_jobs/analytics.py",
-        "max(t.horizon_ms + t.max_skew_ms for t in domains().topics.values())",
-        "max(t.max_skew_ms for t in domains().topics.values())",
+        'max(t.horizon_ms + t.max_skew_ms for t in domains().topics_becoming("trade", "quote"))',
+        'max(t.max_skew_ms for t in domains().topics_becoming("trade", "quote"))',
         (RULES,),
     ),
     Mutation(
