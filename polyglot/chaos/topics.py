@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-import io
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import fastavro
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from polyglot.config import Settings
 from polyglot.console import CommandError
 from polyglot.jobs.offsets import OffsetReader
-from schemas.contracts import contract
+from polyglot.jobs.records import decoder
 
 _TIMEOUT_S = 120.0
 
@@ -24,7 +21,7 @@ class TopicReader:
 
     def __init__(self, settings: Settings, topic: str, name: str) -> None:
         self._settings, self._topic, self._begin = settings, topic, dict[int, int]()
-        self._schema = fastavro.parse_schema(_plain(contract(name).schema))
+        self._decode = decoder(name)
 
     def new(self) -> Iterator[tuple[dict[str, Any], bytes]]:
         """Yield each new record as fields (times are µs) and bytes, partition by partition in order.
@@ -47,19 +44,8 @@ class TopicReader:
                 for message in consumer.consume(5000, 1.0):
                     if message.error() is None:
                         self._begin[message.partition()] = message.offset() + 1
-                        row: Any = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), self._schema)
-                        yield row, message.value()
+                        yield self._decode(message.value()), message.value()
                     elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - spelled so in public
                         left.discard(message.partition())
         finally:
             consumer.close()
-
-
-def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema whose times are numbers."""
-    plain = copy.deepcopy(schema)
-    for field in plain["fields"]:
-        kind = field["type"]
-        if isinstance(kind, dict) and kind.get("logicalType") in ("timestamp-micros", "date"):
-            field["type"] = kind["type"]
-    return plain

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-import fastavro
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
 from polyglot.jobs.offsets import OffsetReader
-from schemas.contracts import contract
+from polyglot.jobs.records import decoder
 
 _TIMEOUT_S = 120.0
 
@@ -71,16 +69,12 @@ def _read(settings: Settings, places: list[TopicPartition]) -> Iterator[Message]
 
 
 def decode(name: str, value: bytes) -> dict[str, Any]:
-    """Return a wire value of a contract as a dictionary; times as µs UTC."""
-    record: Any = fastavro.schemaless_reader(io.BytesIO(value[5:]), _plain(name))
-    return dict(record)
+    """Return a wire value of a contract as a dictionary; times as µs UTC.
+
+    Raises:
+        ValueError: it is no record of that contract.
+    """
+    return _decoder(name)(value)
 
 
-@lru_cache(maxsize=32)
-def _plain(name: str) -> Any:
-    """Return a contract's schema whose times are numbers."""
-    fields = [
-        {**field, "type": "long"} if "timestamp" in str(field["type"]) else field
-        for field in contract(name).schema["fields"]
-    ]
-    return fastavro.parse_schema({**contract(name).schema, "fields": fields})
+_decoder = lru_cache(maxsize=32)(decoder)
