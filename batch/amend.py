@@ -14,10 +14,12 @@ from batch.ranges import DAY_US, Span
 from batch.replay import KINDS, records, rejected, replay
 from batch.requests import Kind, Request
 from batch.topics import decoded
+from schemas.quality import Quality
 from udfs import gate
-from udfs.amendments import SUFFIX, Amendment, original_id
+from udfs.amendments import Amendment
 from udfs.envelope import decode, encode_one
 from udfs.rejects import Reject
+from udfs.resubmitted import AMEND, SUFFIX, copy_id, original_id
 from udfs.rules import rules
 from udfs.times import SECOND
 
@@ -68,7 +70,9 @@ class Found:
         return [one for one in self.late if one.event_id not in self.amended]
 
 
-def find(spark: SparkSession, lake_uri: str, scratch: Path, entity: str, span: Span) -> Found:
+def find(
+    spark: SparkSession, lake_uri: str, scratch: Path, entity: str, span: Span, quality: Quality | None = None
+) -> Found:
     """Fold the entity's log with the rules as they are, and collect what was rejected as late.
 
     `span` is bounded; `scratch` is a local folder (replaced).
@@ -81,7 +85,7 @@ def find(spark: SparkSession, lake_uri: str, scratch: Path, entity: str, span: S
         raise ValueError("an amendment is bounded in time")
     # A frame may hold several events, so its own may lie around it.
     wider = Span(span.start - DAY_US, span.end + DAY_US)
-    done = replay(spark, lake_uri, scratch, wider, entity, reduce=False, to_the_end=True)
+    done = replay(spark, lake_uri, scratch, wider, entity, reduce=False, to_the_end=True, quality=quality)
     late = _late(rejected(spark, done.out), span)
     accepted = _accepted(spark, done.out, [one.event_id for one in late])
     bronze = read_bronze(spark, lake_uri).where(fn.col("entity_id") == entity)
@@ -101,9 +105,10 @@ def _late(letters: DataFrame, span: Span) -> list[Late]:
     found: dict[tuple[str, str], Late] = {}
     for row in rows:
         envelopes, _, bad = decode([bytes(row.record)])
-        if bad or envelopes.event_id[0].endswith(SUFFIX):
+        if bad or SUFFIX[AMEND] in envelopes.event_id[0]:
             continue  # an amendment that was too narrow
-        one = Late(row.topic, envelopes.row(0))
+        envelope = envelopes.row(0)
+        one = Late(row.topic, (original_id(envelope[0]), *envelope[1:]))
         before = found.setdefault((one.topic, one.event_id), one)
         if one.envelope[6:9] < before.envelope[6:9]:
             found[one.topic, one.event_id] = one
@@ -131,8 +136,9 @@ def amended(late: Late, source_id: str, source_seq: int, ingest_time: int) -> by
     """
     event_id, entity_id, venue, channel, event_time, source, _, _, _, payload = late.envelope
     value = encode_one(
-        event_id + SUFFIX, entity_id, venue, channel, event_time, source, ingest_time, source_id, source_seq, payload
-    )
+        copy_id(AMEND, event_id), entity_id, venue, channel, event_time, source, ingest_time, source_id, source_seq,
+        payload,
+    )  # fmt: skip
     envelopes, _, bad = decode([value])
     if bad:
         raise Reject(bad[0].reason, bad[0].detail)

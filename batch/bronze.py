@@ -19,8 +19,8 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 
 from batch.ranges import DAY_US, Days, Span, day_text, warm_up_days
 from schemas.domains import UNASSIGNED, domains, raw_topic
-from udfs.amendments import PREFIX
 from udfs.reference import KINDS as REFERENCE
+from udfs.resubmitted import AMEND, PREFIX, REDRIVE
 from udfs.revisions import KINDS as REVISIONS
 
 ENVELOPE = (
@@ -37,8 +37,9 @@ ENVELOPE = (
 )
 LOG = ("topic", "kafka_partition", "kafka_offset")
 _MAX_BINS = 64
-#: Which records are amended ones.
-AMENDED = f"source_id LIKE '{PREFIX}%'"
+#: Which records are amended or redriven ones; these arrived on whatever date they were sent again.
+AMENDED, REDRIVEN = (f"source_id LIKE '{PREFIX[kind]}%'" for kind in (AMEND, REDRIVE))
+RESUBMITTED = f"({AMENDED} OR {REDRIVEN})"
 #: Entities to restrict a run to; None for all.
 Which = str | Sequence[str] | None
 
@@ -91,15 +92,17 @@ def topics_of(kind: str, *, whole: bool = True) -> list[str]:
     return sorted(names)
 
 
-def read_bronze(spark: SparkSession, lake_uri: str) -> DataFrame:
-    """Open the newest snapshot of Bronze.
+def read_bronze(spark: SparkSession, lake_uri: str, as_of: str | None = None) -> DataFrame:
+    """Open the newest snapshot of Bronze, or the one `as_of` an instant.
+
+    One thread at a time may plan on what is returned: Hudi's index of a table's files is not safe for threads.
 
     Raises:
         BronzeError: there is no such table.
     """
     path = f"{lake_uri}/bronze_raw"
     try:
-        table = open_table(spark, path)
+        table = open_table(spark, path, as_of)
     except Exception as error:
         raise BronzeError(f"no Bronze table at {path}: {type(error).__name__}: {first_line(error)}") from error
     missing = {*ENVELOPE, *LOG, "ingest_date"} - set(table.columns)
@@ -108,11 +111,26 @@ def read_bronze(spark: SparkSession, lake_uri: str) -> DataFrame:
     return table
 
 
-def open_table(spark: SparkSession, path: str) -> DataFrame:
-    """Open the newest snapshot of a Hudi table."""
+def open_table(spark: SparkSession, path: str, as_of: str | None = None) -> DataFrame:
+    """Open the newest snapshot of a Hudi table, or the one `as_of` an instant."""
     # Listing a local folder costs nothing; Hudi's index of files is worth its start-up on object stores only.
     index = "false" if path.startswith("file:") else "true"
-    return spark.read.format("hudi").option("hoodie.metadata.enable", index).load(path)
+    reader = spark.read.format("hudi").option("hoodie.metadata.enable", index)
+    return (reader.option("as.of.instant", as_of) if as_of else reader).load(path)
+
+
+def newest_instant(spark: SparkSession, lake_uri: str) -> str:
+    """Return the instant of Bronze's newest snapshot.
+
+    Raises:
+        BronzeError: there is no such table, or Spark has stopped.
+    """
+    path = f"{lake_uri}/bronze_raw"
+    if not table_exists(spark, path):
+        raise BronzeError(f"no Bronze table at {path}")
+    jvm = spark._jvm  # noqa: SLF001 - the timeline is not to be had through Spark's public interface
+    files = jvm.org.apache.hadoop.fs.Path(path).getFileSystem(spark._jsc.hadoopConfiguration())  # type: ignore[union-attr]  # noqa: SLF001
+    return str(jvm.org.apache.hudi.HoodieDataSourceHelpers.latestCommit(files, path))  # type: ignore[union-attr]
 
 
 def table_exists(spark: SparkSession, path: str) -> bool:
@@ -153,7 +171,7 @@ def plan(bronze: DataFrame, kind: str, span: Span, entity: Which, *, to_the_end:
     first = None if wanted.first is None else wanted.first - warm_up_days(topics)
     rows = bronze.where(fn.col("topic").isin([topic.name for topic in topics]))
     rows = of_entities(rows.where(Days(first, None).sql("ingest_date")), entity)
-    wanted = Days(wanted.first, None) if to_the_end else _with_amended(rows, wanted, span)
+    wanted = Days(wanted.first, None) if to_the_end else _with_resubmitted(rows, wanted, span)
     found = (
         rows.groupBy("topic", "kafka_partition", "ingest_date")
         .agg(fn.min("kafka_offset").alias("low"), fn.max("kafka_offset").alias("high"), fn.count("*").alias("n"))
@@ -162,15 +180,15 @@ def plan(bronze: DataFrame, kind: str, span: Span, entity: Which, *, to_the_end:
     return _plan(found, wanted, first)
 
 
-def _with_amended(rows: DataFrame, wanted: Days, span: Span) -> Days:
-    """Return the dates up to the last on which an event of the span was amended: no horizon bounds that."""
+def _with_resubmitted(rows: DataFrame, wanted: Days, span: Span) -> Days:
+    """Return the dates up to the last on which an event of the span was sent again: no horizon bounds that."""
     if wanted.last is None:
         return wanted
     # A frame may hold several events: a day either way has them all.
     start = None if span.start is None else span.start - DAY_US
     wider = Span(start, None if span.end is None else span.end + DAY_US)
-    amended = rows.where(AMENDED).where(wider.sql_event()).where(Days(wanted.last + 1, None).sql("ingest_date"))
-    last = amended.agg(fn.max("ingest_date").alias("day")).collect()[0].day
+    again = rows.where(RESUBMITTED).where(wider.sql_event()).where(Days(wanted.last + 1, None).sql("ingest_date"))
+    last = again.agg(fn.max("ingest_date").alias("day")).collect()[0].day
     return wanted if last is None else Days(wanted.first, _day(last))
 
 

@@ -5,7 +5,7 @@ Nothing is computed here: rows go in, the same fold and the same finishing kerne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from itertools import groupby
@@ -30,10 +30,13 @@ from pyspark.sql.types import (
 
 from batch.ranges import Span
 from schemas.contracts import contract
+from schemas.quality import Quality
 from sql import INTERVALS
 from udfs.bars import finish_bar, finish_quote_bar
 from udfs.envelope import Envelopes
 from udfs.normalize import Normalizer
+from udfs.quality.results import hold
+from udfs.resubmitted import Verdicts
 from udfs.side import SideRecord
 
 Kind = Literal["trade", "quote"]
@@ -41,6 +44,8 @@ Kind = Literal["trade", "quote"]
 Folded = Literal["trade", "quote", "revision"]
 Bar = Literal["bar", "quote_bar"]
 Batches = Iterable[pa.RecordBatch]
+#: Topic → (event id, source id) of its redriven records.
+Copies = Mapping[str, Sequence[tuple[str, str]]]
 ArrowFunction = Callable[[Batches], Iterator[pa.RecordBatch]]
 
 #: Wire bytes of a record.
@@ -108,12 +113,13 @@ COUNTS = ("envelopes", "frames", "duplicates", "dead_letters", "not_normalized")
 WRITTEN = "written"
 
 
-def fold(kind: Folded, out: Path, span: Span) -> ArrowFunction:
+def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) -> ArrowFunction:
     """Return the function that folds sorted shards: batches in, Parquet files under `out` and counters out.
 
     Only records of `span` are written, but all rows shape the state, which is carried within a shard. Memory is some
     batches and the state of one shard. Rows must come sorted by (topic, partition, offset). The worker writes the
     files itself: handing wide rows back to the JVM, to be written there value by value, costs more than all the rest.
+    ``copies`` are the redriven records, whose originals keep the verdicts that the stream gave.
     """
     written: Kind = "quote" if kind == "quote" else "trade"
     schemas = {kind: _arrow(normalized_schema(written)), REJECTED: _arrow(REJECTED_SCHEMA), SIDE: _arrow(SIDE_SCHEMA)}
@@ -132,7 +138,8 @@ def fold(kind: Folded, out: Path, span: Span) -> ArrowFunction:
             for batch in batches:
                 for key, part in _by_shard(batch):
                     if key != shard or normalizer is None:
-                        shard, normalizer = key, Normalizer(key[0])
+                        verdicts = Verdicts(copies.get(key[0], ()))
+                        shard, normalizer = key, Normalizer(key[0], quality, verdicts)
                     done = normalizer.process(Envelopes.from_arrow(part))
                     accepted = _within((done.trades if written == "trade" else done.quotes).to_arrow(), span)
                     records.add(_widen(accepted, schemas[kind]))
@@ -231,8 +238,9 @@ def _widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([batch.column(field.name).cast(field.type) for field in schema], schema=schema)
 
 
-def finish(bar: Bar) -> ArrowFunction:
+def finish(bar: Bar, quality: Quality) -> ArrowFunction:
     """Return the function that turns reduced rows into bars with their wire bytes."""
+    rules = quality.of(f"analytics.{bar}.v1")
     schema = _arrow(bar_schema(bar))
 
     def run(batches: Batches) -> Iterator[pa.RecordBatch]:
@@ -259,6 +267,8 @@ def finish(bar: Bar) -> ArrowFunction:
             bars = [one(row) for row in batch.to_pylist()]
             if not bars:
                 continue
+            for each in bars:
+                hold(rules, each)
             arrays = [_array([getattr(each, name) for each in bars], schema.field(name).type) for name in names]
             arrays.append(pa.array([each.encode() for each in bars], pa.binary()))
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)

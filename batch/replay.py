@@ -21,9 +21,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 import sql
 from batch import kernels
-from batch.bronze import Which, plan, read_bronze, sharded
+from batch.bronze import Which, newest_instant, plan, read_bronze, sharded
 from batch.ranges import Span
+from batch.redriven import redriven
 from batch.revisions import CANCEL, CORRECT, revised
+from schemas.quality import Quality, default_quality
 
 KINDS: tuple[kernels.Kind, ...] = ("trade", "quote")
 BARS: tuple[kernels.Bar, ...] = ("bar", "quote_bar")
@@ -65,8 +67,9 @@ def replay(
     kinds: Sequence[kernels.Kind] = KINDS,
     reduce: bool = True,
     to_the_end: bool = False,
+    quality: Quality | None = None,
 ) -> Replayed:
-    """Recompute a range from Bronze into `out` (a local folder, replaced).
+    """Recompute a range from Bronze into `out` (a local folder, replaced), by `quality` or the project's own rules.
 
     Trades and quotes are those whose event time lies in `span`; bars those whose whole window does (without `reduce`:
     none). Dead letters are those of all dates that are read; with `to_the_end`, of the span's first and all after it.
@@ -77,26 +80,33 @@ def replay(
     """
     began = time.perf_counter()
     result = Replayed(out)
-    bronze = read_bronze(spark, lake_uri)
+    instant = newest_instant(spark, lake_uri)
+    rules = quality or default_quality()
     for name in (*KINDS, *BARS, kernels.REJECTED, kernels.SIDE):
         shutil.rmtree(out / name, ignore_errors=True)
         (out / name).mkdir(parents=True)
 
     # A trade may be revised long after it: whatever came later, in the whole of Bronze, counts.
     later = Span(span.start, None)
+    copies = redriven(read_bronze(spark, lake_uri, instant)).copies
+
+    def normalize(kind: kernels.Folded, span: Span, *, to_the_end: bool = False) -> None:
+        # Opened by each thread for itself: see there.
+        bronze = read_bronze(spark, lake_uri, instant)
+        _normalize(
+            spark, bronze, result, kind, span, entity=entity, to_the_end=to_the_end, quality=rules, copies=copies
+        )
 
     def both(kind: kernels.Kind, revisions: Future[None] | None) -> None:
-        _normalize(spark, bronze, result, kind, span, entity, to_the_end=to_the_end)
+        normalize(kind, span, to_the_end=to_the_end)
         if revisions:
             revisions.result()
         if reduce:
-            _aggregate(spark, result, kind, BAR_OF[kind], span)
+            _aggregate(spark, result, kind, BAR_OF[kind], span, rules)
 
     # Kinds side by side: while one waits for its last shard, another uses the core.
     with ThreadPoolExecutor(1 + len(KINDS)) as pool:
-        revisions = None
-        if "trade" in kinds:
-            revisions = pool.submit(_normalize, spark, bronze, result, "revision", later, entity, to_the_end=False)
+        revisions = pool.submit(normalize, "revision", later) if "trade" in kinds else None
         for done in [pool.submit(both, kind, revisions if kind == "trade" else None) for kind in kinds]:
             done.result()
     result.seconds["total"] = round(time.perf_counter() - began, 3)
@@ -109,16 +119,18 @@ def _normalize(
     result: Replayed,
     kind: kernels.Folded,
     span: Span,
-    entity: Which,
     *,
-    to_the_end: bool,
+    entity: Which,
+    to_the_end: bool = False,
+    quality: Quality,
+    copies: kernels.Copies,
 ) -> None:
     began = time.perf_counter()
     work = plan(bronze, kind, span, entity, to_the_end=to_the_end)
     found: dict[str, int] = {}
     if work.shards:
         counted = sharded(spark, bronze, work, entity).mapInArrow(
-            kernels.fold(kind, result.out, span), kernels.COUNTS_SCHEMA
+            kernels.fold(kind, result.out, span, quality, copies), kernels.COUNTS_SCHEMA
         )
         for row in counted.collect():
             found[row.name] = found.get(row.name, 0) + row["count"]
@@ -132,7 +144,9 @@ def _normalize(
     result.seconds[kind] = round(time.perf_counter() - began, 3)
 
 
-def _aggregate(spark: SparkSession, result: Replayed, kind: kernels.Kind, bar: kernels.Bar, span: Span) -> None:
+def _aggregate(
+    spark: SparkSession, result: Replayed, kind: kernels.Kind, bar: kernels.Bar, span: Span, quality: Quality
+) -> None:
     began = time.perf_counter()
     source = f"replayed_{kind}"
     records(spark, result.out, kind).createOrReplaceTempView(source)
@@ -151,7 +165,7 @@ def _aggregate(spark: SparkSession, result: Replayed, kind: kernels.Kind, bar: k
         shortest.createOrReplaceTempView("bars_1s")
         for interval in list(sql.INTERVALS)[1:]:
             reduced = reduced.unionAll(spark.sql(sql.rollup(interval)))
-    bars = reduced.mapInArrow(kernels.finish(bar), kernels.bar_schema(bar)).where(span.sql_window())
+    bars = reduced.mapInArrow(kernels.finish(bar, quality), kernels.bar_schema(bar)).where(span.sql_window())
     bars.write.mode("overwrite").parquet(str(result.out / bar))
     shortest.unpersist()
     result.records[bar] = records(spark, result.out, bar).count()

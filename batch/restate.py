@@ -19,6 +19,7 @@ from batch.bronze import of_entities
 from batch.publish import publish
 from batch.replay import BAR_OF, replay
 from batch.requests import Task
+from schemas.quality import Quality
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def restate(
     kafka: Mapping[str, Any],
     tasks: Sequence[Task],
     say: Callable[[str], None] = lambda _: None,
+    quality: Quality | None = None,
 ) -> list[Restated]:
     """Replay and publish every task; `scratch` is a local folder (replaced), `kafka` are librdkafka properties.
 
@@ -66,7 +68,7 @@ def restate(
     for number, task in enumerate(tasks, start=1):
         span = task.span.as_json()
         say(f"{number} of {len(tasks)}: {len(task.entities)} entities' {task.kind}s, {span['from']} to {span['to']}")
-        found = replay(spark, lake_uri, scratch, task.span, task.entities, kinds=(task.kind,))
+        found = replay(spark, lake_uri, scratch, task.span, task.entities, kinds=(task.kind,), quality=quality)
         sent = publish(spark, found.out, kafka, (BAR_OF[task.kind],), partial(_touched, spark, task))
         if task.lost:
             sent |= publish(spark, found.out, kafka, (task.kind,), partial(of_entities, entity=task.lost))

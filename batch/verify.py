@@ -15,12 +15,13 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from batch import adjust, adjust_stores, checks, clickhouse, topics, views
-from batch.bronze import AMENDED, first_line, open_table, read_bronze, table_exists
+from batch.bronze import RESUBMITTED, first_line, open_table, read_bronze, table_exists
 from batch.compare import Comparison, compare
 from batch.ranges import Days, Span
 from batch.replay import Replayed, records, rejected, replay, side
 from batch.revisions import CANCEL, CORRECT
 from schemas.domains import domains
+from schemas.quality import Quality
 from udfs.adjust import BAR
 
 DEAD_LETTERS = "deadletter.normalization.v1"
@@ -49,6 +50,7 @@ class Sources:
     scratch: Path
     kafka: topics.Broker | None
     clickhouse: clickhouse.Endpoint | None
+    quality: Quality | None = None
 
 
 @dataclass
@@ -103,7 +105,7 @@ def verify(
         BrokerError, ClickHouseUnavailableError, StoreError: a store could not be read.
     """
     say("replaying Bronze")
-    done = replay(spark, sources.lake_uri, sources.scratch / "replay", span, entity)
+    done = replay(spark, sources.lake_uri, sources.scratch / "replay", span, entity, quality=sources.quality)
     run = _Run(spark, sources, Verified(span, entity, done), limit, say)
     run.result.checks.append(checks.balance_check(done.balance))
     steps: dict[str, Callable[[], None]] = {
@@ -204,8 +206,8 @@ class _Run:
             bound, column = (self._ingest_days(), "ingest_date") if store == "silver" else (self._days(), "event_date")
             rows = self._hudi(table)
             if rows is not None and not (missing := {column} - set(rows.columns)):
-                # An amended event arrived on whatever date it was amended.
-                rows = rows.where(f"({bound.sql(column)}) OR {AMENDED}" if store == "silver" else bound.sql(column))
+                # An event that was sent again arrived on whatever date that was.
+                rows = rows.where(f"({bound.sql(column)}) OR {RESUBMITTED}" if store == "silver" else bound.sql(column))
             elif rows is not None:
                 raise StoreError(f"{table} has no column {missing}")
             self._compare_table(table, store, kind, rows)

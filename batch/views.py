@@ -36,6 +36,7 @@ KEYS = {
     "daily_close": ("event_id",),
     "adjustment_factor": ("entity_id", "ex_date"),
     "adjusted_bar": ("entity_id", "date", "as_of"),
+    "quality_flag": ("topic", "rule", "event_id"),
 }
 #: Records of adjusted series, and the field that is the day of each.
 DATED = {"adjustment_factor": "ex_date", "adjusted_bar": "date"}

@@ -11,6 +11,7 @@ analytics.quote_bar.v1 ─► gold_quote_bar, ClickHouse quote_bars
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from pyflink.common import Row
 from pyflink.datastream import DataStream
@@ -18,12 +19,14 @@ from pyflink.table import ChangelogMode, Schema, Table
 
 import sql
 from flink_jobs import tables
-from flink_jobs.finish import FINISHED, finish_bars, finish_quote_bars
+from flink_jobs.finish import FIELDS, FINISHED, Rules, finish_bars, finish_quote_bars
+from flink_jobs.halt import halting
 from flink_jobs.late_firing import late_firing
 from flink_jobs.repair import repair_rows, revision_rows
 from flink_jobs.runtime import Job, start
 from flink_jobs.transport import OFFSET, fresh
 from schemas.domains import domains
+from schemas.quality import load
 from udfs.revisions import KINDS as REVISIONS
 
 #: What the reducers need of a normalized record.
@@ -49,7 +52,7 @@ REVISION_TIME = (
     OFFSET,
 )
 OUTPUTS = ("analytics.bar.v1", "analytics.quote_bar.v1", "repair.analytics.v1")
-Stream = tuple[str, sql.Kind, tuple[str, ...], tuple[str, ...], Callable[[Row], Iterable[Row]]]
+Stream = tuple[str, sql.Kind, tuple[str, ...], tuple[str, ...], Callable[[Rules, Row], Iterable[Row]]]
 STREAMS: tuple[Stream, ...] = (
     # kind, bar, columns, intervals, finishing kernel
     ("trade", "bar", TRADE, tuple(sql.INTERVALS), finish_bars),
@@ -62,6 +65,7 @@ def main() -> None:
     lateness_ms = max(t.horizon_ms + t.max_skew_ms for t in domains().topics_becoming("trade", "quote"))
     job = start("analytics", late_firing(lateness_ms))
     config = job.settings
+    quality = load(config.quality_file)
     job.ddl([tables.wire_sink("analytics", config, OUTPUTS)])
     inserts = []
     for kind, bar, cols, intervals, finish in STREAMS:
@@ -75,7 +79,9 @@ def main() -> None:
             branches.append(revision_rows(f"fresh_{revision}"))
         job.view(f"{kind}s_keyed", " UNION ALL ".join(f"({select})" for select in keyed))
         windows = job.table.sql_query(" UNION ALL ".join(f"({branch})" for branch in branches))
-        finished = _updates(job, windows).flat_map(finish, output_type=FINISHED)
+        rules = quality.of(f"analytics.{bar}.v1")
+        finished = _updates(job, windows).flat_map(partial(finish, rules), output_type=FINISHED)
+        finished = halting(finished, FINISHED, FIELDS, f"halt-{bar}")
         job.table.create_temporary_view(f"finished_{bar}", job.table.from_data_stream(finished))
         inserts.append(f"INSERT INTO analytics SELECT {tables.WIRE_SELECT} FROM finished_{bar}")
 

@@ -14,18 +14,26 @@ from decimal import Decimal
 
 from pyflink.common import Row, RowKind, Types
 
+from flink_jobs.halt import HALT
 from flink_jobs.repair import REPAIR
-from udfs.bars import INTERVALS, finish_bar, finish_quote_bar, key_time
+from schemas.quality import Rule
+from udfs.bars import INTERVALS, Bar, QuoteBar, finish_bar, finish_quote_bar, key_time
+from udfs.quality import QualityStop
+from udfs.quality.results import hold
 from udfs.repairs import RepairRequest
 
 #: Why a window that the stream could compute is to be computed by a replay.
 REVISED = "revised"
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-#: Topic, record time in ms, key, value.
-FINISHED = Types.ROW_NAMED(["topic", "ts", "k", "v"], [Types.STRING(), Types.LONG(), _BYTES, _BYTES])
+#: Topic, record time in ms, key, value; or nothing but a message.
+FINISHED = Types.ROW_NAMED(
+    ["topic", "ts", "k", "v", HALT], [Types.STRING(), Types.LONG(), _BYTES, _BYTES, Types.STRING()]
+)
+FIELDS = 5
+Rules = tuple[Rule, ...]
 
 
-def finish_bars(row: Row) -> Iterable[Row]:
+def finish_bars(rules: Rules, row: Row) -> Iterable[Row]:
     """Turn one row of ``sql/bars.sql`` into a record of analytics.bar.v1; an update-before into nothing."""
     if row.get_row_kind() == RowKind.UPDATE_BEFORE:
         return
@@ -39,10 +47,10 @@ def finish_bars(row: Row) -> Iterable[Row]:
         return
     start = key_time(open_key) // length * length
     bar = finish_bar(entity_id, interval, start, count, open_key, close_key, Decimal(high), Decimal(low), sums, version)
-    yield Row("analytics.bar.v1", start // 1000, bar.key(), bar.encode())
+    yield _finished("analytics.bar.v1", rules, bar)
 
 
-def finish_quote_bars(row: Row) -> Iterable[Row]:
+def finish_quote_bars(rules: Rules, row: Row) -> Iterable[Row]:
     """Turn one row of ``sql/quote_bars.sql`` into a record of analytics.quote_bar.v1."""
     if row.get_row_kind() == RowKind.UPDATE_BEFORE:
         return
@@ -54,7 +62,15 @@ def finish_quote_bars(row: Row) -> Iterable[Row]:
     length = INTERVALS["1s"]
     start = key_time(close_key) // length * length
     bar = finish_quote_bar(entity_id, start, count, close_key)
-    yield Row("analytics.quote_bar.v1", start // 1000, bar.key(), bar.encode())
+    yield _finished("analytics.quote_bar.v1", rules, bar)
+
+
+def _finished(topic: str, rules: Rules, bar: Bar | QuoteBar) -> Row:
+    try:
+        hold(rules, bar)
+    except QualityStop as stop:
+        return Row(None, None, None, None, str(stop))
+    return Row(topic, bar.window_start // 1000, bar.key(), bar.encode(), None)
 
 
 def _repairs(entity_id: str, event_time: int, reason: str) -> Iterable[Row]:
@@ -65,4 +81,4 @@ def _repairs(entity_id: str, event_time: int, reason: str) -> Iterable[Row]:
 
 
 def _repair(request: RepairRequest) -> Row:
-    return Row("repair.analytics.v1", request.event_time // 1000, request.key(), request.encode())
+    return Row("repair.analytics.v1", request.event_time // 1000, request.key(), request.encode(), None)

@@ -1,15 +1,18 @@
-"""Normalize: ``raw.*`` → standard trades and quotes, dead letters; Silver tails the normalized topics.
+"""Normalize: ``raw.*`` → standard trades and quotes, dead letters, flags; Silver tails the normalized topics.
 
-raw.* ──(50 ms per shard)──► fold: gate, identity, dedup, entity_seq, encode ──► normalized.trade.v1
-                                                                           ├──► normalized.quote.v1
-                                                                           ├──► normalized.gaps.v1
-                                                                           ├──► normalized.trade_cancel.v1, …
-                                                                           └──► deadletter.normalization.v1
+raw.* ──(50 ms per shard)──► fold: dedup, gate, rules, entity_seq, encode ──┬──► normalized.trade.v1
+                                                                            ├──► normalized.quote.v1
+                                                                            ├──► normalized.gaps.v1
+                                                                            ├──► normalized.trade_cancel.v1, …
+                                                                            ├──► quality.normalization.v1
+                                                                            └──► deadletter.normalization.v1
 normalized.trade.v1 ──► drop transport duplicates ──► silver_trade
 normalized.quote.v1 ──► drop transport duplicates ──► silver_quote
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from flink_jobs import tables
 from flink_jobs.runtime import Job, start
@@ -17,6 +20,7 @@ from flink_jobs.shards import fold_shards, unpacked
 from flink_jobs.transport import OFFSET, fresh
 from flink_jobs.wire_rows import PACKED, WIRE_COLUMNS, normalized_columns
 from schemas.domains import domains
+from schemas.quality import load
 from udfs.normalize import Normalizer
 
 
@@ -31,7 +35,8 @@ def main() -> None:
         ]
     )
     output = {"records": WIRE_COLUMNS}
-    fold_shards(job, "raw_log", PACKED, Normalizer.restore, normalized_columns, output, view="folded", uid="fold-raw")
+    restore = partial(Normalizer.restore, quality=load(config.quality_file))
+    fold_shards(job, "raw_log", PACKED, restore, normalized_columns, output, view="folded", uid="fold-raw")
     inserts = [f"INSERT INTO normalized {unpacked('folded', 'records', WIRE_COLUMNS, tables.WIRE_SELECT)}"]
 
     if config.lake.enabled:

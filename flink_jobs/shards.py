@@ -18,7 +18,9 @@ from pyflink.datastream.state import ListState, ListStateDescriptor
 from pyflink.fn_execution.coder_impl_fast import InternalRow
 from pyflink.java_gateway import get_gateway
 
+from flink_jobs.halt import HALT, halting
 from flink_jobs.runtime import Job
+from udfs.quality import QualityStop
 
 #: Bytes of deltas in a shard's state before a snapshot replaces them: this much, and as much as the last snapshot.
 COMPACT_AFTER = 256 * 1024
@@ -48,9 +50,10 @@ class ShardFold(KeyedProcessFunction):
     one task between two restores, so it is read once and afterwards only appended to, in proportion to what is new.
     """
 
-    def __init__(self, restore: Restore, apply: Apply) -> None:
+    def __init__(self, restore: Restore, apply: Apply, tables: int) -> None:
         self._restore = restore
         self._apply = apply
+        self._tables = tables
 
     def open(self, runtime_context: RuntimeContext) -> None:
         self._log: ListState = runtime_context.get_list_state(
@@ -71,9 +74,14 @@ class ShardFold(KeyedProcessFunction):
             fold = folds.get(topic)
             if fold is None:
                 fold = folds[topic] = self._restore(topic, ())
-            outs.append(self._apply(fold, partition, *lists))
+            try:
+                outs.append(self._apply(fold, partition, *lists))
+            except QualityStop as stop:
+                # The state stays as the last checkpoint has it: none completes any more.
+                yield Row(*[[]] * self._tables, str(stop))
+                return
         self._save(partition, folds, [topic for topic, _ in parts])
-        yield Row(*([row for columns in tables for row in _rows(columns)] for tables in zip(*outs, strict=True)))
+        yield Row(*([row for columns in tables for row in _rows(columns)] for tables in zip(*outs, strict=True)), None)
 
     def _restored(self) -> dict[str, Any]:
         logs: dict[str, list[bytes]] = {}
@@ -150,9 +158,10 @@ def fold_shards(
     arrays = [Types.OBJECT_ARRAY(element) for element in (Types.STRING(), *columns.values())]
     records = Types.ROW([Types.INT(), *arrays])
     rows = [Types.ROW_NAMED(list(table), list(table.values())) for table in output.values()]
-    out = Types.ROW_NAMED(list(output), [Types.OBJECT_ARRAY(row) for row in rows])
-    fold = ShardFold(restore, apply)
+    out = Types.ROW_NAMED([*output, HALT], [*(Types.OBJECT_ARRAY(row) for row in rows), Types.STRING()])
+    fold = ShardFold(restore, apply, len(output))
     folded = _key_by_shard(job, packed, records).process(fold, output_type=out).uid(uid).name(uid)
+    folded = halting(folded, out, len(output) + 1, f"{uid}-halt")
     job.table.create_temporary_view(view, job.table.from_data_stream(folded))
 
 

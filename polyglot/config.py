@@ -138,6 +138,9 @@ class Settings(BaseSettings):
 
     var_dir: Path = Field(ROOT / "var", description="runtime data, logs and pids of the local stack")
     cache_dir: Path = Field(ROOT / ".cache", description="downloads that survive `down --wipe`")
+    quality_file: Path = Field(
+        ROOT / "schemas" / "quality.toml", description="data-quality rules; a job keeps those it was submitted with"
+    )
     kafka: KafkaSettings = KafkaSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     flink: FlinkSettings = FlinkSettings()

@@ -52,6 +52,20 @@ MUTATIONS = (
         (MODEL,),
     ),
     Mutation(
+        "law 3: a rule that remembers never rejects",
+        "schemas/quality.py",
+        'if rule.memory and action == "fail":',
+        'if rule.memory and action == "drop":',
+        ("tests/unit/schemas/test_quality.py",),
+    ),
+    Mutation(
+        "law 3: what was rejected and redriven stays rejected in every replay",
+        "udfs/normalize.py",
+        "if self._verdicts:",
+        "if not self._verdicts:",
+        ("tests/unit/udfs/test_resubmitted.py",),
+    ),
+    Mutation(
         "law 4: a copy with other content is a conflict, not just a duplicate",
         "udfs/dedup.py",
         "differ = self._id_digest[entry] != digest[copies]",
@@ -124,7 +138,7 @@ MUTATIONS = (
     Mutation(
         "law 3: what is rejected becomes a dead letter",
         "udfs/normalize.py",
-        "letters.append(self._dead_letter(envelopes, i, reject))",
+        "rejected[i] = reject",
         "not_normalized += 1",
         (MODEL,),
     ),
@@ -152,7 +166,7 @@ MUTATIONS = (
     Mutation(
         "law 4: numbers go on after a restart where they were",
         "udfs/normalize.py",
-        "self._sequence.apply(len(self._dedup.entities), counts)",
+        "self._sequence.apply(entities, counts)",
         "pass",
         (MODEL,),
     ),

@@ -1,29 +1,20 @@
 """Amendments: events that came too late are accepted afterwards, by records that every later replay obeys.
 
-An amended event is the rejected one once more, in its own topic and partition: the payload untouched, the event id with
-``~amended`` behind it, the ingest time of the log's present, and a source id that states the horizon it is accepted
-under: ``amend:<horizon in µs>:<amendment id>``. So the gate still decides by the record and its contract alone.
+An amended event is the rejected one once more, in its own topic and partition, and says so: see ``udfs.resubmitted``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from schemas.contracts import contract
-from udfs.rejects import Reject, shown
-from udfs.times import DAY
+from udfs.resubmitted import AMEND, source_id
 from udfs.wire import write_long, write_text
 
 TOPIC = "amendment.ingestion.v1"
-PREFIX = "amend:"
-SUFFIX = "~amended"
-#: No amendment reaches further back, µs.
-MAX_HORIZON = 3_653 * DAY
 _HEADER = contract("amendment").header
-_SOURCE = re.compile(r"amend:([1-9][0-9]{0,17}):[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +31,7 @@ class Amendment:
     @property
     def source_id(self) -> str:
         """The source id of the amended events' envelopes."""
-        return f"{PREFIX}{self.horizon}:{self.amendment_id}"
+        return source_id(AMEND, self.horizon, self.amendment_id)
 
     def key(self) -> bytes:
         """Return the Kafka key."""
@@ -60,26 +51,3 @@ def amendment(entity_id: str, start: int, end: int, horizon: int, event_ids: Ite
     for text in (entity_id, str(start), str(end), str(horizon), *ids):
         digest.update(write_text(text))
     return Amendment(digest.hexdigest(), entity_id, start, end, horizon, len(ids))
-
-
-def stated_horizon(source_id: str) -> int | None:
-    """Return the horizon, µs, that an amended record's source id states; None: it is an ordinary source.
-
-    Raises:
-        Reject: it begins as an amendment's does, and is none.
-    """
-    if not source_id.startswith(PREFIX):
-        return None
-    match = _SOURCE.fullmatch(source_id)
-    if not match:
-        expected = f"{PREFIX}<horizon in µs>:<32 hex digits>"
-        raise Reject("bad_amendment", f"source_id: expected {expected}, got {shown(source_id)}")
-    horizon = int(match[1])
-    if horizon > MAX_HORIZON:
-        raise Reject("bad_amendment", f"source_id: a horizon of {horizon} µs, at most {MAX_HORIZON}")
-    return horizon
-
-
-def original_id(event_id: str) -> str:
-    """Return the id of the event that an amended one stands for."""
-    return event_id.removesuffix(SUFFIX)

@@ -8,7 +8,7 @@ Per entity, in log order:
    the newest ingest time of the entity's records so far; an id's time is its event time, or its ingest time when the
    gate would not accept the event time. A record behind that window is neither first nor duplicate, for its id may be
    forgotten.
-3. amendments (`udfs.amendments`): the id of an amended record is never forgotten, for the same amendment could be sent
+3. amendments (`udfs.resubmitted`): the id of an amended record is never forgotten, for the same amendment could be sent
    again at any time; there are few. It is behind when its ingest date is more than one day behind the high water's.
 
 Only records that are no duplicates move the state. Bronze holds exactly those, so its replay meets the same states.
@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 
-from udfs.amendments import PREFIX, SUFFIX
 from udfs.codec.admitting import (
     BEHIND,
     DAY,
@@ -42,12 +41,14 @@ from udfs.codec.slices import Bits, Codes, Longs, Octets
 from udfs.envelope import Envelopes
 from udfs.names import Names
 from udfs.packing import pack, unpack
+from udfs.resubmitted import AMEND, PREFIX, REDRIVE, SUFFIX
 from udfs.rules import Rules
 
 __all__ = ["BEHIND", "DUPLICATE", "FIRST", "Dedup", "Judged"]
 
 _SMALLEST = 1024
-_PREFIX, _SUFFIX = PREFIX.encode(), SUFFIX.encode()
+_COPIES = (PREFIX[REDRIVE].encode(), PREFIX[AMEND].encode())
+_AMENDS, _AMENDED = PREFIX[AMEND].encode(), SUFFIX[AMEND].encode()
 _NONE: Longs = np.zeros(0, dtype=np.int64)
 
 
@@ -55,13 +56,11 @@ class Judged:
     """A batch after the duplicate rules: per record its entity and source as codes, its id as numbers, the verdict.
 
     ``remembered`` is the entry of its id in the state, until the next batch: of a duplicate that of the first copy, -1
-    if there is none. ``claims`` are the records that say they are amended; ``id_size`` is the event id's size without
-    that suffix.
+    if there is none. ``claims`` are the records whose sources say that they are resubmitted (`udfs.resubmitted`).
     """
 
     __slots__ = (
-        "claims", "duplicates", "entity", "id_high", "id_kind", "id_low", "id_size", "in_topic", "remembered", "source",
-        "verdict",
+        "claims", "duplicates", "entity", "id_high", "id_kind", "id_low", "in_topic", "remembered", "source", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +75,6 @@ class Judged:
         remembered: Codes,
         duplicates: int,
         claims: Longs,
-        id_size: Longs,
     ) -> None:
         self.entity = entity
         self.source = source
@@ -88,7 +86,6 @@ class Judged:
         self.remembered = remembered
         self.duplicates = duplicates
         self.claims = claims
-        self.id_size = id_size
 
 
 class Dedup:
@@ -101,8 +98,7 @@ class Dedup:
         self._channel: Octets = np.frombuffer(rules.channel.encode(), dtype=np.uint8)
         self.entities = Names()
         self.sources = Names()
-        self._amending: list[int] = []  # sources of amended records
-        self._asked = 0
+        self._claiming: Bits = np.zeros(0, dtype=np.int8)  # per source
         self._water: Longs = np.full(16, -1, dtype=np.int64)
         self._water_changed: Bits = np.zeros(16, dtype=np.int8)
         self._heads: Codes = np.full(16, -1, dtype=np.int32)
@@ -131,12 +127,9 @@ class Dedup:
                 hashed = blake2b(env.event_ids[i], digest_size=16).digest()
                 low[i], high[i] = np.frombuffer(hashed, dtype="<i8")
         claims = self._claims(source)
-        id_size = env.event_ids.size
         if len(claims):
-            amended = claims[[env.event_ids[i].endswith(_SUFFIX) for i in claims.tolist()]]
+            amended = claims[[_amended(env.event_ids[i], env.source_ids[i]) for i in claims.tolist()]]
             time[amended] = FOREVER
-            id_size = id_size.copy()
-            id_size[amended] -= len(_SUFFIX)
         verdict = np.empty(n, dtype=np.int8)
         remembered = np.empty(n, dtype=np.int32)
         duplicates = admit(
@@ -145,9 +138,7 @@ class Dedup:
             self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._mark_changed,
             self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time, self._index,
         )  # fmt: skip
-        return Judged(
-            entity, source, in_topic, kind, low, high, verdict, remembered, duplicates, claims, id_size
-        )  # fmt: skip
+        return Judged(entity, source, in_topic, kind, low, high, verdict, remembered, duplicates, claims)
 
     def differing(self, judged: Judged, digest: Longs, offset: Longs) -> tuple[Longs, Longs, Longs]:
         """Return which records of the batch just judged are copies with other content than the first.
@@ -170,11 +161,12 @@ class Dedup:
         return copies[differ], self._id_digest[entry[differ]], self._id_offset[entry[differ]]
 
     def _claims(self, source: Codes) -> Longs:
-        """Return the records whose source is an amendment, or says so."""
-        names = self.sources.names
-        self._amending += [code for code in range(self._asked, len(names)) if names[code].startswith(_PREFIX)]
-        self._asked = len(names)
-        return np.flatnonzero(np.isin(source, self._amending)) if self._amending else _NONE
+        """Return the records whose source is that of a resubmitted one, or begins like it."""
+        fresh = self.sources.names[len(self._claiming) :]
+        if fresh:
+            found = np.array([name.startswith(_COPIES) for name in fresh], dtype=np.int8)
+            self._claiming = np.concatenate([self._claiming, found])
+        return np.flatnonzero(self._claiming[source]) if self._claiming.any() else _NONE
 
     def _marks(self, room: int) -> None:
         self._mark_entity, self._mark_source, self._mark_next = (np.zeros(room, dtype=np.int32) for _ in range(3))
@@ -290,6 +282,10 @@ class Dedup:
         self._put_marks(int(self._used[0]), entity, source, marks[2], marks[3])
         self._append_ids(*ids)
         self._told = [len(self.entities), len(self.sources), int(self._used[1])]
+
+
+def _amended(event_id: bytes, source_id: bytes) -> bool:
+    return source_id.startswith(_AMENDS) and event_id.endswith(_AMENDED)
 
 
 def _room(least: int) -> int:

@@ -117,6 +117,13 @@ class Envelopes:
             self.payloads.take(index),
         )
 
+    def named(self, event_ids: Slices) -> Envelopes:
+        """Return the same envelopes under other event ids."""
+        return Envelopes(
+            event_ids, self.entity_ids, self.venues, self.channels, self.event_time, self.from_ingest,
+            self.ingest_time, self.source_ids, self.source_seq, self.payloads,
+        )  # fmt: skip
+
     def row(self, i: int) -> tuple[str, str, str, str, int, str, int, str, int, bytes]:
         """Return one envelope in the contract's order."""
         return (

@@ -5,18 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from udfs import reference
-from udfs.amendments import SUFFIX, stated_horizon
 from udfs.assign import Assignment, of_frame, parse
 from udfs.envelope import Envelopes
 from udfs.rejects import Reject
+from udfs.resubmitted import Resubmitted, resubmitted
 from udfs.rules import Rules
 from udfs.venues.facts import Fact
 from udfs.venues.frames import CONTROL, UNASSIGNED, Frame, QuoteRow, RevisionRow, TradeRow
 
 Standard = list[TradeRow] | list[QuoteRow] | list[RevisionRow] | list[Fact]
+#: Reasons for which a record is rejected before it is known which frame it is.
+UNIDENTIFIED = frozenset({
+    "wrong_topic", "wrong_identity", "payload_too_large", "empty_payload", "not_utf8", "not_json", "unknown_channel",
+    "unknown_symbol",
+})  # fmt: skip
 
 
 def judge(rules: Rules, envelopes: Envelopes, i: int) -> Standard | None:
@@ -25,12 +29,12 @@ def judge(rules: Rules, envelopes: Envelopes, i: int) -> Standard | None:
     Raises:
         Reject: with the reason.
     """
-    frame, amended = identify(rules, envelopes, i)
-    return accept(rules, frame, int(envelopes.ingest_time[i]), amended)
+    frame, copy = identify(rules, envelopes, i)
+    return accept(rules, frame, int(envelopes.ingest_time[i]), copy)
 
 
-def identify(rules: Rules, envelopes: Envelopes, i: int) -> tuple[Frame, int | None]:
-    """Return the frame of one record, which is the one that its envelope says, and the horizon that it amends, if any.
+def identify(rules: Rules, envelopes: Envelopes, i: int) -> tuple[Frame, Resubmitted | None]:
+    """Return the frame of one record, which is the one that its envelope says, and what the copy is, if it is one.
 
     Raises:
         Reject: it cannot be read, or it is another.
@@ -38,30 +42,36 @@ def identify(rules: Rules, envelopes: Envelopes, i: int) -> tuple[Frame, int | N
     event_id, entity_id, venue, channel, event_time, source, ingest_time, source_id, _, payload = envelopes.row(i)
     if (venue, channel) != (rules.venue, rules.channel):
         raise Reject("wrong_topic", f"expected {rules.venue} {rules.channel}, got {venue} {channel}")
-    claimed = Assignment(entity_id, channel, event_id, event_time if source == "venue" else None)
-    if source == "ingest" and event_time != ingest_time:
+    copy = resubmitted(event_id, source_id)
+    own_id = event_id if copy is None else copy.payload_id
+    claimed = Assignment(entity_id, channel, own_id, event_time if source == "venue" else None)
+    if source == "ingest" and event_time != _received(ingest_time, copy):
         raise Reject("wrong_identity", "event_time: expected the ingest time, as event_time_source says")
-    amended = stated_horizon(source_id)
     frame = parse(rules.venue, payload)
-    expected = of_frame(rules.venue, frame)
-    _same(expected if amended is None else replace(expected, event_id=expected.event_id + SUFFIX), claimed)
-    return frame, amended
+    _same(of_frame(rules.venue, frame), claimed)
+    return frame, copy
 
 
-def accept(rules: Rules, frame: Frame, ingest_time: int, amended: int | None) -> Standard | None:
-    """Return the rows of a frame; None when its kind is not normalized. `amended` is the horizon of an amendment.
+def accept(rules: Rules, frame: Frame, ingest_time: int, copy: Resubmitted | None) -> Standard | None:
+    """Return the rows of a frame; None when its kind is not normalized. `copy` is what a resubmitted record says.
 
     Raises:
         Reject: with the reason.
     """
     if frame.channel in (UNASSIGNED, CONTROL) or not rules.kind:
         return None
+    received = _received(ingest_time, copy)
     if rules.kind in reference.KINDS:
         fact = rules.dialect.facts(frame)
-        return None if fact is None else [reference.check(rules, fact, ingest_time)]
+        return None if fact is None else [reference.check(rules, fact, received)]
     rows = _rows(rules, frame)
-    _in_time(rules, [row.event_time for row in rows], ingest_time, amended)
+    _in_time(rules, [row.event_time for row in rows], received, None if copy is None else copy.horizon)
     return rows
+
+
+def _received(ingest_time: int, copy: Resubmitted | None) -> int:
+    """Return the ingest time by which a record is judged: whether it came in time was settled when it first came."""
+    return ingest_time if copy is None else copy.received(ingest_time)
 
 
 def _rows(rules: Rules, frame: Frame) -> list[TradeRow] | list[QuoteRow] | list[RevisionRow]:
@@ -72,10 +82,10 @@ def _rows(rules: Rules, frame: Frame) -> list[TradeRow] | list[QuoteRow] | list[
     return rules.dialect.revisions(frame)
 
 
-def _in_time(rules: Rules, event_times: Sequence[int | None], ingest_time: int, amended: int | None) -> None:
+def _in_time(rules: Rules, event_times: Sequence[int | None], received: int, amended: int | None) -> None:
     """Demand that no event is too far from its ingest time; `amended` is the horizon that an amendment states."""
     horizon = rules.horizon if amended is None else amended
-    lags = [ingest_time - time for time in event_times if time is not None]
+    lags = [received - time for time in event_times if time is not None]
     for lag in lags:
         if lag > horizon:
             raise Reject("late", f"{lag} µs behind its ingest time, horizon {horizon}")

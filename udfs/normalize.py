@@ -1,4 +1,4 @@
-"""From raw envelopes to standard records: duplicates, gate, dense sequence. A fold over one shard's log.
+"""From raw envelopes to standard records: duplicates, gate, data quality, dense sequence. A fold over one shard's log.
 
 A shard is one (topic, partition). The outcome depends on the log's content and order only: not on how it was cut into
 batches, and not on where the state was saved and restored.
@@ -7,6 +7,7 @@ batches, and not on where the state was saved and restored.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,16 +15,21 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from schemas.quality import Quality, default_quality
 from udfs import gate, reference
-from udfs.batches import QuoteBatch, TradeBatch
+from udfs.batches import QuoteBatch, Rows, TradeBatch
 from udfs.codec import scanning
 from udfs.codec.depth import NAME, scan_depths
-from udfs.codec.slices import Bits, Longs, Octets
+from udfs.codec.slices import Bits, Codes, Longs, Octets
 from udfs.dead_letters import DeadLetter
 from udfs.dedup import BEHIND, DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, encode_one
 from udfs.gaps import Gaps
+from udfs.quality.gate import QualityGate
+from udfs.quality.memory import Memory
+from udfs.quality.verdicts import side_records
 from udfs.rejects import Reject
+from udfs.resubmitted import Resubmitted, Verdicts, as_normalized
 from udfs.revisions import KINDS as REVISIONS
 from udfs.revisions import revision_records
 from udfs.rules import Rules, rules
@@ -32,9 +38,9 @@ from udfs.side import SideRecord
 from udfs.table import Accepted, Table
 from udfs.times import DAY, EARLIEST, LATEST
 from udfs.venues.facts import Fact
-from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, QuoteRow, RevisionRow, TradeRow
+from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, Frame, QuoteRow, RevisionRow, TradeRow
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 #: Kinds whose rows are rare, so that each is a side record.
 RARE = (*REVISIONS, *reference.KINDS)
 #: How a scanner marks a record that it has accepted; one that is read for its numbers only is SEEN.
@@ -45,7 +51,7 @@ SCANNED, SEEN = 2, 3
 class Normalized:
     """What a batch became: ``len(envelopes) = frames + duplicates + len(dead_letters) + not_normalized``.
 
-    ``side`` are records of the domain's low-rate topics, those of one key in log order.
+    ``side`` are records of the domain's low-rate topics, those of one key and topic in log order.
     """
 
     trades: TradeBatch
@@ -71,23 +77,35 @@ class Numbers:
 
 
 class Normalizer:
-    """One shard of one raw topic."""
+    """One shard of one raw topic.
 
-    def __init__(self, topic: str) -> None:
+    ``quality`` are the rules (default: those of ``schemas/quality.toml``). ``verdicts`` are those on records that were
+    redriven later: a replay's, which knows the whole log.
+    """
+
+    def __init__(self, topic: str, quality: Quality | None = None, verdicts: Verdicts | None = None) -> None:
         self._rules = rules(topic)
         self._dedup = Dedup(self._rules)
         self._sequence = sequence(self._rules.days_kept)
         self._gaps = Gaps(self._rules) if self._rules.sequenced else None
+        self._memory = Memory()
+        self._target = f"normalized.{self._rules.kind}.v1"
+        self._quality = QualityGate(self._rules.kind, (quality or default_quality()).of(self._target))
+        self._verdicts = verdicts or Verdicts()
         self._prefix: Octets = np.frombuffer(f"{self._rules.venue}:".encode(), dtype=np.uint8)
         self._shape = _shape(self._rules)
 
     def process(self, envelopes: Envelopes) -> Normalized:
-        """Fold the next batch of the log into the state."""
+        """Fold the next batch of the log into the state.
+
+        Raises:
+            QualityStop: a rule says that nothing of this batch may be written; the fold is of no use any more.
+        """
         judged = self._dedup.judge(envelopes)
         table = Table(len(envelopes))
         numbers = Numbers(len(envelopes))
         todo = self._scan(envelopes, judged, table, numbers)
-        letters: list[DeadLetter] = []
+        rejected: dict[int, Reject] = {}
         rare: list[tuple[int, RevisionRow | Fact]] = []
         not_normalized = int(np.count_nonzero(todo == SEEN))
         behind = judged.verdict == BEHIND
@@ -97,7 +115,7 @@ class Normalizer:
                 rows = self._gate(envelopes, i, numbers, behind=bool(behind[i]))
             except Reject as reject:
                 todo[i] = 0
-                letters.append(self._dead_letter(envelopes, i, reject))
+                rejected[i] = reject
                 continue
             if rows is None:
                 not_normalized += 1
@@ -105,13 +123,29 @@ class Normalizer:
                 rare += [(i, row) for row in cast("list[RevisionRow | Fact]", rows)]
             else:
                 table.add(i, cast("list[TradeRow] | list[QuoteRow]", rows))
-        side = self._side(envelopes, judged, rare)
-        trades, quotes = self._batches(envelopes, judged, table.rows(todo == SCANNED))
+        named, id_size, received = as_normalized(envelopes, judged.claims)
+        accepted = self._fit(named, received, table.rows(todo == SCANNED), rejected)
+        trades, quotes = self._batches(named, id_size, judged, accepted)
+        side = self._rare(named, judged, rare) + self._follow(envelopes, judged, numbers)
+        side += self._marks(quotes if self._rules.kind == "quote" else trades, received, judged.entity)
+        letters = [self._dead_letter(envelopes, i, rejected[i]) for i in sorted(rejected)]
         frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
-        side += self._follow(envelopes, judged, numbers)
         return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
 
-    def _side(self, env: Envelopes, judged: Judged, rare: list[tuple[int, RevisionRow | Fact]]) -> list[SideRecord]:
+    def _fit(self, env: Envelopes, received: Longs, accepted: Accepted, rejected: dict[int, Reject]) -> Accepted:
+        """Set the times that the venue does not send, and reject frames of which a row breaks a rule."""
+        if self._rules.kind == "quote":
+            accepted.time = np.where(accepted.flag == 1, env.event_time[accepted.rows], accepted.time)
+        columns = self._quality.columns(accepted.numbers, accepted.time, received[accepted.rows])
+        failed = self._quality.rejects(columns)
+        if not failed:
+            return accepted
+        for row, reject in sorted(failed.items()):
+            rejected.setdefault(int(accepted.rows[row]), reject)
+        frames = accepted.rows[sorted(failed)]
+        return accepted.keep(np.flatnonzero(~np.isin(accepted.rows, frames)))
+
+    def _rare(self, env: Envelopes, judged: Judged, rare: list[tuple[int, RevisionRow | Fact]]) -> list[SideRecord]:
         if not rare:
             return []
         rows = np.array([i for i, _ in rare], dtype=np.int64)
@@ -129,35 +163,56 @@ class Normalizer:
         names = self._dedup.entities.names
         return self._gaps.fold(names, judged.entity, numbers.first, numbers.last, env.event_time, env.ingest_time)
 
-    def _batches(self, env: Envelopes, judged: Judged, accepted: Accepted) -> tuple[TradeBatch, QuoteBatch]:
+    def _marks(self, rows: Rows, received: Longs, entity: Codes) -> list[SideRecord]:
+        """Hold the rows that passed against the other rules, and remember them."""
+        columns = self._quality.columns(rows.numbers, rows.event_time, received[rows.rows])
+        if self._quality.remembers:
+            entities, who = len(self._dedup.entities), entity[rows.rows]
+            columns |= self._memory.observe(entities, who, rows.event_time, columns["price"])
+        return side_records(self._target, rows, self._quality.marks(columns))
+
+    def _batches(
+        self, env: Envelopes, id_size: Longs, judged: Judged, accepted: Accepted
+    ) -> tuple[TradeBatch, QuoteBatch]:
         entities = self._dedup.entities.names
 
         def columns(rows: Accepted) -> tuple[Any, ...]:
             entity = judged.entity[rows.rows]
             seq = self._sequence.number(len(entities), entity, env.ingest_time[rows.rows] // DAY)
-            placed = (self._rules, env, judged.id_size, rows.rows, rows.part, rows.time, seq)
+            placed = (self._rules, env, id_size, rows.rows, rows.part, rows.time, seq)
             return *placed, rows.numbers, rows.flag, entity, entities
 
         none = Table(0).rows(_NONE)
         if self._rules.kind == "quote":
-            timeless = accepted.flag == 1
-            accepted.time = np.where(timeless, env.ingest_time[accepted.rows], accepted.time)
             return TradeBatch(*columns(none), limbs=none.limbs), QuoteBatch(*columns(accepted))
         return TradeBatch(*columns(accepted), limbs=accepted.limbs), QuoteBatch(*columns(none))
 
     def _gate(self, env: Envelopes, i: int, numbers: Numbers, *, behind: bool) -> gate.Standard | None:
-        frame, amended = gate.identify(self._rules, env, i)
-        if self._gaps is not None:
-            numbers.put(i, self._rules.dialect.numbers(frame))
-        rows = gate.accept(self._rules, frame, int(env.ingest_time[i]), amended)
+        try:
+            if self._verdicts:
+                self._verdicts.recall(encode_one(*env.row(i)), behind=behind)
+        except Reject as verdict:
+            if verdict.reason not in gate.UNIDENTIFIED:
+                with suppress(Reject):  # its numbers were read all the same
+                    self._identify(env, i, numbers)
+            raise
+        frame, copy = self._identify(env, i, numbers)
+        rows = gate.accept(self._rules, frame, int(env.ingest_time[i]), copy)
         if rows is not None and behind:
             raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
         return rows
 
+    def _identify(self, env: Envelopes, i: int, numbers: Numbers) -> tuple[Frame, Resubmitted | None]:
+        frame, copy = gate.identify(self._rules, env, i)
+        if self._gaps is not None:
+            numbers.put(i, self._rules.dialect.numbers(frame))
+        return frame, copy
+
     def _scan(self, env: Envelopes, judged: Judged, table: Table, numbers: Numbers) -> Bits:
         """Fill table and numbers with what the compiled scanners accept; a record is marked with what became of it."""
         todo: Bits = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
-        todo[judged.claims] = 0  # what an amendment may is the gate's to say
+        todo[judged.claims] = 0  # what a resubmitted record may is the gate's to say
+        todo[self._verdicts.candidates(env)] = 0  # and whether a verdict stands
         if self._shape:
             scanning.scan_frames(
                 self._shape, scanning.WORDS, self._prefix, MAX_PAYLOAD, self._rules.max_skew, self._rules.horizon,
@@ -194,30 +249,34 @@ class Normalizer:
     def delta(self) -> bytes:
         """Return what changed since the last ``delta`` or ``snapshot``."""
         gaps = self._gaps.delta() if self._gaps else None
-        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.delta(), self._sequence.delta(), gaps))
+        parts = (self._dedup.delta(), self._sequence.delta(), gaps, self._memory.delta())
+        return msgspec.msgpack.encode((STATE_VERSION, *parts))
 
     def snapshot(self) -> bytes:
         """Return the whole state, without what has expired."""
         gaps = self._gaps.snapshot() if self._gaps else None
-        return msgspec.msgpack.encode((STATE_VERSION, self._dedup.snapshot(), self._sequence.snapshot(), gaps))
+        parts = (self._dedup.snapshot(), self._sequence.snapshot(), gaps, self._memory.snapshot())
+        return msgspec.msgpack.encode((STATE_VERSION, *parts))
 
     @classmethod
-    def restore(cls, topic: str, log: Iterable[bytes]) -> Normalizer:
+    def restore(cls, topic: str, log: Iterable[bytes], quality: Quality | None = None) -> Normalizer:
         """Rebuild the state from a snapshot (or nothing) and the deltas after it, in order.
 
         Raises:
             ValueError: a part was written by a version that this one does not know.
         """
-        self = cls(topic)
+        self = cls(topic, quality)
         for part in log:
             version, *parts = msgspec.msgpack.decode(part)
             if version != STATE_VERSION:
                 raise ValueError(f"state of version {version}, expected {STATE_VERSION}")
-            dedup, counts, gaps = parts
+            dedup, counts, gaps, memory = parts
             self._dedup.apply(dedup)
-            self._sequence.apply(len(self._dedup.entities), counts)
+            entities = len(self._dedup.entities)
+            self._sequence.apply(entities, counts)
+            self._memory.apply(entities, memory)
             if self._gaps is not None:
-                self._gaps.apply(len(self._dedup.entities), gaps)
+                self._gaps.apply(entities, gaps)
         return self
 
 

@@ -27,6 +27,12 @@ class Accepted:
     limbs: Longs
     flag: Bits
 
+    def keep(self, which: Longs) -> Accepted:
+        """Return some of the rows, in this order."""
+        numbers = np.ascontiguousarray(self.numbers[:, which])
+        notional = np.ascontiguousarray(self.limbs[:, which])
+        return Accepted(self.rows[which], self.part[which], self.time[which], numbers, notional, self.flag[which])
+
 
 class Table:
     """Columns by record, for the scanner, and rows of the gate besides."""

@@ -8,7 +8,7 @@ import typer
 
 from polyglot.cli import JsonOption
 from polyglot.cli.repair import Session, lazily, restate_all, show
-from polyglot.cli.replay import PANEL
+from polyglot.cli.replay import PANEL, rules
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
@@ -86,7 +86,7 @@ def _span(start: str, end: str) -> Span:
 def _horizon(text: str) -> int:
     """Return µs."""
     from schemas.domains import duration_ms  # noqa: PLC0415
-    from udfs.amendments import MAX_HORIZON  # noqa: PLC0415
+    from udfs.resubmitted import MAX_HORIZON  # noqa: PLC0415
     from udfs.times import DAY  # noqa: PLC0415
 
     try:
@@ -102,7 +102,7 @@ def _find(settings: Settings, session: Session, entity: str, span: Span) -> Foun
     from batch.amend import find  # noqa: PLC0415
 
     scratch = (settings.var_dir / "amend").resolve()
-    return find(session.get("amend"), settings.lake_uri, scratch, entity, span)
+    return find(session.get("amend"), settings.lake_uri, scratch, entity, span, rules(settings))
 
 
 def _decide(found: Found, entity: str, span: Span, horizon: int) -> tuple[Amendment, list[Late], dict[str, Any]]:

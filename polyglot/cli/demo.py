@@ -75,6 +75,10 @@ def _show(console: Console, settings: Settings, found: dict[str, Any]) -> None:
     if found["dead_letters_by_reason"]:
         rows = [[reason, f"{count:,}"] for reason, count in found["dead_letters_by_reason"].items()]
         console.table(["reason", "count"], rows, title="dead letters")
+    if marked := [
+        [one["topic"], one["rule"], one["action"], f"{one['count']:,}"] for one in found["quality"] if one["count"]
+    ]:
+        console.table(["topic", "rule", "action", "count"], marked, title="data quality")
     proofs = [[name, "holds" if holds else "BROKEN"] for name, holds in found["balance"].items()]
     proofs.append(["stream = replay, byte for byte", f"{found['verify']['differences']} differences"])
     console.table(["proof", "verdict"], proofs, title="proofs")

@@ -54,17 +54,21 @@ def submit(
 
 
 def jobs(json_output: JsonOption = False) -> None:
-    """List the cluster's jobs, newest first."""
-    from polyglot.jobs.rest import FlinkRest  # noqa: PLC0415
+    """List the cluster's jobs, newest first, and why one that failed did."""
+    from polyglot.jobs.rest import TROUBLED, FlinkRest  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     with FlinkRest(Settings().flink.url) as rest:
         found = rest.jobs()
+        causes = {j.id: rest.cause(j.id) for j in found if j.state in TROUBLED}
     console.table(
-        ["job", "state", "tasks running", "id"],
-        [[j.name, j.state, f"{j.tasks.get('running', 0)}/{j.tasks.get('total', 0)}", j.id] for j in found],
+        ["job", "state", "tasks running", "id", "cause"],
+        [
+            [j.name, j.state, f"{j.tasks.get('running', 0)}/{j.tasks.get('total', 0)}", j.id, causes.get(j.id, "")]
+            for j in found
+        ],
     )
-    console.result([vars(j) for j in found])
+    console.result([{**vars(j), "cause": causes.get(j.id, "")} for j in found])
 
 
 def drain(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.cli.replay import PANEL, spark
+from polyglot.cli.replay import PANEL, rules, spark
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, Console, Exit
 
@@ -135,7 +135,8 @@ def restate_all(settings: Settings, console: Console, session: SparkSession, tas
     from batch.restate import restate  # noqa: PLC0415
 
     scratch = (settings.var_dir / "repair").resolve()
-    return restate(session, settings.lake_uri, scratch, settings.kafka.librdkafka(), tasks, console.info)
+    kafka = settings.kafka.librdkafka()
+    return restate(session, settings.lake_uri, scratch, kafka, tasks, console.info, rules(settings))
 
 
 def show(console: Console, done: Sequence[Restated]) -> None:

@@ -15,6 +15,8 @@ from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from schemas.quality import Quality
+
 PANEL = "Proof"
 _EXAMPLES = """\
 Examples:
@@ -65,7 +67,7 @@ def replay(
     document: dict[str, object] = {"range": span.as_json(), "entity": entity}
     with spark(settings, console, "replay") as session:
         console.info("replaying Bronze")
-        done = run(session, settings.lake_uri, out, span, entity)
+        done = run(session, settings.lake_uri, out, span, entity, quality=rules(settings))
         document |= done.as_json()
         if publish:
             console.info("publishing")
@@ -77,6 +79,20 @@ def replay(
     console.success(f"{done.events:,} events in {done.seconds['total']:.1f} s, records in {out}")
 
 
+def rules(settings: Settings) -> Quality:
+    """Return the data-quality rules in force.
+
+    Raises:
+        CommandError: the file cannot be right.
+    """
+    from schemas.quality import QualityError, load  # noqa: PLC0415
+
+    try:
+        return load(settings.quality_file)
+    except QualityError as error:
+        raise CommandError(str(error), code=Exit.USAGE) from None
+
+
 @contextmanager
 def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSession]:
     """Start Spark with this installation's jars; an engine that is missing becomes a message with a hint.
@@ -85,6 +101,8 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
         CommandError: no jars, no Bronze, the counts of a replay do not balance, the stream is not through, or the
             broker took no record.
     """
+    from pyspark.errors import PythonException  # noqa: PLC0415
+
     from batch.bronze import BronzeError  # noqa: PLC0415
     from batch.handover import HandoverError  # noqa: PLC0415
     from batch.publish import PublishError  # noqa: PLC0415
@@ -98,6 +116,11 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
             yield session
     except SparkUnavailableError as error:
         raise CommandError(str(error), code=Exit.MISSING) from None
+    except PythonException as error:
+        stop = [line.split("QualityStop: ", 1)[1] for line in str(error).splitlines() if "QualityStop: " in line]
+        if not stop:
+            raise
+        raise CommandError(stop[0], code=Exit.FAILED) from None
     except BronzeError as error:
         hint = "Bronze is written by the ingest job: polyglot submit ingest, then feed something and drain"
         raise CommandError(str(error), hint=hint, code=Exit.UNAVAILABLE) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -92,13 +93,16 @@ def down(
 def status(json_output: JsonOption = False) -> None:
     """Show each service's health, the state and lag of the jobs, open repair requests, late and amended events.
 
-    Exits with 0 if everything is healthy, 1 if something is not, 3 if nothing runs.
+    Exits with 0 if everything is healthy, 1 if something is not or a job has failed, 3 if nothing runs.
     """
+    from polyglot.jobs.rest import TROUBLED, FlinkRest  # noqa: PLC0415
     from polyglot.stack.status import Health, collect, collect_groups, collect_jobs  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)
     found = collect(conf)
     jobs, groups = collect_jobs(conf), collect_groups(conf)
+    with FlinkRest(conf.flink.url) as rest:
+        jobs = [replace(job, cause=rest.cause(job.id)) if job.state in TROUBLED else job for job in jobs]
     waiting = _attention(conf) if any(one.name == "kafka" and one.health is Health.HEALTHY for one in found) else None
     console.table(
         ["component", "health", "url", "version", "pid", "memory", "up since", "restarts", "detail"],
@@ -106,7 +110,9 @@ def status(json_output: JsonOption = False) -> None:
         styles=["green" if one.health is Health.HEALTHY else "red" for one in found],
     )
     if jobs:
-        console.table(["job", "state", "id", "tasks", "running for"], [job.row() for job in jobs], title="jobs")
+        console.table(
+            ["job", "state", "id", "tasks", "running for", "cause"], [job.row() for job in jobs], title="jobs"
+        )
     if groups:
         console.table(["consumer group", "lag"], [[one.group, f"{one.lag:,}"] for one in groups], title="lag (records)")
     if waiting:
@@ -121,7 +127,8 @@ def status(json_output: JsonOption = False) -> None:
     )
     if all(one.health is Health.STOPPED for one in found):
         raise typer.Exit(Exit.UNAVAILABLE)
-    if any(one.health is not Health.HEALTHY for one in found):
+    newest = {job.name: job for job in reversed(jobs)}.values()
+    if any(one.health is not Health.HEALTHY for one in found) or any(job.state == "FAILED" for job in newest):
         raise typer.Exit(Exit.FAILED)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.cli.replay import PANEL, EntityOption, FromOption, ToOption, spark
+from polyglot.cli.replay import PANEL, EntityOption, FromOption, ToOption, rules, spark
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
@@ -111,6 +111,7 @@ def sources(settings: Settings) -> Sources:
         clickhouse=Endpoint(
             at.host, at.port, at.username, at.password.get_secret_value(), at.database, secure=at.secure
         ),
+        quality=rules(settings),
     )
 
 

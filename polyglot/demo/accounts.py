@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from hashlib import sha256
 from typing import Any
 
 from polyglot.config import Settings
-from polyglot.readers.log import decode, messages
+from polyglot.letters.flags import counts
+from polyglot.letters.listing import Filter, letters
+from schemas.quality import load
 from udfs.conflicts import REASON as CONFLICT
-
-_LETTERS = ("deadletter.ingestion.v1", "deadletter.normalization.v1")
 
 
 def _letters(settings: Settings) -> tuple[dict[str, int], int]:
-    """Return the dead letters by reason (each rejected record once), and how many of them ingestion rejected.
-
-    A record is told by its letter's bytes: an event that comes back after its id was forgotten is rejected once more.
-    """
-    found: dict[tuple[str, bytes], str] = {}
-    for message in messages(settings, _LETTERS):
-        place = message.topic(), sha256(message.value()).digest()
-        found[place] = decode("dead_letter", message.value())["reason"]
-    by_reason = Counter(found.values())
-    return dict(sorted(by_reason.items())), sum(topic == _LETTERS[0] for topic, _ in found)
+    """Return the dead letters by reason (each rejected record once), and how many of them ingestion rejected."""
+    found = letters(settings, Filter())
+    by_reason = Counter(letter.reason for letter in found)
+    return dict(sorted(by_reason.items())), sum(letter.domain == "ingestion" for letter in found)
 
 
 def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +37,7 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
     frames = sum(balance["frames"] for balance in replay.values())
     revisions = found("normalized.trade_cancel.v1") + found("normalized.trade_correct.v1")
     records = found("normalized.trade.v1") + found("normalized.quote.v1") + revisions
-    letters = sum(reasons.values())
+    rejected = sum(reasons.values())
     conflicts = reasons.get(CONFLICT, 0)
     figures = {
         "raw": raw["raw_records"],
@@ -56,7 +49,7 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
         "normalized": records,
         "duplicates": raw["raw_duplicates"] - raw["bronze_let_in_again"],
         "let_in_again": raw["bronze_let_in_again"],
-        "dead_letters": letters,
+        "dead_letters": rejected,
         "dead_letters_by_reason": reasons,
         "dead_letters_of_ingestion": by_ingestion,
         "conflicts": conflicts,
@@ -75,8 +68,9 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
     figures["balance"] = {
         "raw (distinct event ids) = bronze": figures["raw_distinct"] == figures["bronze"] - figures["let_in_again"],
         "raw = normalized + duplicates + dead letters + kinds not normalized yet": figures["raw"]
-        == records - several + figures["duplicates"] + letters - conflicts + not_normalized,
+        == records - several + figures["duplicates"] + rejected - conflicts + not_normalized,
     }
+    figures["quality"] = [line.document() for line in counts(settings, load(settings.quality_file))]
     figures["verify"] = {
         "records": verified["records"],
         "differences": verified["differences"],

@@ -11,8 +11,9 @@ from polyglot.config import Settings
 from polyglot.console import CommandError
 from polyglot.jobs.offsets import OffsetReader, Offsets
 from polyglot.jobs.records import read
-from udfs.amendments import PREFIX, TOPIC, Amendment, original_id
+from udfs.amendments import TOPIC, Amendment
 from udfs.envelope import decode
+from udfs.resubmitted import AMEND, PREFIX, original_id
 
 
 def catch_up(settings: Settings, found: Found, entity: str, since: Offsets) -> None:
@@ -28,7 +29,7 @@ def catch_up(settings: Settings, found: Found, entity: str, since: Offsets) -> N
         if bad or envelopes.entity_id[0] != entity:
             continue
         found.newest[record.topic] = max(found.newest[record.topic], int(envelopes.ingest_time[0]))
-        if envelopes.source_id[0].startswith(PREFIX):
+        if envelopes.source_id[0].startswith(PREFIX[AMEND]):
             found.amended.add(original_id(envelopes.event_id[0]))
 
 

@@ -108,8 +108,11 @@ def _checkpoint_all(rest: FlinkRest, names: set[str], deadline: float) -> None:
         while time.monotonic() < deadline:
             job = rest.job(name)
             if job is None:
+                cause = rest.last_cause(name)
                 raise CommandError(
-                    f"job {name} does not run", hint="Start it with: polyglot submit", code=Exit.UNAVAILABLE
+                    f"job {name} does not run" + (f": {cause}" if cause else ""),
+                    hint="Start it with: polyglot submit",
+                    code=Exit.UNAVAILABLE,
                 )
             if job.running and rest.checkpoint(job.id, deadline):
                 return

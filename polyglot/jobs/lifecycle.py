@@ -14,6 +14,7 @@ from polyglot.console import CommandError, Console, Exit
 from polyglot.jobs.rest import FlinkRest
 from polyglot.stack.flink import client_env, flink_command
 from polyglot.stack.layout import Layout
+from schemas.quality import QualityError, load
 
 _START_DEADLINE_S = 120.0
 _POLL_S = 0.25
@@ -74,8 +75,12 @@ def submit(
     """Submit jobs (modules of ``package``) that do not run yet and wait until all their tasks do.
 
     Raises:
-        CommandError: the client failed, or a job's tasks do not come up.
+        CommandError: the data-quality rules cannot be right, the client failed, or a job's tasks do not come up.
     """
+    try:
+        load(settings.quality_file)
+    except QualityError as error:
+        raise CommandError(str(error), code=Exit.USAGE) from None
     with FlinkRest(settings.flink.url) as rest:
         running = {job.name: job.id for job in rest.jobs(live=True)}
         done = [Submitted(n, running[n], "", already_running=True) for n in names if n in running]

@@ -12,6 +12,8 @@ from polyglot.console import CommandError, Exit
 
 #: States in which a job still works or is about to.
 LIVE = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
+#: States in which a job has something to explain.
+TROUBLED = frozenset({"RESTARTING", "FAILING", "FAILED"})
 _POLL_S = 0.1
 
 
@@ -101,6 +103,22 @@ class FlinkRest:
         history = self._call("GET", f"/jobs/{job_id}/exceptions").get("exceptionHistory", {}).get("entries", [])
         return history[0]["stacktrace"] if history else ""
 
+    def cause(self, job_id: str) -> str:
+        """Return the innermost message of the job's last failure, on one line; empty if it never failed."""
+        return innermost(self.exceptions(job_id))
+
+    def last_cause(self, name: str) -> str:
+        """Return why the newest run of a job failed; empty if it did not."""
+        newest = next((job for job in self.jobs() if job.name == name), None)
+        return self.cause(newest.id) if newest is not None and newest.state in TROUBLED else ""
+
     def cancel(self, job_id: str) -> None:
         """Cancel a job; its last checkpoint is kept."""
         self._call("PATCH", f"/jobs/{job_id}", params={"mode": "cancel"})
+
+
+def innermost(stacktrace: str) -> str:
+    """Return the message of a Java stack trace's last cause, without the exception's class."""
+    lines = [line.strip() for line in stacktrace.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")] or lines[:1]
+    return causes[-1].partition(": ")[2] or causes[-1] if causes else ""

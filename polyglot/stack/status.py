@@ -66,10 +66,11 @@ class JobStatus:
     state: str
     duration_ms: int
     tasks: dict[str, int]
+    cause: str = ""
 
     def row(self) -> list[str]:
         tasks = f"{self.tasks.get('running', 0)}/{self.tasks.get('total', 0)}"
-        return [self.name, self.state, self.id, tasks, f"{self.duration_ms / 1000:,.0f} s"]
+        return [self.name, self.state, self.id, tasks, f"{self.duration_ms / 1000:,.0f} s", self.cause]
 
     def document(self) -> dict[str, Any]:
         return asdict(self)

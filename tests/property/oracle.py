@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
@@ -134,8 +134,8 @@ class Outcome:
     frames: int = 0
 
 
-def fold(topic: str, log: Sequence[Raw]) -> Outcome:
-    """Fold a whole log."""
+def fold(topic: str, log: Sequence[Raw], broken: Callable[[dict[str, Any]], str] = lambda _: "") -> Outcome:
+    """Fold a whole log; `broken` names the rule for which a record is rejected, if there is one."""
     spec = rules(topic)
     dedup = PlainDedup(topic)
     counters: dict[tuple[str, int], int] = {}
@@ -159,11 +159,15 @@ def fold(topic: str, log: Sequence[Raw]) -> Outcome:
         if rows is None:
             out.not_normalized += 1
             continue
+        records = [_record(raw, row, f"#{n}" if len(rows) > 1 else "", 0) for n, row in enumerate(rows)]
+        if names := [name for name in map(broken, records) if name]:
+            out.dead.append((raw.event_id, f"quality.{names[0]}"))
+            continue
         out.frames += 1
-        for n, row in enumerate(rows):
+        for record in records:
             scope = (raw.entity_id, raw.ingest_time // DAY)
             counters[scope] = counters.get(scope, 0) + 1
-            record = _record(raw, row, f"#{n}" if len(rows) > 1 else "", counters[scope])
+            record["entity_seq"] = counters[scope]
             out.rows.append(record)
             out.values.append(avro(spec.kind, record))
     out.conflicts = dedup.conflicts

@@ -59,7 +59,8 @@ def run(topic: str, log: Sequence[Raw], cuts: list[int], saves: list[int]) -> Ou
         rows = got.trades if len(got.trades) else got.quotes
         assert rows.keys() == rows.entity_ids.tolist()
         out.values += rows.encode()
-        side = [record for record in got.side if record.topic != "normalized.gaps.v1"]  # test_gaps.py has those
+        # test_gaps.py and test_quality.py have the others.
+        side = [one for one in got.side if one.topic not in ("normalized.gaps.v1", "quality.normalization.v1")]
         out.values += [record.value for record in side]
         assert {record.topic for record in side} <= {topic.replace("raw.sim", "normalized")}
         _same_arrow(rows)

@@ -57,10 +57,10 @@ class Laws(RuleBasedStateMachine):
         self.raw, self.members = self.venue.raw, self.venue.members
         self.events = 0
         self.normalized: dict[Place, list[Verdict]] = defaultdict(list)
-        self.normalize = FoldJob(lambda: ShardFold(Normalizer.restore, normalized_columns), lambda found: [
+        self.normalize = FoldJob(lambda: ShardFold(Normalizer.restore, normalized_columns, 1), lambda found: [
             [value for _, value in found]
         ])  # fmt: skip
-        self.ingest = FoldJob(lambda: ShardFold(Ingestor.restore, bronze_columns), lambda found: [
+        self.ingest = FoldJob(lambda: ShardFold(Ingestor.restore, bronze_columns, 2), lambda found: [
             [value for _, value in found], [offset for offset, _ in found], [0] * len(found)
         ])  # fmt: skip
         self.bronze: list[tuple[str, int, int]] = []

@@ -13,6 +13,7 @@ from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from property.model import HORIZON, LENGTHS, SKEW
@@ -23,11 +24,13 @@ from flink_jobs.analytics import QUOTE, TRADE
 from flink_jobs.finish import finish_bars, finish_quote_bars
 from flink_jobs.repair import repair_rows
 from flink_jobs.transport import fresh
+from schemas.quality import default_quality
 
 INTERVALS = {"trade": ("1s", "1m", "1d"), "quote": ("1s",)}
 COLUMNS = {"trade": TRADE, "quote": QUOTE}
 BARS: dict[str, sql.Kind] = {"trade": "bar", "quote": "quote_bar"}
-FINISH = {"trade": finish_bars, "quote": finish_quote_bars}
+RULES = {kind: default_quality().of(f"analytics.{bar}.v1") for kind, bar in BARS.items()}
+FINISH = {"trade": partial(finish_bars, RULES["trade"]), "quote": partial(finish_quote_bars, RULES["quote"])}
 BOUND_MS = 1_000  # of the watermark, behind the newest event
 LATENESS_MS = (HORIZON + SKEW) // 1_000
 NEVER = -(1 << 62)
@@ -203,7 +206,7 @@ class WindowJob:
     def _publish(self, window: Window | None, kind: RowKind, values: tuple[Any, ...]) -> None:
         row = Row(*values)
         row.set_row_kind(kind)
-        self.out += [Published(value, window) for _, _, _, value in FINISH[self.kind](row)]
+        self.out += [Published(value, window) for *_, value, _ in FINISH[self.kind](row)]
 
     def rebuild(self, interval: str) -> list[bytes]:
         """Aggregate and finish all that the duplicate filter has kept, in one go, as a replay does."""

@@ -6,6 +6,11 @@ from polyglot.config import Settings
 from polyglot.demo import accounts as module
 
 
+@pytest.fixture(autouse=True)
+def no_rules(monkeypatch):
+    monkeypatch.setattr(module, "counts", lambda *_: [])
+
+
 def verified():
     tables = {"normalized.trade.v1": 70, "normalized.quote.v1": 20, "normalized.gaps.v1": 2}
     raw = {

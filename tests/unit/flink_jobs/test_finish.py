@@ -12,8 +12,10 @@ from pyflink.common import Row, RowKind
 from flink_jobs.finish import finish_bars
 from flink_jobs.repair import REPAIR, repair_rows, revision_rows
 from schemas.contracts import contract
+from schemas.quality import default_quality
 from sql import INTERVALS
 
+RULES = default_quality().of("analytics.bar.v1")
 TIME = 1_723_161_601_234_000  # µs
 KEY = f"{TIME}119944000000000007|1.500000000000|77"
 SUMS = [2_000_000_000_000, 0, 0, 0, 0, 30_000, 0, *[0] * 7]
@@ -42,26 +44,28 @@ def bounds(request: dict[str, Any]) -> tuple[int, int]:
 
 
 def test_a_window_without_a_revision_is_a_bar() -> None:
-    (out,) = finish_bars(window("1s", 1, None))
+    (out,) = finish_bars(RULES, window("1s", 1, None))
     assert (out[0], out[1], out[2]) == ("analytics.bar.v1", 1_723_161_601_000, b"sim:X")
 
 
 def test_a_window_with_a_revision_is_never_a_bar_but_a_request_for_itself() -> None:
     for interval, length in INTERVALS.items():
-        (request,) = requests(list(finish_bars(window(interval, 2, TIME))))
+        (request,) = requests(list(finish_bars(RULES, window(interval, 2, TIME))))
         assert bounds(request) == (TIME // length * length, TIME // length * length + length)
         assert (request["reason"], request["kind"]) == ("revised", "trade")
-    (empty,) = requests(list(finish_bars(row("sim:X", "1m", 1, 0, TIME, None, None, None, None, *[0] * 14))))
+    (empty,) = requests(list(finish_bars(RULES, row("sim:X", "1m", 1, 0, TIME, None, None, None, None, *[0] * 14))))
     assert empty["reason"] == "revised"
 
 
 def test_what_was_before_an_update_is_nothing() -> None:
-    assert list(finish_bars(window("1s", 2, TIME, kind=RowKind.UPDATE_BEFORE))) == []
+    assert list(finish_bars(RULES, window("1s", 2, TIME, kind=RowKind.UPDATE_BEFORE))) == []
 
 
 def test_a_revision_asks_for_every_window_of_its_trade_and_a_late_trade_for_its_second() -> None:
     def said(reason: str) -> list[tuple[int, int]]:
-        found = requests(list(finish_bars(row("sim:X", REPAIR, 0, 0, TIME, reason, None, None, None, *[None] * 14))))
+        found = requests(
+            list(finish_bars(RULES, row("sim:X", REPAIR, 0, 0, TIME, reason, None, None, None, *[None] * 14)))
+        )
         assert {request["reason"] for request in found} == {reason}
         return [bounds(request) for request in found]
 

@@ -10,12 +10,13 @@ import fastavro
 import pytest
 
 from schemas.contracts import contract
-from udfs.amendments import MAX_HORIZON, Amendment, amendment, original_id, stated_horizon
+from udfs.amendments import Amendment, amendment
 from udfs.assign import assign
 from udfs.envelope import decode, encode_one
 from udfs.ingest import Ingestor
 from udfs.normalize import Normalized, Normalizer
 from udfs.rejects import Reject
+from udfs.resubmitted import MAX_HORIZON, original_id, stated_horizon
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND

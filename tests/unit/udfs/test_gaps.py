@@ -53,7 +53,7 @@ def run(*values: bytes, fold: Normalizer | None = None, topic: str = TRADES) -> 
 
 
 def told(got: Normalized) -> list[dict[str, Any]]:
-    return [read("gap", record.value) for record in got.side]
+    return [read("gap", record.value) for record in got.side if record.topic == gaps.TOPIC]
 
 
 def shown(got: Normalized) -> list[tuple[Any, ...]]:

@@ -1,0 +1,50 @@
+"""How often each data-quality rule had something to say, counted in the topics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from polyglot.config import Settings
+from polyglot.letters.listing import Filter, letters
+from polyglot.letters.reading import records
+from schemas.domains import domains
+from schemas.quality import Quality
+
+_REASON = "quality."
+
+
+@dataclass(frozen=True)
+class Line:
+    """One rule of one topic; an action that is not declared (any more) is what its records tell."""
+
+    topic: str
+    rule: str
+    action: str
+    count: int
+
+    def document(self) -> dict[str, Any]:
+        """Return the line for ``--json``."""
+        return asdict(self)
+
+
+def counts(settings: Settings, quality: Quality) -> list[Line]:
+    """Return a line per rule: declared ones, and those of records from before.
+
+    A rule that stops a job writes nothing: see ``polyglot jobs`` for it.
+
+    Raises:
+        CommandError: the broker does not answer.
+    """
+    found: Counter[tuple[str, str, str]] = Counter()
+    contracts = {f"{topic.contract}.v1": name for name, topic in domains().topics.items() if topic.contract}
+    for letter in letters(settings, Filter(reason="quality")):
+        rule = letter.reason.removeprefix(_REASON)
+        found[contracts.get(letter.contract, letter.topic), rule, "fail"] += 1
+    topics = [name for name, topic in domains().topics.items() if topic.contract == "quality_flag"]
+    flags = {(r["topic"], r["rule"], r["event_id"]) for _, r in records(settings, topics, "quality_flag")}
+    found.update((topic, rule, "flag") for topic, rule, _ in flags)
+    declared: dict[tuple[str, str, str], int] = {(rule.topic, rule.name, rule.action): 0 for rule in quality.rules}
+    both = sorted({**declared, **found}.items())
+    return [Line(topic, rule, action, count) for (topic, rule, action), count in both]

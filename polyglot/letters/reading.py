@@ -1,0 +1,29 @@
+"""A low-rate topic from its beginning to its present end, decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaException
+
+from polyglot.config import Settings
+from polyglot.console import CommandError, Exit
+from polyglot.readers.log import decode, messages
+
+
+def records(settings: Settings, topics: Sequence[str], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (topic, record of contract ``name``) in the order of each partition; times are whole µs.
+
+    Raises:
+        CommandError: the broker does not answer.
+    """
+    try:
+        for message in messages(settings, topics):
+            yield message.topic(), decode(name, message.value())
+    except KafkaException as error:
+        raise CommandError(
+            f"no answer from Kafka at {settings.kafka.bootstrap_servers}: {error.args[0].str()}",
+            hint="Start it with: polyglot up",
+            code=Exit.UNAVAILABLE,
+        ) from error

@@ -1,0 +1,128 @@
+"""Dead letters sent again after a fix of code, contract or rules: new raw records, which every job judges anew.
+
+How a copy says what it is, and what a replay makes of its original, is in ``udfs.resubmitted``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from polyglot.collect.producer import RawProducer
+from polyglot.config import Settings
+from polyglot.letters.listing import Letter
+from udfs.conflicts import REASON as CONFLICT
+from udfs.envelope import encode_one
+from udfs.rejects import Reject
+from udfs.resubmitted import REDRIVE, Resubmitted, copy_id, digest_of, redriven, resubmitted
+
+#: Reasons that are about when a record came: sent again it is as late as it was, or its id may have been accepted.
+TIMELY = ("late", "future", "bad_amendment", "behind_dedup_window")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What Bronze knows.
+
+    ``newest``: ingest time, µs, by (topic, entity). Of redriven records ``ids``, (topic, entity, event id), and
+    ``digests`` of what they are copies of.
+    """
+
+    newest: dict[tuple[str, str], int]
+    ids: frozenset[tuple[str, str, str]] = frozenset()
+    digests: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A raw record to be sent."""
+
+    topic: str
+    key: str
+    value: bytes
+    event_time: int
+    event_id: str
+    original_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A letter that is not sent again, and why."""
+
+    dead_letter_id: str
+    why: str
+
+
+def copies(found: Iterable[Letter], known: Known) -> tuple[list[Copy], list[Skipped]]:
+    """Return the records to send, in the order in which they first came, and the letters that cannot be sent again."""
+    sent: list[tuple[int, Copy]] = []
+    skipped: list[Skipped] = []
+    taken = set(known.ids)
+    for letter in found:
+        if why := _obstacle(letter, known):
+            skipped.append(Skipped(letter.dead_letter_id, why))
+            continue
+        copy = _next(letter, taken)
+        taken.add((letter.topic, letter.entity_id, copy.copy_id))
+        sent.append((copy.micros, _copy(letter, copy, known)))
+    return [copy for _, copy in sorted(sent, key=lambda one: one[0])], skipped
+
+
+def _obstacle(letter: Letter, known: Known) -> str:
+    if letter.reason == CONFLICT:
+        return "the first copy of its event id counts, whatever it says"
+    if letter.domain != "normalization":
+        return "it is no envelope: there is no record to judge again; have its source send a right one"
+    if letter.reason in TIMELY:
+        return f"{letter.reason}: it would be so again, or its event may be there already"
+    if digest_of(letter.record) in known.digests:
+        return "it was redriven before"
+    return "" if letter.envelope is not None else "its record is not readable as an envelope"
+
+
+def _next(letter: Letter, taken: set[tuple[str, str, str]]) -> Resubmitted:
+    """Return the copy that follows a letter: of its original, when it is a redriven copy itself."""
+    envelope = letter.envelope or {}
+    original, received = str(envelope["event_id"]), int(envelope["ingest_time"])
+    try:
+        before = resubmitted(original, str(envelope["source_id"]))
+    except Reject:
+        before = None
+    if before is not None and before.kind == REDRIVE:
+        original, received = before.event_id, before.micros
+    number = 1
+    while (letter.topic, letter.entity_id, copy_id(REDRIVE, original, number)) in taken:
+        number += 1
+    return redriven(original, number, received, Reject(letter.reason, letter.detail), letter.record)
+
+
+def _copy(letter: Letter, copy: Resubmitted, known: Known) -> Copy:
+    row = letter.envelope or {}
+    newest = max(known.newest.get((letter.topic, letter.entity_id), 0), int(row["ingest_time"]))
+    value = encode_one(
+        copy.copy_id, row["entity_id"], row["venue"], row["channel"], row["event_time"], row["event_time_source"],
+        newest, copy.source_id, copy.number, row["payload"],
+    )  # fmt: skip
+    return Copy(
+        letter.topic, letter.entity_id, value, letter.event_time, copy.copy_id, letter.dead_letter_id, letter.reason
+    )
+
+
+def send(settings: Settings, records: Sequence[Copy]) -> int:
+    """Send the copies and wait until the broker has them all.
+
+    Raises:
+        CommandError: no broker, or a record was not taken.
+    """
+    producer = RawProducer(settings.kafka)
+    producer.connect(sorted({record.topic for record in records}))
+    with producer.closing():
+        producer.send(
+            [record.topic for record in records],
+            [record.key for record in records],
+            [record.value for record in records],
+            [record.event_time // 1000 for record in records],
+            len(records),
+        )
+    return producer.acked

@@ -1,0 +1,33 @@
+"""Records that passed and are marked all the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.contracts import contract
+from udfs.side import SideRecord
+from udfs.wire import write_long, write_text
+
+_HEADER = contract("quality_flag").header
+TOPIC = "quality.normalization.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityFlag:
+    """One record of the ``quality_flag`` contract; ``event_time`` in µs UTC."""
+
+    rule: str
+    topic: str
+    entity_id: str
+    event_id: str
+    event_time: int
+    observed: str
+    expected: str
+
+    def record(self) -> SideRecord:
+        """Return the record, ready for the wire."""
+        texts = [write_text(text) for text in (self.rule, self.topic, self.entity_id, self.event_id)]
+        value = b"".join(
+            (_HEADER, *texts, write_long(self.event_time), write_text(self.observed), write_text(self.expected))
+        )
+        return SideRecord(TOPIC, self.entity_id.encode(), self.event_time, value)

@@ -1,0 +1,31 @@
+"""What becomes of rows that broke a rule and were not rejected: a flag each, or the end of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.quality import Rule
+from udfs.batches import Rows
+from udfs.quality.checks import Values, expected, observed
+from udfs.quality.flags import QualityFlag
+from udfs.quality.stop import QualityStop
+from udfs.side import SideRecord
+
+
+def side_records(topic: str, rows: Rows, marks: Sequence[tuple[int, Rule, Values]]) -> list[SideRecord]:
+    """Return the flags of marked rows.
+
+    Raises:
+        QualityStop: one of the rules says so.
+    """
+    return [_flag(topic, rows, row, rule, values).record() for row, rule, values in marks]
+
+
+def _flag(topic: str, rows: Rows, row: int, rule: Rule, values: Values) -> QualityFlag:
+    record, part = int(rows.rows[row]), int(rows.part[row])
+    event_id = rows.envelopes.event_ids[record].decode() + (f"#{part}" if part >= 0 else "")
+    entity_id = rows.envelopes.entity_ids[record].decode()
+    found, wanted = observed(rule, values), expected(rule, values)
+    if rule.action == "stop":
+        raise QualityStop(rule, event_id, found, wanted)
+    return QualityFlag(rule.name, topic, entity_id, event_id, int(rows.event_time[row]), found, wanted)
