@@ -65,8 +65,8 @@ def half_even(value: Fraction) -> Decimal:
     return Decimal(floor).scaleb(-12, EXACT).quantize(PLACES, ROUND_HALF_EVEN, EXACT)
 
 
-def bars(paths: Iterable[Path], entity_id: str) -> dict[tuple[str, str, int], dict[str, Any]]:
-    """Return (entity, interval, window start in µs) → bar, over all trades of the captures."""
+def bars(paths: Iterable[Path], venue: str) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """Return (entity, interval, window start in µs) → bar, over all trades of the captures of a venue."""
     found: dict[tuple[str, str, int], OracleBar] = {}
     for seq, (at, data) in enumerate(frames(paths)):
         if data.get("e") != "trade":
@@ -77,6 +77,6 @@ def bars(paths: Iterable[Path], entity_id: str) -> dict[tuple[str, str, int], di
         row = (order, Decimal(data["p"]), Decimal(data["q"]), str(data["t"]), not data["m"])
         for interval, seconds in LENGTHS.items():
             length = seconds * 1_000_000
-            key = (entity_id, interval, time_us // length * length)
+            key = (f"{venue}:{data['s']}", interval, time_us // length * length)
             found.setdefault(key, OracleBar()).trades.append(row)
     return {key: bar.fields() for key, bar in found.items()}

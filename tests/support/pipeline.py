@@ -10,10 +10,16 @@ def bar_key(bar):
     return bar["entity_id"], bar["interval"], bar["window_start"]
 
 
-def assert_equals_oracle(stack, paths, entity):
-    every = view(records(stack.settings.kafka.bootstrap_servers, "analytics.bar.v1", "bar"), bar_key)
-    found = {key: bar for key, bar in every.items() if key[0] == entity}
-    expected = bars(paths, entity)
+def bar_records(stack):
+    """Return every record of analytics.bar.v1, in the order of its partitions."""
+    return records(stack.settings.kafka.bootstrap_servers, "analytics.bar.v1", "bar")
+
+
+def assert_equals_oracle(stack, paths, venue):
+    """Demand that the venue's bars are those of the oracle over its captures; return the latter."""
+    every = view(bar_records(stack), bar_key)
+    found = {key: bar for key, bar in every.items() if key[0].startswith(f"{venue}:")}
+    expected = bars(paths, venue)
     assert found.keys() == expected.keys()
     for key, fields in expected.items():
         bar = found[key]

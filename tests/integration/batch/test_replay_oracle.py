@@ -30,7 +30,7 @@ def test_every_bar_of_a_capture_is_the_oracles(
     done = replay(spark, tmp_path.as_uri(), tmp_path / "out", Span())
     assert done.balance["trade"]["dead_letters"] == done.balance["quote"]["dead_letters"] == 0
 
-    expected = oracle.bars(paths, f"{venue}:BTCUSDT")
+    expected = oracle.bars(paths, venue)
     found = {
         (row.entity_id, row.interval, row.window_start): row
         for row in records(spark, done.out, "bar").drop("value").collect()

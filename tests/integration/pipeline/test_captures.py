@@ -24,7 +24,7 @@ def test_usdm_capture(pipeline):
     assert rows["normalized.trade.v1"] == rows["silver_trade"] == 21_313
     assert rows["normalized.quote.v1"] == rows["silver_quote"] == 66_089
     assert rows["bronze_raw"] == 93_954
-    expected = assert_equals_oracle(pipeline, [path], "binance_usdm:BTCUSDT")
+    expected = assert_equals_oracle(pipeline, [path], "binance_usdm")
     assert {interval for _, interval, _ in expected} == {"1s", "1m", "5m", "1h", "1d"}
     shown = pipeline.json("query", "select count() from bars_latest")
     assert int(shown["rows"][0][0]) == len(expected)
@@ -100,4 +100,4 @@ def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pip
     books = accounts(pipeline.settings, verified)
     assert books["conflicts"] == 1
     assert all(books["balance"].values()), books
-    assert_equals_oracle(pipeline, [_written(tmp_path / "log.gz", kept + lost)], entity)
+    assert_equals_oracle(pipeline, [_written(tmp_path / "log.gz", kept + lost)], "binance_usdm")

@@ -13,6 +13,6 @@ def test_spot_across_midnight(pipeline):
     rows = tables(found)
     assert rows["normalized.trade.v1"] == 9_757 + 10_147
     assert rows["normalized.quote.v1"] == 28_040 + 45_134
-    expected = assert_equals_oracle(pipeline, paths, "binance_spot:BTCUSDT")
+    expected = assert_equals_oracle(pipeline, paths, "binance_spot")
     days = sorted(start for _, interval, start in expected if interval == "1d")
     assert [day // 86_400_000_000 for day in days] == [19_943, 19_944]
