@@ -100,4 +100,4 @@ def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pip
     books = accounts(pipeline.settings, verified)
     assert books["conflicts"] == 1
     assert all(books["balance"].values()), books
-    assert_equals_oracle(pipeline, [_written(tmp_path / "log.gz", kept + lost)], "binance_usdm")
+    assert_equals_oracle(pipeline, [_written(tmp_path / "log.gz", kept + lost)], "binance_coinm")
