@@ -8,7 +8,7 @@ raw.* ──(50 ms per shard)──► fold: contract gate, first copy only ─�
 from __future__ import annotations
 
 from flink_jobs import tables
-from flink_jobs.bronze_rows import BRONZE_COLUMNS, OUTPUT, PACKED, bronze_columns
+from flink_jobs.bronze_rows import BRONZE_COLUMNS, OUTPUT, PACKED, bronze_columns, bronze_select
 from flink_jobs.runtime import start
 from flink_jobs.shards import fold_shards, unpacked
 from flink_jobs.wire_rows import WIRE_COLUMNS
@@ -34,10 +34,10 @@ def main() -> None:
         job, "raw_log", PACKED, Ingestor.restore, bronze_columns, OUTPUT, view="folded", uid="gate-raw", pack_ms=250
     )
 
-    bronze, letter = tables.names(BRONZE_COLUMNS), "TO_TIMESTAMP_LTZ(ts, 3), k, v"
+    letter = "TO_TIMESTAMP_LTZ(ts, 3), k, v"
     job.submit(
         [
-            f"INSERT INTO bronze_raw {unpacked('folded', 'bronze', BRONZE_COLUMNS, bronze)}",
+            f"INSERT INTO bronze_raw {bronze_select('folded')}",
             f"INSERT INTO dead_letters {unpacked('folded', 'dead_letters', WIRE_COLUMNS, letter)}",
         ]
     )

@@ -22,6 +22,8 @@ DEFAULTS = {
     "table.exec.uid.generation": "ALWAYS",
     "python.fn-execution.bundle.size": "8",
     "python.fn-execution.bundle.time": "10",
+    # Folds read their state once and keep it (shards.py); PyFlink's cache would hold all that they append once more.
+    "python.state.cache-size": "1",
     "execution.checkpointing.mode": "EXACTLY_ONCE",
     "execution.checkpointing.min-pause": "1 s",
     "execution.checkpointing.timeout": "10 min",

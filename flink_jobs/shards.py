@@ -81,7 +81,7 @@ class ShardFold(KeyedProcessFunction):
                 yield Row(*[[]] * self._tables, str(stop))
                 return
         self._save(partition, folds, [topic for topic, _ in parts])
-        yield Row(*([row for columns in tables for row in _rows(columns)] for tables in zip(*outs, strict=True)), None)
+        yield Row(*([row for columns in tables for row in rows(columns)] for tables in zip(*outs, strict=True)), None)
 
     def _restored(self) -> dict[str, Any]:
         logs: dict[str, list[bytes]] = {}
@@ -105,7 +105,7 @@ def _entry(topic: str, part: bytes) -> bytes:
     return topic.encode() + b"\0" + part
 
 
-def _rows(columns: Columns) -> Iterator[InternalRow]:
+def rows(columns: Columns) -> Iterator[InternalRow]:
     """Return the rows of a table; a ``Row`` each would cost more than what the kernels do to a record."""
     return map(InternalRow, map(list, zip(*columns, strict=True)), repeat(_INSERT))
 
@@ -157,8 +157,8 @@ def fold_shards(
     """)
     arrays = [Types.OBJECT_ARRAY(element) for element in (Types.STRING(), *columns.values())]
     records = Types.ROW([Types.INT(), *arrays])
-    rows = [Types.ROW_NAMED(list(table), list(table.values())) for table in output.values()]
-    out = Types.ROW_NAMED([*output, HALT], [*(Types.OBJECT_ARRAY(row) for row in rows), Types.STRING()])
+    kinds = [Types.ROW_NAMED(list(table), list(table.values())) for table in output.values()]
+    out = Types.ROW_NAMED([*output, HALT], [*(Types.OBJECT_ARRAY(kind) for kind in kinds), Types.STRING()])
     fold = ShardFold(restore, apply, len(output))
     folded = _key_by_shard(job, packed, records).process(fold, output_type=out).uid(uid).name(uid)
     folded = halting(folded, out, len(output) + 1, f"{uid}-halt")

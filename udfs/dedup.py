@@ -289,5 +289,5 @@ def _amended(event_id: bytes, source_id: bytes) -> bool:
 
 
 def _room(least: int) -> int:
-    """Return room for as much again, so that repacking is rare."""
-    return max(_SMALLEST, 2 * least)
+    """Return room for half as much again, so that repacking is rare."""
+    return max(_SMALLEST, least + least // 2)

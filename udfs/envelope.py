@@ -15,7 +15,8 @@ from udfs.wire import write_bytes, write_long, write_text
 
 _CONTRACT = contract("raw_envelope")
 _HEADER = _CONTRACT.header
-_SOURCES = ("venue", "ingest")
+#: Values of ``event_time_source``.
+SOURCES = ("venue", "ingest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Envelopes:
 
     @property
     def event_time_source(self) -> list[str]:
-        return [_SOURCES[flag] for flag in self.from_ingest.tolist()]
+        return [SOURCES[flag] for flag in self.from_ingest.tolist()]
 
     @property
     def source_id(self) -> list[str]:
@@ -132,7 +133,7 @@ class Envelopes:
             self.venues[i].decode(),
             self.channels[i].decode(),
             int(self.event_time[i]),
-            _SOURCES[self.from_ingest[i]],
+            SOURCES[self.from_ingest[i]],
             int(self.ingest_time[i]),
             self.source_ids[i].decode(),
             int(self.source_seq[i]),
@@ -224,7 +225,7 @@ def decode(values: Sequence[bytes] | Slices) -> tuple[Envelopes, Longs, list[Bad
 
 
 _HEADER_ARRAY = np.frombuffer(_HEADER, dtype=np.uint8)
-_SOURCES_ARRAY = np.frombuffer("".join(_SOURCES).encode(), dtype=np.uint8)
+_SOURCES_ARRAY = np.frombuffer("".join(SOURCES).encode(), dtype=np.uint8)
 
 
 class _MalformedError(Exception):
@@ -273,7 +274,7 @@ def _check_text(name: str, content: bytes) -> None:
         text = content.decode()
     except UnicodeDecodeError:
         raise _MalformedError("malformed", f"{name}: not UTF-8") from None
-    if name == "event_time_source" and text not in _SOURCES:
+    if name == "event_time_source" and text not in SOURCES:
         raise _MalformedError("malformed", f"event_time_source: expected venue or ingest, got {text[:40]!r}")
 
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from schemas.contracts import contract
 from udfs.codec import content
-from udfs.codec.slices import Longs, Slices
+from udfs.codec.slices import Codes, Longs, Slices
 from udfs.conflicts import Place, conflict
 from udfs.dead_letters import DeadLetter, id_of_bytes
 from udfs.dedup import DUPLICATE, Dedup, Judged
-from udfs.envelope import Envelopes, decode
+from udfs.envelope import SOURCES, Envelopes, decode
+from udfs.names import Names, groups
 from udfs.rules import rules
 from udfs.times import DAY, date_text
 
@@ -30,47 +31,46 @@ STATE_VERSION = 2
 _CONTENT = {"binance": content.WRAPPED, "coinbase": content.TYPED}
 
 
+class Context(NamedTuple):
+    """What many rows of Bronze have in common; ``ingest_date`` is ``YYYY-MM-DD`` (UTC)."""
+
+    entity_id: str
+    venue: str
+    channel: str
+    event_time_source: str
+    source_id: str
+    ingest_date: str
+
+
 @dataclass(slots=True)
 class BronzeBatch:
-    """Rows of Bronze: the envelope, ``ingest_date``, and where in Kafka it stood; ``values`` are the Kafka values."""
+    """Rows of Bronze: the envelopes, where in Kafka they stood, and for each its place in ``contexts``.
+
+    ``values`` are the Kafka values.
+    """
 
     envelopes: Envelopes
-    entity_id: list[str]
-    source_id: list[str]
     values: Slices
     topic: str
     partition: int
     offsets: Longs
+    context: Longs
+    contexts: list[Context]
 
     def __len__(self) -> int:
         return len(self.offsets)
 
-    @property
-    def ingest_date(self) -> list[str]:
-        """Return ``YYYY-MM-DD`` (UTC) of each row."""
-        days = (self.envelopes.ingest_time // DAY).tolist()
-        names = {day: date_text(day) for day in dict.fromkeys(days)}
-        return [names[day] for day in days]
-
     def columns(self) -> tuple[list[Any], ...]:
-        """Return one list per column: the envelope's ten fields, ingest_date, topic, partition, offset."""
+        """Return one list per column: event_id, both times, source_seq, payload, offset, context (from 0)."""
         env = self.envelopes
-        n = len(self)
         return (
             env.event_id,
-            self.entity_id,
-            env.venue,
-            env.channel,
             env.event_time.tolist(),
-            env.event_time_source,
             env.ingest_time.tolist(),
-            self.source_id,
             env.source_seq.tolist(),
             env.payload,
-            self.ingest_date,
-            [self.topic] * n,
-            [self.partition] * n,
             self.offsets.tolist(),
+            self.context.tolist(),
         )
 
 
@@ -95,6 +95,7 @@ class Ingestor:
         self._rules = rules(topic)
         self._compared = self._rules.venue_ids
         self._dedup = Dedup(self._rules, places=self._compared)
+        self._names = Names()  # of venues and channels; no state, what they are called does not matter to anything
 
     def process(
         self,
@@ -126,10 +127,22 @@ class Ingestor:
             self._dead_letter(bytes(values[item.index]), item.reason, item.detail, item.index, timestamps)
             for item in bad
         ]
-        entity_id = [self._dedup.entities.texts[code] for code in entity.tolist()]
-        source_id = [self._dedup.sources.texts[code] for code in source.tolist()]
-        bronze = BronzeBatch(envelopes, entity_id, source_id, wire, self._topic, partition, positions)
+        context, contexts = self._contexts(envelopes, entity, source)
+        bronze = BronzeBatch(envelopes, wire, self._topic, partition, positions, context, contexts)
         return Ingested(bronze, letters, judged.duplicates, conflicts)
+
+    def _contexts(self, env: Envelopes, entity: Codes, source: Codes) -> tuple[Longs, list[Context]]:
+        """Return each row's context as a number, and the contexts."""
+        venue, channel, day = self._names.codes(env.venues), self._names.codes(env.channels), env.ingest_time // DAY
+        group, first = groups(entity, source, venue, channel, env.from_ingest, day)
+        entities, sources, names = self._dedup.entities.texts, self._dedup.sources.texts, self._names.texts
+        return group, [
+            Context(
+                entities[entity[i]], names[venue[i]], names[channel[i]], SOURCES[env.from_ingest[i]],
+                sources[source[i]], date_text(int(day[i])),
+            )
+            for i in first.tolist()
+        ]  # fmt: skip
 
     def _conflicts(
         self, env: Envelopes, judged: Judged, wire: Slices, index: Longs, positions: Longs, partition: int

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from udfs.codec.identity import FNV_OFFSET, FNV_PRIME, name_codes
 from udfs.codec.slices import Codes, Longs, Octets, Slices
@@ -72,3 +74,16 @@ class Names:
         while self._table[slot] >= 0:
             slot = (slot + 1) & mask
         self._table[slot] = code
+
+
+def groups(*columns: npt.NDArray[np.integer[Any]]) -> tuple[Longs, Longs]:
+    """Return the distinct rows of columns of numbers: each row's group as a number, and each group's first row."""
+    group: Longs = np.zeros(len(columns[0]), dtype=np.int64)
+    first: Longs = np.arange(min(1, len(group)))
+    for column in columns:
+        low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
+        if low < high:
+            _, first, group = np.unique(
+                group * (high - low + 1) + (column - low), return_index=True, return_inverse=True
+            )
+    return group, first

@@ -115,7 +115,7 @@ class Normalizer:
                 rows = self._gate(envelopes, i, numbers, behind=bool(behind[i]))
             except Reject as reject:
                 todo[i] = 0
-                rejected[i] = reject
+                rejected[i] = reject.kept()
                 continue
             if rows is None:
                 not_normalized += 1

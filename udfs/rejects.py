@@ -16,6 +16,14 @@ class Reject(Exception):  # noqa: N818 - a verdict about a record, not an error 
         self.reason = reason
         self.detail = detail[:MAX_DETAIL]
 
+    def kept(self) -> Reject:
+        """Return the verdict without its traceback, to be kept after it was caught.
+
+        A traceback's frames hold what a whole batch was decoded to. Kept by one of those frames, that is a cycle, which
+        stays until Python's collector comes: gigabytes later.
+        """
+        return Reject(self.reason, self.detail)
+
 
 def shown(value: object) -> str:
     """Return a short rendering of a value that came, safe to put into a detail."""

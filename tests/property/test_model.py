@@ -22,7 +22,7 @@ from property.venue import RAW, SYMBOLS, Record, Venue
 from property.windows import INTERVALS, Window, WindowJob
 
 from flink_jobs import shards
-from flink_jobs.bronze_rows import bronze_columns
+from flink_jobs.bronze_rows import ROW, bronze_columns
 from flink_jobs.shards import ShardFold
 from flink_jobs.wire_rows import normalized_columns
 from udfs import dedup
@@ -162,8 +162,9 @@ class Laws(RuleBasedStateMachine):
         batch, parts = self._next(self.ingest, partition, trades, quotes)
         if not batch:
             return
-        rows, letters = self.ingest.fold(partition, parts)
-        found = [(row[11], row[12], row[13]) for row in rows]
+        bronze, letters = self.ingest.fold(partition, parts)
+        at = ROW.index("kafka_offset")
+        found = [(topic, shard, row.values[at]) for topic, shard, _, rows in bronze for row in rows]
         expected, rubbish = [], []
         for topic, values in parts.items():
             for offset, _ in enumerate(values, starts[topic]):

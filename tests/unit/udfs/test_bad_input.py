@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
 
@@ -282,3 +283,15 @@ def test_a_resent_bad_frame_is_one_dead_letter() -> None:
     values = [value("sim", body, seq=1), value("sim", body, seq=1), value("sim", body, seq=2)]
     got = Normalizer("raw.sim.trade.v1").process(decode(values)[0])
     assert (len(got.dead_letters), got.duplicates) == (1, 2)
+
+
+@pytest.mark.parametrize("payload", [b"{", b"\xff", json.dumps({**TRADE, "p": "-1"}).encode()])
+def test_a_rejected_record_keeps_nothing_of_its_batch(payload: bytes) -> None:
+    normalize("sim", payload)
+    gc.collect()
+    gc.disable()
+    try:
+        normalize("sim", payload)
+        assert gc.collect() == 0, "the batch was in a cycle"
+    finally:
+        gc.enable()

@@ -8,6 +8,7 @@ import pytest
 from schemas.contracts import contract
 from udfs.envelope import decode, encode_one
 from udfs.ingest import Ingestor
+from udfs.times import DAY, date_text
 
 NOW = 1_723_161_600_000_000
 TOPIC = "raw.sim.trade.v1"
@@ -46,15 +47,32 @@ def test_reasons(value: bytes, reason: str) -> None:
 
 
 def test_bronze_rows_are_the_envelope_and_its_place() -> None:
-    (row,) = zip(*Ingestor(TOPIC).process([GOOD], [41], 3).bronze.columns(), strict=True)
-    place = ("2024-08-09", TOPIC, 3, 41)
-    assert row == ("sim:A:trade:1", "sim:A", "sim", "trade", NOW, "venue", NOW, "s", 1, b"{}", *place)
+    bronze = Ingestor(TOPIC).process([GOOD], [41], 3).bronze
+    (row,) = zip(*bronze.columns(), strict=True)
+    assert row == ("sim:A:trade:1", NOW, NOW, 1, b"{}", 41, 0)
+    assert bronze.contexts == [("sim:A", "sim", "trade", "venue", "s", "2024-08-09")]
+    assert (bronze.topic, bronze.partition) == (TOPIC, 3)
+
+
+def test_rows_that_differ_in_one_thing_only_are_of_two_contexts() -> None:
+    def one(entity="sim:A", venue="sim", channel="trade", base="venue", ingested=NOW, source="s"):
+        return (entity, venue, channel, base, source, ingested)
+
+    rows = [one(), one(), one(source="t"), one(), one(channel="book_ticker"), one(venue="other")]
+    rows += [one(ingested=NOW + DAY), one(base="ingest"), one(entity="sim:B")]
+    log = [
+        encode_one(f"sim:A:trade:{n}", entity, venue, channel, NOW, base, ingested, source, n, b"{}")
+        for n, (entity, venue, channel, base, source, ingested) in enumerate(rows)
+    ]
+    bronze = Ingestor(TOPIC).process(log, range(len(log)), 0).bronze
+    assert [bronze.contexts[i] for i in bronze.context] == [(*row[:5], date_text(row[5] // DAY)) for row in rows]
+    assert len(bronze.contexts) == len(set(rows))
 
 
 def test_an_empty_batch_is_a_batch() -> None:
     got = Ingestor(TOPIC).process([], [], 0)
     assert (len(got.bronze), got.duplicates, got.dead_letters) == (0, 0, [])
-    assert list(map(len, got.bronze.columns())) == [0] * 14
+    assert list(map(len, got.bronze.columns())) == [0] * 7
 
 
 def test_state_of_another_version_is_refused() -> None:
