@@ -92,8 +92,7 @@ def coalesce(requests: Iterable[Request]) -> list[Task]:
 def _window(request: Request) -> tuple[int, int]:
     if request.reason != SEQUENCE_GAP:
         return request.start, request.end
-    topics = domains().topics_becoming("trade", "quote")
-    reach = 1_000 * max(topic.horizon_ms + topic.max_skew_ms for topic in topics)
+    reach = 1_000 * domains().lateness_ms()
     return (request.start - reach) // DAY_US * DAY_US, -(-(request.end + reach) // DAY_US) * DAY_US
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
+from collections.abc import Iterator
 from typing import Any
 
-import fastavro
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks import floor
@@ -19,7 +17,7 @@ from polyglot.console import CommandError, Console
 from polyglot.jobs.lifecycle import submit
 from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
-from schemas.contracts import contract
+from polyglot.readers.log import decode, messages
 from schemas.domains import domains
 
 NORMALIZED = ["normalized.trade.v1", "normalized.quote.v1"]
@@ -106,30 +104,9 @@ def run_analytics(settings: Settings, console: Console) -> tuple[float, int]:
     return rate, len(expected)
 
 
-def _records(settings: Settings, topic: str, name: str) -> Any:
+def _records(settings: Settings, topic: str, name: str) -> Iterator[dict[str, Any]]:
     """Yield a topic's records, decoded; times as µs."""
-    ends = {k: v for k, v in OffsetReader(settings).ends([topic]).items() if v}
-    consumer = Consumer({**settings.kafka.librdkafka(), "group.id": "benchmark", "enable.auto.commit": False})
-    consumer.assign([TopicPartition(t, p, 0) for t, p in ends])
-    schema = fastavro.parse_schema(_without_times(contract(name).schema))
-    try:
-        while ends:
-            for message in consumer.consume(10_000, 1.0):
-                place = (message.topic(), message.partition())
-                if place in ends and message.offset() + 1 >= ends[place]:
-                    del ends[place]
-                yield fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), schema)
-    finally:
-        consumer.close()
-
-
-def _without_times(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema with times as plain longs."""
-
-    def plain(t: Any) -> Any:
-        return t["type"] if isinstance(t, dict) and "timestamp" in t.get("logicalType", "") else t
-
-    return {**schema, "fields": [{**f, "type": plain(f["type"])} for f in schema["fields"]]}
+    return (decode(name, record.value) for record in messages(settings, [topic]))
 
 
 def _trade_counts(settings: Settings) -> dict[tuple[str, str, int], tuple[int, int]]:

@@ -62,7 +62,7 @@ STREAMS: tuple[Stream, ...] = (
 
 def main() -> None:
     """Build and submit the job."""
-    lateness_ms = max(t.horizon_ms + t.max_skew_ms for t in domains().topics_becoming("trade", "quote"))
+    lateness_ms = domains().lateness_ms()
     job = start("analytics", late_firing(lateness_ms))
     config = job.settings
     quality = load(config.quality_file)

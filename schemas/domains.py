@@ -91,6 +91,10 @@ class Domains:
         ]
         return [self.topics[name] for name in sorted(names)]
 
+    def lateness_ms(self) -> int:
+        """Return how far behind the newest one an accepted trade or quote may be: windows wait for it that long."""
+        return max(topic.horizon_ms + topic.max_skew_ms for topic in self.topics_becoming("trade", "quote"))
+
     def raw_topics(self, *, normalized_only: bool = False) -> list[str]:
         """Return the names of raw topics; with ``normalized_only`` those that normalization reads."""
         names = []

@@ -119,7 +119,7 @@ MUTATIONS = (
         "udfs/adjust.py",
         "basis = closes.and_(reach.basis)",
         "basis = reach.basis",
-        ("tests/property/test_adjust.py",),
+        ("tests/unit/udfs/test_adjust.py", "tests/property/test_adjust.py"),
     ),
     Mutation(
         "law 2: a contract's text is what its lock pinned",
@@ -138,7 +138,7 @@ MUTATIONS = (
     Mutation(
         "law 3: what is rejected becomes a dead letter",
         "udfs/normalize.py",
-        "rejected[i] = reject",
+        "rejected[i] = reject.kept()",
         "not_normalized += 1",
         (MODEL,),
     ),
@@ -223,9 +223,9 @@ MUTATIONS = (
     ),
     Mutation(
         "law 6: windows wait as long as events are accepted",
-        "flink_jobs/analytics.py",
-        'max(t.horizon_ms + t.max_skew_ms for t in domains().topics_becoming("trade", "quote"))',
-        'max(t.max_skew_ms for t in domains().topics_becoming("trade", "quote"))',
+        "schemas/domains.py",
+        "max(topic.horizon_ms + topic.max_skew_ms for topic",
+        "max(topic.max_skew_ms for topic",
         (RULES,),
     ),
     Mutation(

@@ -19,8 +19,8 @@ def records(settings: Settings, topics: Sequence[str], name: str) -> Iterator[tu
         CommandError: the broker does not answer.
     """
     try:
-        for message in messages(settings, topics):
-            yield message.topic(), decode(name, message.value())
+        for record in messages(settings, topics):
+            yield record.topic, decode(name, record.value)
     except KafkaException as error:
         raise CommandError(
             f"no answer from Kafka at {settings.kafka.bootstrap_servers}: {error.args[0].str()}",

@@ -17,8 +17,8 @@ def gaps(settings: Settings, entity: str | None = None) -> list[dict[str, Any]]:
         KafkaException: the broker cannot be read.
     """
     latest: dict[str, dict[str, Any]] = {}
-    for message in messages(settings, [TOPIC]):
-        gap = decode("gap", message.value())
+    for record in messages(settings, [TOPIC]):
+        gap = decode("gap", record.value)
         if gap["version"] >= latest.get(gap["gap_id"], gap)["version"]:
             latest[gap["gap_id"]] = gap
     found = [gap for gap in latest.values() if entity in (None, gap["entity_id"])]

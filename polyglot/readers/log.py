@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-
 from polyglot.config import Settings
-from polyglot.console import CommandError, Exit
 from polyglot.jobs.offsets import OffsetReader
-from polyglot.jobs.records import decoder
-
-_TIMEOUT_S = 120.0
+from polyglot.jobs.records import Record, decoder, read
 
 
-def messages(settings: Settings, topics: Iterable[str]) -> Iterator[Message]:
+def messages(settings: Settings, topics: Iterable[str]) -> Iterator[Record]:
     """Yield every record that the topics hold, in the order of each partition; topics that do not exist are empty.
 
     Raises:
         KafkaException: the broker does not answer.
-        CommandError: it does not hand the records over in time.
+        CommandError: it has stopped answering.
     """
-    ends = OffsetReader(settings).ends(topics)
-    yield from _read(settings, [TopicPartition(*place, 0) for place, end in ends.items() if end])
+    yield from read(settings, {}, OffsetReader(settings).ends(topics))
 
 
 def value_at(settings: Settings, topic: str, partition: int, offset: int) -> bytes | None:
@@ -34,38 +26,12 @@ def value_at(settings: Settings, topic: str, partition: int, offset: int) -> byt
 
     Raises:
         KafkaException: the broker does not answer.
-        CommandError: it does not hand the record over in time.
+        CommandError: it has stopped answering.
     """
-    ends = OffsetReader(settings).ends([topic])
-    if not 0 <= offset < ends.get((topic, partition), 0):
+    place = (topic, partition)
+    if not 0 <= offset < OffsetReader(settings).ends([topic]).get(place, 0):
         return None
-    for message in _read(settings, [TopicPartition(topic, partition, offset)]):
-        value: bytes = message.value()
-        return value if message.offset() == offset else None
-    return None
-
-
-def _read(settings: Settings, places: list[TopicPartition]) -> Iterator[Message]:
-    """Yield the records from some places on, each partition to its end."""
-    if not places:
-        return
-    # Nothing is ever committed. A partition's end is told by the client: the last offset may be a transaction's marker.
-    conf = {"group.id": f"polyglot-read-{uuid.uuid4()}", "enable.auto.commit": False, "enable.partition.eof": True}
-    consumer = Consumer({**settings.kafka.librdkafka(), **conf, "auto.offset.reset": "earliest"})
-    consumer.assign(places)
-    left = {(place.topic, place.partition) for place in places}
-    deadline = time.monotonic() + _TIMEOUT_S
-    try:
-        while left:
-            if time.monotonic() > deadline:
-                raise CommandError(f"{min(left)[0]} cannot be read to its end", code=Exit.TIMEOUT)
-            for message in consumer.consume(5000, 1.0):
-                if message.error() is None:
-                    yield message
-                elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - spelled so in public
-                    left.discard((message.topic(), message.partition()))
-    finally:
-        consumer.close()
+    return next((record.value for record in read(settings, {place: offset}, {place: offset + 1})), None)
 
 
 def decode(name: str, value: bytes) -> dict[str, Any]:

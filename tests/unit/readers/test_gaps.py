@@ -6,15 +6,8 @@ import pytest
 from property.oracle import avro
 
 from polyglot.cli import run
+from polyglot.jobs.records import Record
 from polyglot.readers import gaps as module
-
-
-class Message:
-    def __init__(self, value):
-        self._value = value
-
-    def value(self):
-        return self._value
 
 
 def gap(name, version, remaining, entity="sim:A"):
@@ -28,7 +21,8 @@ def gap(name, version, remaining, entity="sim:A"):
 @pytest.fixture
 def topic(monkeypatch):
     held = [gap("a", 1, 4), gap("a", 5, 0), gap("a", 2, 3), gap("b", 2, 3), gap("b", 1, 4), gap("c", 1, 4, "sim:B")]
-    monkeypatch.setattr(module, "messages", lambda *_: [Message(avro("gap", one)) for one in held])
+    records = [Record("gaps", 0, n, avro("gap", one)) for n, one in enumerate(held)]
+    monkeypatch.setattr(module, "messages", lambda *_: records)
 
 
 def listed(capsys, *arguments):
