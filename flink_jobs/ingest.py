@@ -31,7 +31,7 @@ def main() -> None:
     )
     # Bronze shows nothing before a checkpoint commits it, so there is no hurry.
     fold_shards(
-        job, "raw_log", PACKED, Ingestor.restore, bronze_columns, OUTPUT, view="folded", uid="gate-raw", pack_ms=250
+        job, "raw_log", PACKED, Ingestor.restore, bronze_columns, OUTPUT, view="folded", uid="gate-raw", pack_ms=1000
     )
 
     letter = "TO_TIMESTAMP_LTZ(ts, 3), k, v"

@@ -17,6 +17,8 @@ from schemas.domains import UNASSIGNED, domains, raw_topic
 
 SAVE_EVERY_S = 1.0
 TELL_EVERY_S = 5.0
+#: Frames that are due are sent this often, as long as the producer lingers: a block has a cost of its own.
+TICK_S = 0.005
 
 
 @dataclass
@@ -138,19 +140,21 @@ class Pump:
             yield from blocks
             return
         origin: int | None = None
+        sent = 0.0
         for block in blocks:
             if origin is None:
                 origin = block.receive_us[0]
                 wall = origin / 1e6 if pace.wall_clock else time.time()
             start = 0
             while start < len(block):
-                now = origin + int((time.time() - wall) * 1e6 * pace.speed)
-                stop = start
-                while stop < len(block) and block.receive_us[stop] <= now:
+                now = time.time()
+                due = wall + (block.receive_us[start] - origin) / 1e6 / pace.speed
+                if now < (ready := max(due, sent + TICK_S)):
+                    self._producer.poll(min(ready - now, 0.2))
+                    continue
+                reached = origin + int((now - wall) * 1e6 * pace.speed)
+                stop = start + 1
+                while stop < len(block) and block.receive_us[stop] <= reached:
                     stop += 1
-                if stop > start:
-                    yield block.slice(start, stop)
-                    start = stop
-                else:
-                    wait = (block.receive_us[start] - now) / 1e6 / pace.speed
-                    self._producer.poll(min(max(wait, 0.001), 0.2))
+                yield block.slice(start, stop)
+                start, sent = stop, now

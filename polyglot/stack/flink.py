@@ -221,7 +221,9 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
     return (
         java(),
         *role.memory(settings).jvm(),
+        # Nearly all garbage is young (records on their way), and what stays is small.
         "-XX:+UseParallelGC",
+        "-XX:NewRatio=1",
         "-XX:+ExitOnOutOfMemoryError",
         # The windows' generated reducers are longer than what the JVM compiles by default.
         "-XX:-DontCompileHugeMethods",
