@@ -21,7 +21,7 @@ from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.demo.captures import detect_venue
 
 #: Frames per second that a collector of the first venue sends; the second venue sends a fraction of it.
-PACE = 800.0
+PACE = 500.0
 #: The same of captured frames, which are denser.
 CAPTURED_PACE = 1200.0
 OTHER_SHARE = 0.15
