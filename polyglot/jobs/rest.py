@@ -14,6 +14,7 @@ from polyglot.console import CommandError, Exit
 LIVE = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"})
 #: States in which a job has something to explain.
 TROUBLED = frozenset({"RESTARTING", "FAILING", "FAILED"})
+_STALE_S = 4.0
 _POLL_S = 0.1
 
 
@@ -104,8 +105,15 @@ class FlinkRest:
         return history[0]["stacktrace"] if history else ""
 
     def cause(self, job_id: str) -> str:
-        """Return the innermost message of the job's last failure, on one line; empty if it never failed."""
-        return innermost(self.exceptions(job_id))
+        """Return the innermost message of a failed or restarting job's last failure, on one line.
+
+        Empty if the JobManager does not tell within a few seconds: it answers from a copy of the job that may have been
+        made before the failure (`web.refresh-interval`).
+        """
+        deadline = time.monotonic() + _STALE_S
+        while not (stacktrace := self.exceptions(job_id)) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        return innermost(stacktrace)
 
     def last_cause(self, name: str) -> str:
         """Return why the newest run of a job failed; empty if it did not."""
