@@ -100,7 +100,7 @@ def read_bronze(spark: SparkSession, lake_uri: str, as_of: str | None = None) ->
     Raises:
         BronzeError: there is no such table.
     """
-    path = f"{lake_uri}/bronze_raw"
+    path = _path(lake_uri)
     try:
         table = open_table(spark, path, as_of)
     except Exception as error:
@@ -125,12 +125,11 @@ def newest_instant(spark: SparkSession, lake_uri: str) -> str:
     Raises:
         BronzeError: there is no such table, or Spark has stopped.
     """
-    path = f"{lake_uri}/bronze_raw"
+    path = _path(lake_uri)
     if not table_exists(spark, path):
         raise BronzeError(f"no Bronze table at {path}")
-    jvm = spark._jvm  # noqa: SLF001 - the timeline is not to be had through Spark's public interface
-    files = jvm.org.apache.hadoop.fs.Path(path).getFileSystem(spark._jsc.hadoopConfiguration())  # type: ignore[union-attr]  # noqa: SLF001
-    return str(jvm.org.apache.hudi.HoodieDataSourceHelpers.latestCommit(files, path))  # type: ignore[union-attr]
+    jvm, files, _ = _hadoop(spark, path)
+    return str(jvm.org.apache.hudi.HoodieDataSourceHelpers.latestCommit(files, path))
 
 
 def table_exists(spark: SparkSession, path: str) -> bool:
@@ -139,12 +138,21 @@ def table_exists(spark: SparkSession, path: str) -> bool:
     Raises:
         BronzeError: Spark has stopped.
     """
-    jvm = spark._jvm  # noqa: SLF001 - Spark has no public way to ask its file systems
+    _, files, marker = _hadoop(spark, f"{path}/.hoodie")
+    return bool(files.exists(marker))
+
+
+def _path(lake_uri: str) -> str:
+    return f"{lake_uri}/bronze_raw"
+
+
+def _hadoop(spark: SparkSession, path: str) -> tuple[Any, Any, Any]:
+    """Return the JVM, and a path's file system and the path in it: Spark has no public way to ask its file systems."""
+    jvm = spark._jvm  # noqa: SLF001
     if jvm is None:
         raise BronzeError("Spark has stopped")
-    marker = jvm.org.apache.hadoop.fs.Path(f"{path}/.hoodie")
-    conf = spark._jsc.hadoopConfiguration()  # noqa: SLF001
-    return bool(marker.getFileSystem(conf).exists(marker))
+    place = jvm.org.apache.hadoop.fs.Path(path)
+    return jvm, place.getFileSystem(spark._jsc.hadoopConfiguration()), place  # noqa: SLF001
 
 
 def first_line(error: Exception) -> str:

@@ -8,9 +8,10 @@ import typer
 
 from polyglot.cli import JsonOption
 from polyglot.cli.repair import Session, lazily, restate_all, show
-from polyglot.cli.replay import PANEL, rules
+from polyglot.cli.replay import PANEL
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from polyglot.jobs.rules import rules
 
 if TYPE_CHECKING:
     from batch.amend import Found, Late

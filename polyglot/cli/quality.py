@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.cli.replay import rules
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, Console
+from polyglot.jobs.rules import rules
 
 PANEL = "Data"
 _EXAMPLES = "Examples:\n\n    polyglot quality\n\n    polyglot quality --json\n"

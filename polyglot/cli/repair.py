@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.cli.replay import PANEL, rules, spark
+from polyglot.cli.replay import PANEL, spark
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, Console, Exit
+from polyglot.jobs.rules import rules
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,11 +11,10 @@ import typer
 from polyglot.cli import JsonOption
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from polyglot.jobs.rules import rules
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-    from schemas.quality import Quality
 
 PANEL = "Proof"
 _EXAMPLES = """\
@@ -77,20 +76,6 @@ def replay(
     if not done.events:
         console.warn("Bronze has no events in this range")
     console.success(f"{done.events:,} events in {done.seconds['total']:.1f} s, records in {out}")
-
-
-def rules(settings: Settings) -> Quality:
-    """Return the data-quality rules in force.
-
-    Raises:
-        CommandError: the file cannot be right.
-    """
-    from schemas.quality import QualityError, load  # noqa: PLC0415
-
-    try:
-        return load(settings.quality_file)
-    except QualityError as error:
-        raise CommandError(str(error), code=Exit.USAGE) from None
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.cli.replay import PANEL, EntityOption, FromOption, ToOption, rules, spark
+from polyglot.cli.replay import PANEL, EntityOption, FromOption, ToOption, spark
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from polyglot.jobs.rules import rules
 
 if TYPE_CHECKING:
     from batch.verify import Sources

@@ -51,6 +51,15 @@ class _Chunk:
             self.last = (message.topic(), message.partition(), message.offset())
 
 
+def no_answer(kafka: KafkaSettings, error: KafkaException) -> CommandError:
+    """Return what a command says of a broker that cannot be reached."""
+    return CommandError(
+        f"no answer from Kafka at {kafka.bootstrap_servers}: {error.args[0].str()}",
+        hint="Start it with: polyglot up",
+        code=Exit.UNAVAILABLE,
+    )
+
+
 class RawProducer:
     """An idempotent producer for one collector.
 
@@ -119,11 +128,7 @@ class RawProducer:
         try:
             found = self._producer.list_topics(timeout=CONNECT_TIMEOUT_S if timeout_s is None else timeout_s)
         except KafkaException as error:
-            raise CommandError(
-                f"no answer from Kafka at {self._kafka.bootstrap_servers}: {error.args[0].str()}",
-                hint="Start it with: polyglot up",
-                code=Exit.UNAVAILABLE,
-            ) from error
+            raise no_answer(self._kafka, error) from error
         if missing := sorted(set(topics) - set(found.topics)):
             raise CommandError(
                 f"topics are missing: {', '.join(missing)}",

@@ -12,9 +12,9 @@ from pathlib import Path
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
 from polyglot.jobs.rest import FlinkRest
+from polyglot.jobs.rules import rules
 from polyglot.stack.flink import client_env, flink_command
 from polyglot.stack.layout import Layout
-from schemas.quality import QualityError, load
 
 _START_DEADLINE_S = 120.0
 _POLL_S = 0.25
@@ -77,10 +77,7 @@ def submit(
     Raises:
         CommandError: the data-quality rules cannot be right, the client failed, or a job's tasks do not come up.
     """
-    try:
-        load(settings.quality_file)
-    except QualityError as error:
-        raise CommandError(str(error), code=Exit.USAGE) from None
+    rules(settings)
     with FlinkRest(settings.flink.url) as rest:
         running = {job.name: job.id for job in rest.jobs(live=True)}
         done = [Submitted(n, running[n], "", already_running=True) for n in names if n in running]

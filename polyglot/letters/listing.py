@@ -11,25 +11,17 @@ from typing import Any
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
 from polyglot.letters.reading import records
+from schemas.contracts import contract
 from schemas.domains import domains
+from udfs.dead_letters import DeadLetter
 from udfs.envelope import decode
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """One record of the ``dead_letter`` contract; ``event_time`` in µs UTC, ``record`` the rejected Kafka value."""
-
-    dead_letter_id: str
-    domain: str
-    topic: str
-    entity_id: str
-    reason: str
-    detail: str
-    contract: str
-    event_time: int
-    record: bytes
+class Letter(DeadLetter):
+    """A dead letter as it was read."""
 
     @property
     def envelope(self) -> dict[str, Any] | None:
@@ -37,10 +29,7 @@ class Letter:
         found, _, bad = decode([self.record])
         if bad:
             return None
-        names = (
-            "event_id", "entity_id", "venue", "channel", "event_time", "event_time_source", "ingest_time", "source_id",
-            "source_seq", "payload",
-        )  # fmt: skip
+        names = [field["name"] for field in contract("raw_envelope").schema["fields"]]
         return dict(zip(names, found.row(0), strict=True))
 
     def document(self) -> dict[str, Any]:

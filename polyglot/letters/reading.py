@@ -7,8 +7,8 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+from polyglot.collect.producer import no_answer
 from polyglot.config import Settings
-from polyglot.console import CommandError, Exit
 from polyglot.readers.log import decode, messages
 
 
@@ -22,8 +22,4 @@ def records(settings: Settings, topics: Sequence[str], name: str) -> Iterator[tu
         for record in messages(settings, topics):
             yield record.topic, decode(name, record.value)
     except KafkaException as error:
-        raise CommandError(
-            f"no answer from Kafka at {settings.kafka.bootstrap_servers}: {error.args[0].str()}",
-            hint="Start it with: polyglot up",
-            code=Exit.UNAVAILABLE,
-        ) from error
+        raise no_answer(settings.kafka, error) from error
