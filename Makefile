@@ -14,6 +14,9 @@ CAPTURE ?=
 # Extra arguments: make test ARGS="-k topics", make bench ARGS="--quick"
 ARGS ?=
 
+# Of two runs of pytest that share ARGS one may have nothing to do (its exit code 5).
+OR_NONE = $(if $(ARGS),|| [ $$? -eq 5 ])
+
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -28,8 +31,14 @@ down: .venv/.project  ## stop the local stack and leave nothing behind; data sta
 	@$(BIN)/polyglot down $(ARGS)
 
 test: lint  ## run all checks and tests: lint, Java connectors, then Python (unit, property, integration)
+	@$(MAKE) --jobs=2 test-java test-unit
+	@$(BIN)/python -m pytest tests/integration $(ARGS) $(OR_NONE)
+
+test-unit: setup  ## run the unit and property tests, which need no service, on two cores
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/property $(ARGS) $(OR_NONE)
+
+test-java: setup  ## run the tests of the Java connectors
 	@mvn --batch-mode --no-transfer-progress --quiet --file connectors/pom.xml verify
-	@$(BIN)/python -m pytest $(ARGS)
 
 test-long: setup  ## run the long tests: kills in mid-feed, late events, outages, spoiled stores
 	@$(BIN)/python -m pytest -m long $(ARGS)
@@ -67,4 +76,4 @@ bench: setup  ## measure the floor, each stage, the whole path and the latencies
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test test-long mutations lint lock bench
+.PHONY: help setup demo down test test-unit test-java test-long mutations lint lock bench

@@ -9,7 +9,9 @@ import pytest
 from polyglot.config import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
-TARGETS = {"help", "setup", "demo", "down", "test", "test-long", "mutations", "lint", "lock", "bench"}
+TARGETS = {
+    "help", "setup", "demo", "down", "test", "test-unit", "test-java", "test-long", "mutations", "lint", "lock", "bench"
+}  # fmt: skip
 
 
 def make(*arguments):
