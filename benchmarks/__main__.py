@@ -18,7 +18,7 @@ _PORTS = {
     "POLYGLOT_REDIS__PORT": "46379",
     "POLYGLOT_VAR_DIR": str(ROOT / "var" / "bench"),
 }
-PARTS = ("stages", "whole", "latency")
+PARTS = ("stages", "whole", "latency", "query")
 
 
 def _arguments() -> argparse.Namespace:
@@ -38,7 +38,7 @@ def main() -> int:
     scale = 0.1 if asked.quick else 1.0
     os.environ.update(_PORTS)
     settings.cache_clear()
-    from benchmarks import stages, whole  # noqa: PLC0415 - after the environment is set
+    from benchmarks import latency, stages, whole  # noqa: PLC0415 - after the environment is set
     from polyglot.console import Console  # noqa: PLC0415
     from polyglot.stack.control import down, up  # noqa: PLC0415
 
@@ -66,7 +66,8 @@ def main() -> int:
             elif part == "whole":
                 found["whole"] = whole.sustained(config, console, asked.rate, asked.minutes * scale)
             else:
-                found["latency"] = whole.latencies(config, console, int(asked.latency_seconds * max(scale, 0.25)))
+                measure = latency.latencies if part == "latency" else latency.queried
+                found[part] = measure(config, console, int(asked.latency_seconds * max(scale, 0.25)))
             console.text(json.dumps(found[part], indent=2))
     finally:
         down(config, console, wipe=True)

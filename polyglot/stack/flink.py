@@ -224,6 +224,8 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
         # Nearly all garbage is young (records on their way), and what stays is small.
         "-XX:+UseParallelGC",
         "-XX:NewRatio=1",
+        # The lake's writers ask for a low priority (HudiSink); Linux grants that to every user.
+        "-XX:ThreadPriorityPolicy=1",
         "-XX:+ExitOnOutOfMemoryError",
         # The windows' generated reducers are longer than what the JVM compiles by default.
         "-XX:-DontCompileHugeMethods",
