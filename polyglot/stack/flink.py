@@ -31,17 +31,29 @@ class Role:
     name: str
     main: str
     memory: Callable[[Settings], Memory]
+    jvm: tuple[str, ...]
 
 
 JOBMANAGER = Role(
     "jobmanager",
     "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
     lambda _: jobmanager_memory(),
+    # It coordinates: what the optimizing compiler would cost, while jobs start, is more than it could gain.
+    ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
 )
 TASKMANAGER = Role(
     "taskmanager",
     "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
     lambda settings: taskmanager_memory(settings.flink.taskmanager_memory_mb),
+    (
+        # Nearly all garbage is young (records on their way), and what stays is small.
+        "-XX:+UseParallelGC",
+        "-XX:NewRatio=1",
+        # The lake's writers ask for a low priority (HudiSink); Linux grants that to every user.
+        "-XX:ThreadPriorityPolicy=1",
+        # The windows' generated reducers are longer than what the JVM compiles by default.
+        "-XX:-DontCompileHugeMethods",
+    ),
 )
 
 
@@ -221,14 +233,8 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
     return (
         java(),
         *role.memory(settings).jvm(),
-        # Nearly all garbage is young (records on their way), and what stays is small.
-        "-XX:+UseParallelGC",
-        "-XX:NewRatio=1",
-        # The lake's writers ask for a low priority (HudiSink); Linux grants that to every user.
-        "-XX:ThreadPriorityPolicy=1",
+        *role.jvm,
         "-XX:+ExitOnOutOfMemoryError",
-        # The windows' generated reducers are longer than what the JVM compiles by default.
-        "-XX:-DontCompileHugeMethods",
         *shipped_config()["env.java.opts.all"].split(),
         f"-Dlog.file={layout.log(role.name)}",
         f"-Dlog4j.configurationFile={(conf / 'log4j-console.properties').as_uri()}",

@@ -16,13 +16,15 @@ import org.apache.hudi.common.model.HoodieTableType;
 import org.apache.hudi.common.model.HoodieTimelineTimeZone;
 import org.apache.hudi.common.model.HoodieWriteStat;
 import org.apache.hudi.common.model.WriteOperationType;
+import org.apache.hudi.common.table.HoodieTableConfig;
 import org.apache.hudi.common.table.HoodieTableMetaClient;
 import org.apache.hudi.common.table.timeline.HoodieInstant;
 import org.apache.hudi.common.table.timeline.HoodieTimeline;
 import org.apache.hudi.common.util.Option;
 import org.apache.hudi.config.HoodieWriteConfig;
-import org.apache.hudi.exception.TableNotFoundException;
+import org.apache.hudi.storage.HoodieStorageUtils;
 import org.apache.hudi.storage.StorageConfiguration;
+import org.apache.hudi.storage.StoragePath;
 import org.apache.hudi.table.HoodieJavaTable;
 
 /** One Hudi table on storage, and the few things the sink does with its timeline. Not thread safe. */
@@ -164,15 +166,22 @@ final class HudiTable implements AutoCloseable {
     private HoodieTableMetaClient loadOrCreate(StorageConfiguration<?> storage, RowCodec codec) throws IOException {
         // Writer and committer of one job open the table at the same time; only one may create it.
         synchronized (HudiTable.class) {
-            try {
-                var existing = HoodieTableMetaClient.builder().setConf(storage).setBasePath(spec.path())
-                        .setTimeGeneratorConfig(config.getTimeGeneratorConfig()).build();
-                requireSameTable(existing);
-                return existing;
-            } catch (TableNotFoundException e) {
+            if (!isThere(storage)) {
                 return create(storage, codec);
             }
+            var existing = HoodieTableMetaClient.builder().setConf(storage).setBasePath(spec.path())
+                    .setTimeGeneratorConfig(config.getTimeGeneratorConfig()).build();
+            requireSameTable(existing);
+            return existing;
         }
+    }
+
+    /** Asks for the table's properties by name: Hudi looks for them five times, a second apart, before it says no. */
+    private boolean isThere(StorageConfiguration<?> storage) throws IOException {
+        var folder = new StoragePath(spec.path(), HoodieTableMetaClient.METAFOLDER_NAME);
+        var files = HoodieStorageUtils.getStorage(folder, storage);
+        return files.exists(new StoragePath(folder, HoodieTableConfig.HOODIE_PROPERTIES_FILE))
+                || files.exists(new StoragePath(folder, HoodieTableConfig.HOODIE_PROPERTIES_FILE_BACKUP));
     }
 
     private HoodieTableMetaClient create(StorageConfiguration<?> storage, RowCodec codec) throws IOException {

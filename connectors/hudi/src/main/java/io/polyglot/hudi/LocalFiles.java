@@ -2,20 +2,23 @@ package io.polyglot.hudi;
 
 import java.io.IOException;
 import java.net.URI;
+import java.util.Arrays;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
 
 /**
- * {@code file://} without the two habits that cost most of a commit. Hadoop, where its native library is missing,
- * starts a chmod process for every file it creates, to set what the umask has set already; and it writes a second,
- * checksum file beside each. Files with checksums, written by others, are still checked, and lose them when replaced.
+ * {@code file://} without the three habits that cost most of a commit. Hadoop, where its native library is missing,
+ * starts a chmod process for every file it creates, to set what the umask has set already; an ls process for every file
+ * it lists, to learn owner and permissions, for which nobody asks here; and it writes a second, checksum file beside
+ * each. Files with checksums, written by others, are still checked, and lose them when replaced.
  */
 public final class LocalFiles extends LocalFileSystem {
     public LocalFiles() {
-        super(new WithoutChmod());
+        super(new WithoutProcesses());
     }
 
     @Override
@@ -24,8 +27,24 @@ public final class LocalFiles extends LocalFileSystem {
         setWriteChecksum(false);
     }
 
-    private static final class WithoutChmod extends RawLocalFileSystem {
+    private static final class WithoutProcesses extends RawLocalFileSystem {
         @Override
         public void setPermission(Path path, FsPermission permission) {}
+
+        @Override
+        public FileStatus getFileStatus(Path path) throws IOException {
+            return plain(super.getFileStatus(path));
+        }
+
+        @Override
+        public FileStatus[] listStatus(Path path) throws IOException {
+            return Arrays.stream(super.listStatus(path)).map(WithoutProcesses::plain).toArray(FileStatus[]::new);
+        }
+
+        /** The same file, of an owner unknown. */
+        private static FileStatus plain(FileStatus file) {
+            return new FileStatus(file.getLen(), file.isDirectory(), file.getReplication(), file.getBlockSize(),
+                    file.getModificationTime(), file.getPath());
+        }
     }
 }
