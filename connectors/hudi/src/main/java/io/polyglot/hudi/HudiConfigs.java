@@ -24,6 +24,8 @@ final class HudiConfigs {
             // Rows are already unique per commit (UpsertWriter keeps the winner).
             Map.entry("hoodie.combine.before.upsert", "false"),
             Map.entry("hoodie.parquet.compression.codec", "snappy"),
+            // Also how large a dictionary may become: columns of unique values (ids, payloads) give theirs up early.
+            Map.entry("hoodie.parquet.page.size", String.valueOf(128 << 10)),
             Map.entry("hoodie.parquet.block.size", String.valueOf(32 << 20)),
             Map.entry("hoodie.parquet.small.file.limit", String.valueOf(32 << 20)),
             // For COPY_ON_WRITE; MERGE_ON_READ goes by BucketUpsert, which reads the number of buckets only.
