@@ -20,7 +20,7 @@ from polyglot.jobs.lifecycle import submit
 #: Messages per second whose way is timed, and those during which somebody asks for bars.
 LATENCY_RATE, QUERY_RATE = 5_000, 1_000
 #: Fed before latencies count: workers import kernels when the first record comes, the JVM compiles what runs often.
-WARM_UP_S = 30
+WARM_UP_S = 60
 NEWEST = "SELECT toUnixTimestamp64Micro(max(window_end)) FROM bars WHERE interval = '1s'"
 
 

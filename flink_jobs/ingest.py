@@ -18,7 +18,8 @@ from udfs.ingest import Ingestor
 
 def main() -> None:
     """Build and submit the job."""
-    job = start("ingest")
+    # Bronze shows nothing before a checkpoint commits it, so there is no hurry: neither for buffers nor for micro-batches.
+    job = start("ingest", {"execution.buffer-timeout.interval": "100 ms"})
     config = job.settings
     job.ddl(
         [
@@ -29,7 +30,6 @@ def main() -> None:
             tables.append_table("bronze_raw", config, BRONZE_COLUMNS, "event_id", "ingest_date"),
         ]
     )
-    # Bronze shows nothing before a checkpoint commits it, so there is no hurry.
     fold_shards(
         job, "raw_log", PACKED, Ingestor.restore, bronze_columns, OUTPUT, view="folded", uid="gate-raw", pack_ms=1000
     )
