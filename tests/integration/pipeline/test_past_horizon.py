@@ -23,7 +23,8 @@ def feed(stack, frames):
 
 
 def test_a_backlog_longer_than_the_horizon_changes_nothing(pipeline):
-    longest_s = max(topic.horizon_ms + topic.max_skew_ms for topic in domains().topics.values()) / 1000
+    fed = [topic for topic in domains().topics.values() if topic.name.startswith("raw.sim.")]
+    longest_s = max(topic.horizon_ms + topic.max_skew_ms for topic in fed) / 1000
     assert longest_s + 1 + 100 < (ALL - BEFORE) / RATE  # watermark bound, and the latest event of the outage
     feed(pipeline, BEFORE)
     paths = {job: savepoint(pipeline.settings, job) for job in JOBS}  # whatever they have got to
