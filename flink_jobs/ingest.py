@@ -18,7 +18,7 @@ from udfs.ingest import Ingestor
 
 def main() -> None:
     """Build and submit the job."""
-    # Bronze shows nothing before a checkpoint commits it, so there is no hurry: neither for buffers nor for micro-batches.
+    # Bronze shows nothing before a checkpoint commits it, so neither buffers nor micro-batches are in a hurry.
     job = start("ingest", {"execution.buffer-timeout.interval": "100 ms"})
     config = job.settings
     job.ddl(
