@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,16 @@ def event_id(value: bytes) -> str:
         shift += 7
     length >>= 1  # zigzag; a length is never negative
     return value[at : at + length].decode()
+
+
+def percentiles(waits: Sequence[float]) -> dict[str, float | int]:
+    """Return p50, p99 and max of waits in ms (at least one), with one decimal."""
+    ordered = sorted(waits)
+
+    def pick(q: float) -> float:
+        return round(ordered[min(len(ordered) - 1, int(q * len(ordered)))], 1)
+
+    return {"p50": pick(0.50), "p99": pick(0.99), "max": round(ordered[-1], 1)}
 
 
 class LatencyProbe:
@@ -102,11 +113,5 @@ class LatencyProbe:
         """Return p50, p99 and max in ms, and how many records were matched; without the feed's first ``after_s``."""
         waits = self._waits.copy()
         since = min((began for began, _ in waits), default=0.0) + after_s
-        values = sorted(millis for began, millis in waits if began >= since)
-        if not values:
-            return {"p50": 0.0, "p99": 0.0, "max": 0.0, "matched": 0}
-
-        def pick(q: float) -> float:
-            return round(values[min(len(values) - 1, int(q * len(values)))], 1)
-
-        return {"p50": pick(0.50), "p99": pick(0.99), "max": round(values[-1], 1), "matched": len(values)}
+        values = [millis for began, millis in waits if began >= since]
+        return {**percentiles(values or [0.0]), "matched": len(values)}

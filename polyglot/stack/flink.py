@@ -62,10 +62,10 @@ def shipped_config() -> dict[str, Any]:
     return flatten(yaml.safe_load((home() / "conf" / "config.yaml").read_text()))
 
 
-#: The distribution sizes whole processes; we size their parts, and Flink refuses to be told both.
 #: For the Python workers, which inherit it. Left to itself, glibc keeps what a fold's growing arrays have freed: its
 #: threshold for giving memory back rises with each of them.
 _MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+#: The distribution sizes whole processes; we size their parts, and Flink refuses to be told both.
 _REPLACED = frozenset({"jobmanager.memory.process.size", "taskmanager.memory.process.size"})
 
 

@@ -2,7 +2,6 @@ package io.polyglot.hudi;
 
 import java.io.IOException;
 import java.net.URI;
-import java.util.Arrays;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.LocalFileSystem;
@@ -31,18 +30,10 @@ public final class LocalFiles extends LocalFileSystem {
         @Override
         public void setPermission(Path path, FsPermission permission) {}
 
+        /** The same file, of an owner unknown; listings are made of these. */
         @Override
         public FileStatus getFileStatus(Path path) throws IOException {
-            return plain(super.getFileStatus(path));
-        }
-
-        @Override
-        public FileStatus[] listStatus(Path path) throws IOException {
-            return Arrays.stream(super.listStatus(path)).map(WithoutProcesses::plain).toArray(FileStatus[]::new);
-        }
-
-        /** The same file, of an owner unknown. */
-        private static FileStatus plain(FileStatus file) {
+            var file = super.getFileStatus(path);
             return new FileStatus(file.getLen(), file.isDirectory(), file.getReplication(), file.getBlockSize(),
                     file.getModificationTime(), file.getPath());
         }
