@@ -1,9 +1,13 @@
 """Beyond the horizon: a venue that returns behind the watermark is repaired, late events are amended, all is equal."""
 
 import json
+import time
 
+import httpx
 import pytest
 from support.topics import records, view
+
+from polyglot.jobs.rest import FlinkRest
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
 
@@ -53,6 +57,23 @@ def feed(stack, path):
     return stack.json("drain", "--timeout", "400")
 
 
+def await_watermark(stack, event_us):
+    """Wait until all windows have a watermark past ``event_us``: for that, partitions without records must be idle."""
+    url, deadline = stack.settings.flink.url, time.monotonic() + 240
+    with FlinkRest(url) as rest:
+        job = rest.job("analytics").id
+        windows = [vertex["id"] for vertex in rest.vertices(job) if vertex["name"].startswith("GroupWindowAggregate")]
+    assert len(windows) == 6  # five intervals of trades, one of quotes
+    waiting = list(windows)
+    while waiting:
+        assert time.monotonic() < deadline, f"{len(waiting)} windows have no such watermark"
+        time.sleep(0.5)
+        for vertex in waiting.copy():
+            marks = httpx.get(f"{url}/jobs/{job}/vertices/{vertex}/watermarks", timeout=15).raise_for_status().json()
+            if marks and all(int(mark["value"]) * 1000 > event_us for mark in marks):
+                waiting.remove(vertex)
+
+
 def version(stack, interval, start):
     rows = records(stack.settings.kafka.bootstrap_servers, "analytics.bar.v1", "bar")
     bars = view(rows, lambda bar: (bar["entity_id"], bar["interval"], bar["window_start"]))
@@ -61,6 +82,7 @@ def version(stack, interval, start):
 
 def test_what_came_too_late_is_repaired_and_amended(pipeline, tmp_path):
     assert feed(pipeline, write(tmp_path / "running", running()))["open_repair_requests"] == 0
+    await_watermark(pipeline, NOON)
     assert feed(pipeline, write(tmp_path / "returning", returning()))["open_repair_requests"] == 40
     attention = pipeline.json("status")["attention"]
     assert (attention["open_repairs"], attention["late"], attention["amended_events"]) == (40, LATE, 0)
