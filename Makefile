@@ -6,6 +6,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3.11
+# Many images set this. The commands below start Python dozens of times, and each would compile all our modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 # The installer's own version is pinned here, everything it installs in requirements.lock.
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -71,7 +73,7 @@ bench: setup  ## measure the floor, each stage, the whole path and the latencies
 	@touch $@
 
 .venv/.packages: .venv/.uv requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/.project: .venv/.packages pyproject.toml

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pandas as pd  # noqa: F401 - what every worker would import itself
-import pyspark.sql.pandas.serializers  # noqa: F401
-from pyspark.daemon import manager
+import sys
 
-import udfs
-from batch import kernels  # noqa: F401 - forked workers find it loaded
+# Spark puts its Python package first on the path as an archive, in which nothing is compiled. It is installed as well.
+sys.path[:] = [entry for entry in sys.path if not entry.endswith(".zip")]
+
+import pandas as pd  # noqa: E402, F401 - what every worker would import itself
+import pyspark.sql.pandas.serializers  # noqa: E402, F401
+from pyspark.daemon import manager  # noqa: E402
+
+import udfs  # noqa: E402
+from batch import kernels  # noqa: E402, F401 - forked workers find it loaded
 
 if __name__ == "__main__":
     udfs.warmup()

@@ -88,7 +88,8 @@ def spark_session(
         ]
     )
     conf = {
-        "spark.jars": ",".join(str(jar) for jar in jars),
+        # Not spark.jars: a local executor would fetch a copy of each from its own driver.
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": f"{memory_mb}m",

@@ -102,6 +102,9 @@ def read(spark: SparkSession, broker: Broker, found: list[Extent]) -> DataFrame:
     options = {
         **{f"kafka.{name}": str(value) for name, value in broker.java.items()},
         "kafka.isolation.level": "read_committed",
+        # Having read a partition to its end, Spark asks for its offsets, and a broker answers a connection's requests
+        # in their order: behind the fetch that waits, half a second, for records that will never come.
+        "kafka.fetch.max.wait.ms": "10",
         "assign": json.dumps({topic: sorted(map(int, parts)) for topic, parts in end.items()}),
         "startingOffsets": json.dumps(begin),
         "endingOffsets": json.dumps(end),

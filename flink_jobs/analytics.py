@@ -74,7 +74,7 @@ def main() -> None:
         branches = [sql.aggregate(bar, "flink", interval) for interval in intervals]
         branches.append(repair_rows(f"fresh_{kind}", bar, lateness_ms))
         for revision in REVISIONS if kind == "trade" else ():
-            _fresh(job, revision, REVISION, REVISION_TIME, idle="1 s")
+            _fresh(job, revision, REVISION, REVISION_TIME, fetch=tables.STORES, idle="1 s")
             keyed.append(sql.keyed_revisions("flink", f"fresh_{revision}"))
             branches.append(revision_rows(f"fresh_{revision}"))
         job.view(f"{kind}s_keyed", " UNION ALL ".join(f"({select})" for select in keyed))
@@ -89,12 +89,19 @@ def main() -> None:
     job.submit(inserts)
 
 
-def _fresh(job: Job, kind: str, cols: tuple[str, ...], extra: tuple[str, ...], idle: str = tables.IDLE_AFTER) -> None:
+def _fresh(
+    job: Job,
+    kind: str,
+    cols: tuple[str, ...],
+    extra: tuple[str, ...],
+    *,
+    fetch: tables.Fetch = tables.WINDOWS,
+    idle: str = tables.IDLE_AFTER,
+) -> None:
     """Read a normalized topic and register ``fresh_<kind>``: each of its records once."""
     source, topic, group = f"normalized_{kind}", f"normalized.{kind}.v1", f"polyglot-analytics-{kind}"
-    hot = tables.HOT_FETCH_MS
     table = tables.contract_source(
-        source, job.settings, kind, topic, group, cols=cols, extra=extra, fetch_ms=hot, idle=idle
+        source, job.settings, kind, topic, group, cols=cols, extra=extra, fetch=fetch, idle=idle
     )
     job.ddl([table])
     job.view(f"fresh_{kind}", fresh(source))
@@ -123,9 +130,9 @@ def _stores(job: Job, bar: str, key: str) -> list[str]:
             tables.clickhouse_table(clickhouse, config, tables.clickhouse_columns(bar), f"{bar}s"),
             *(
                 tables.contract_source(
-                    f"{store}_log", config, bar, f"analytics.{bar}.v1", f"polyglot-{store}", fetch_ms=fetch_ms
+                    f"{store}_log", config, bar, f"analytics.{bar}.v1", f"polyglot-{store}", fetch=fetch
                 )
-                for store, fetch_ms in ((gold, tables.STORE_FETCH_MS), (clickhouse, tables.HOT_FETCH_MS))
+                for store, fetch in ((gold, tables.STORES), (clickhouse, tables.WINDOWS))
             ),
         ]
     )

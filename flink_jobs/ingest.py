@@ -23,9 +23,7 @@ def main() -> None:
     config = job.settings
     job.ddl(
         [
-            tables.wire_source(
-                "raw_log", config, domains().raw_topics(), "polyglot-ingest", fetch_ms=tables.STORE_FETCH_MS
-            ),
+            tables.wire_source("raw_log", config, domains().raw_topics(), "polyglot-ingest", fetch=tables.STORES),
             tables.wire_sink("dead_letters", config, ["deadletter.ingestion.v1"]),
             tables.append_table("bronze_raw", config, BRONZE_COLUMNS, "event_id", "ingest_date"),
         ]

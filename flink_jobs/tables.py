@@ -6,6 +6,7 @@ Column lists come from the Avro contracts, so a contract and its tables cannot d
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from polyglot.config import Settings
@@ -53,27 +54,37 @@ def _kafka(config: Settings, topics: Sequence[str]) -> dict[str, str]:
     }
 
 
-#: How long a source lets the broker collect records before it answers, in ms. Without it every single record is a
-#: fetch of its own, and the broker alone takes half a core at 1,000 records per second.
-HOT_FETCH_MS = 20
-#: The same for stores, which show nothing before their next batch or commit anyway.
-STORE_FETCH_MS = 100
+@dataclass(frozen=True)
+class Fetch:
+    """How a source asks the broker for records: it answers when it has ``min_bytes``, or after ``wait_ms``.
+
+    Every answer costs the client and the broker what hundreds of records cost them. Were every record one, the broker
+    alone would take half a core at 1,000 records per second.
+
+    ``partition_bytes`` is how much one partition may return at once. Catching up, the client hands over one partition's
+    share before the next one's, so this is how far partitions drift apart in event time. It is a speed limit as well:
+    while a partition's share waits to be handed over, the client asks for the others only, and if those are idle, that
+    takes all of ``wait_ms``. A larger record is still returned, alone.
+    """
+
+    wait_ms: int
+    min_bytes: int
+    partition_bytes: int
 
 
-#: How much one partition may return at once, in bytes. Catching up, the client hands over one partition's fetch before
-#: the next one's, so this is how far partitions drift apart in event time. A larger record is still returned, alone.
-WINDOWED_FETCH_BYTES = 256 * 1024
-#: The same where no window depends on it. While a partition's records wait to be handed over, the client asks for the
-#: others only, and a fetch of idle ones takes all of ``fetch_ms``: this much per ``fetch_ms`` is the speed limit of a
-#: source whose topics are mostly idle.
-SHARD_FETCH_BYTES = 1024 * 1024
+#: On the way to a fold.
+SHARDS = Fetch(20, 64 * 1024, 1024 * 1024)
+#: On the way to windows, and from them to ClickHouse.
+WINDOWS = Fetch(20, 64 * 1024, 256 * 1024)
+#: For what shows nothing before its next batch or commit anyway, and for kinds that are rare.
+STORES = Fetch(100, 512 * 1024, 1024 * 1024)
 #: How long a partition must have been silent before watermarks go on without it. Shorter would call a partition idle
 #: that only waits its turn (on a loaded machine 15 s were too short for a backlog after a restart), and the windows
 #: would drop its rows. They are fired early as well (late_firing.py), so an idle partition delays no bar by this much.
 IDLE_AFTER = "2 min"
 
 
-def _source(config: Settings, topics: Sequence[str], group: str, fetch_ms: int, partition_bytes: int) -> dict[str, str]:
+def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -> dict[str, str]:
     return {
         **_kafka(config, topics),
         # Offsets live in checkpoints together with the state; a job without either starts from the beginning.
@@ -81,18 +92,16 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch_ms: int, 
         "properties.group.id": group,
         # As the replay reads: what a transaction that was aborted has left in the log was never sent.
         "properties.isolation.level": "read_committed",
-        "properties.max.partition.fetch.bytes": str(partition_bytes),
+        "properties.max.partition.fetch.bytes": str(fetch.partition_bytes),
         "properties.fetch.max.bytes": str(4 * config.kafka.max_message_bytes),
-        "properties.fetch.min.bytes": "65536",
-        "properties.fetch.max.wait.ms": str(fetch_ms),
+        "properties.fetch.min.bytes": str(fetch.min_bytes),
+        "properties.fetch.max.wait.ms": str(fetch.wait_ms),
         "properties.max.poll.records": "5000",
         "properties.client.dns.lookup": "use_all_dns_ips",
     }
 
 
-def wire_source(
-    table: str, config: Settings, topics: Sequence[str], group: str, *, fetch_ms: int = HOT_FETCH_MS
-) -> str:
+def wire_source(table: str, config: Settings, topics: Sequence[str], group: str, *, fetch: Fetch = SHARDS) -> str:
     """Return a source of undecoded records: topic, partition, offset, record time, value and a processing time."""
     return _create(
         table,
@@ -104,7 +113,7 @@ def wire_source(
             "`value` BYTES",
             "pt AS PROCTIME()",
         ],
-        {**_source(config, topics, group, fetch_ms, SHARD_FETCH_BYTES), "format": "raw"},
+        {**_source(config, topics, group, fetch), "format": "raw"},
     )
 
 
@@ -117,7 +126,7 @@ def contract_source(
     *,
     extra: Sequence[str] = (),
     cols: Iterable[str] = (),
-    fetch_ms: int = STORE_FETCH_MS,
+    fetch: Fetch = STORES,
     idle: str = IDLE_AFTER,
 ) -> str:
     """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``.
@@ -130,7 +139,7 @@ def contract_source(
         table,
         [*(f"`{c}` {chosen[c]}" for c in wanted), *extra],
         {
-            **_source(config, [topic], group, fetch_ms, WINDOWED_FETCH_BYTES),
+            **_source(config, [topic], group, fetch),
             **value_format(config, name),
             # Emit a watermark per record batch, not per interval: a catch-up must not outrun its watermark.
             "scan.watermark.emit.strategy": "on-event",

@@ -61,8 +61,6 @@ def demo(
 
 
 def _show(console: Console, settings: Settings, found: dict[str, Any]) -> None:
-    from polyglot.demo.run import WARM_UP_S  # noqa: PLC0415 - keeps --help instant
-
     counts = (
         ("raw records", "raw"), ("  of these duplicates", "duplicates"),
         ("  with other content than the first copy", "conflicts"), ("Bronze", "bronze"), ("trades", "trades"),
@@ -83,9 +81,11 @@ def _show(console: Console, settings: Settings, found: dict[str, Any]) -> None:
     proofs.append(["stream = replay, byte for byte", f"{found['verify']['differences']} differences"])
     console.table(["proof", "verdict"], proofs, title="proofs")
     latency, cold = found["latency_ms"], found["latency_ms_with_start_up"]
+    first = f"{found['warm_up']['frames']:,} frames and " if found["warm_up"]["frames"] else ""
+    warm_up = f"{first}{found['warm_up']['seconds']:.0f} s of feed"
     console.text(
         f"raw → normalized: p50 {latency['p50']} ms, p99 {latency['p99']} ms over {latency['matched']:,} records after "
-        f"{WARM_UP_S:.0f} s of feed (with the workers' start: p99 {cold['p99']} ms)"
+        f"{warm_up} (with the workers' start: p99 {cold['p99']} ms)"
     )
     console.text(f"set-up {found['set_up_s']} s, run {found['run_s']} s")
     console.text(

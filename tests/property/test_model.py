@@ -15,7 +15,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from property.flink import FoldJob, Place
 from property.model import SECOND, Verdict, bar, quote_bar, read
 from property.venue import RAW, SYMBOLS, Record, Venue
@@ -327,6 +327,13 @@ def small() -> Iterator[None]:
         yield
 
 
-TestLaws = Laws.TestCase
-#: So many runs for each example of other tests: 2,100 in under two minutes, or 70,000 in an hour with `thorough`.
-TestLaws.settings = settings(max_examples=35 * settings.default.max_examples, stateful_step_count=40, print_blob=True)
+#: Parts share the cores (pytest-xdist); Hypothesis seeds a machine by its name, so each draws examples of its own.
+PARTS = 6
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_laws_hold(part: int) -> None:
+    """Make six runs for each example of other tests: 2,160 in all, or 72,000 in an hour with `thorough`."""
+    runs = 6 * settings.default.max_examples
+    machine = type(f"Laws{part}", (Laws,), {})
+    run_state_machine_as_test(machine, settings=settings(max_examples=runs, stateful_step_count=40, print_blob=True))
