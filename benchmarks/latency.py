@@ -42,7 +42,7 @@ def latencies(settings: Settings, console: Console, seconds: int) -> dict[str, A
         raise CommandError(f"only {matched:,} records were matched")
     return {
         "warm_up_s": WARM_UP_S,
-        "raw_to_normalized_ms": probe.percentiles(probe.first + WARM_UP_S),
+        "raw_to_normalized_ms": probe.percentiles(WARM_UP_S),
         "window_end_to_clickhouse_ms": windows.percentiles(WARM_UP_S),
     }
 

@@ -109,12 +109,12 @@ class LatencyProbe:
         elif (began := self._seen.pop(key.split("#", 1)[0], None)) is not None:
             self._waits.append((began, (now - began) * 1000))
 
-    @property
-    def first(self) -> float:
-        """When the first matched record was readable in ``raw.*``, on the monotonic clock; 0 if none was."""
-        return min((began for began, _ in self._waits.copy()), default=0.0)
+    def percentiles(self, after_s: float = 0.0, *, since: float = 0.0) -> dict[str, float | int]:
+        """Return p50, p99 and max in ms, and how many records were matched; without the feed's first ``after_s``.
 
-    def percentiles(self, since: float = 0.0) -> dict[str, float | int]:
-        """Return p50, p99 and max in ms, and how many were matched, of records readable in ``raw.*`` since then."""
-        values = [millis for began, millis in self._waits.copy() if began >= since]
+        With ``since``, a time on the monotonic clock, of the records that were readable in ``raw.*`` from then on.
+        """
+        waits = [wait for wait in self._waits.copy() if wait[0] >= since]
+        settled = min((began for began, _ in waits), default=0.0) + after_s
+        values = [millis for began, millis in waits if began >= settled]
         return {**percentiles(values or [0.0]), "matched": len(values)}

@@ -64,12 +64,17 @@ def _polyglot(arguments: Sequence[str], *, json_output: bool = True) -> dict[str
     return {**document, "exit_code": done.returncode}
 
 
+def _simulated(frames: int, seed: int) -> list[str]:
+    """Return the call that feeds the first frames of the simulated venue; what was fed before is not fed again."""
+    speed = PACE / SIMULATED_RATE
+    simulate = ["--simulate", str(frames), "--seed", str(seed), "--rate", str(SIMULATED_RATE)]
+    return ["feed", "sim", *simulate, "--speed", f"{speed:g}"]
+
+
 def _feeds(captures: Sequence[Path], venue: str, frames: int, seed: int) -> list[list[str]]:
-    """Return the `polyglot feed` calls, one per venue; for the simulated one first that for its first frames."""
+    """Return the `polyglot feed` calls, one per venue."""
     if not captures:
-        pace = ["--rate", str(SIMULATED_RATE), "--speed", f"{PACE / SIMULATED_RATE:g}", "--seed", str(seed)]
-        counts = [WARM_UP_FRAMES, frames] if frames > WARM_UP_FRAMES else [frames]
-        return [["feed", "sim", "--simulate", str(count), *pace] for count in counts]
+        return [_simulated(frames, seed)]
     by_venue: dict[str, list[Path]] = {}
     for path in captures:
         by_venue.setdefault(venue or detect_venue(path), []).append(path)
@@ -88,6 +93,7 @@ def run(
         CommandError: a step failed.
     """
     feeds = _feeds(captures, venue, frames, seed)
+    warm_up = WARM_UP_FRAMES if not captures and frames > WARM_UP_FRAMES else 0
     timings = Timings()
     with timings.step(console, "stop an earlier stack and delete its data"):
         down(settings, console, wipe=True)
@@ -97,10 +103,12 @@ def run(
         submit(settings, console, list(JOBS))
     fed: list[dict[str, Any]] = []
     with timings.step(console, f"feed at {PACE:,.0f} frames/s"), LatencyProbe(settings) as probe:
-        for arguments in feeds:
-            last_feed_began = time.monotonic()
-            fed.append(_polyglot(arguments))
+        if warm_up:
+            fed.append(_polyglot(_simulated(warm_up, seed)))
             _await_matched(probe)
+        warm = time.monotonic()
+        fed += [_polyglot(arguments) for arguments in feeds]
+        _await_matched(probe)
     if failed := [one for one in fed if one["exit_code"]]:
         raise CommandError(f"feeding failed: {failed}")
     with timings.step(console, "drain"):
@@ -113,9 +121,9 @@ def run(
         "input": "simulator" if not captures else [path.name for path in captures],
         "fed": [{k: one[k] for k in ("venue", "frames", "acked", "rate")} for one in fed],
         "expected": fed[-1].get("manifest"),
-        "latency_ms": probe.percentiles(last_feed_began + WARM_UP_S),
+        "latency_ms": probe.percentiles(WARM_UP_S, since=warm),
         "latency_ms_with_start_up": probe.percentiles(),
-        "warm_up": {"frames": 0 if captures or frames <= WARM_UP_FRAMES else WARM_UP_FRAMES, "seconds": WARM_UP_S},
+        "warm_up": {"frames": warm_up, "seconds": WARM_UP_S},
         "set_up_s": round(sum(list(timings.steps.values())[:3]), 1),
         "run_s": round(sum(list(timings.steps.values())[3:]), 1),
         "steps_s": timings.steps,

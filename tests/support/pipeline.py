@@ -1,7 +1,11 @@
 """What the pipeline tests share: feed, drain, verify, compare with the oracle."""
 
+import time
 from decimal import Decimal
 
+import httpx
+
+from polyglot.jobs.rest import FlinkRest
 from support.oracle import bars
 from support.topics import records, view
 
@@ -40,3 +44,20 @@ def run(stack, venue, paths, speed):
 
 def tables(found):
     return {table["table"]: table["found"] for table in found["tables"]}
+
+
+def await_watermark(stack, event_us):
+    """Wait until all windows have a watermark past ``event_us``: for that, partitions without records must be idle."""
+    url, deadline = stack.settings.flink.url, time.monotonic() + 240
+    with FlinkRest(url) as rest:
+        job = rest.job("analytics").id
+        windows = [vertex["id"] for vertex in rest.vertices(job) if vertex["name"].startswith("GroupWindowAggregate")]
+    assert len(windows) == 6  # five intervals of trades, one of quotes
+    waiting = list(windows)
+    while waiting:
+        assert time.monotonic() < deadline, f"{len(waiting)} windows have no such watermark"
+        time.sleep(0.5)
+        for vertex in waiting.copy():
+            marks = httpx.get(f"{url}/jobs/{job}/vertices/{vertex}/watermarks", timeout=15).raise_for_status().json()
+            if marks and all(int(mark["value"]) * 1000 > event_us for mark in marks):
+                waiting.remove(vertex)

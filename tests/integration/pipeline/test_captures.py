@@ -6,7 +6,7 @@ import re
 
 import pytest
 from support.captures import capture
-from support.pipeline import assert_equals_oracle, run, tables
+from support.pipeline import assert_equals_oracle, await_watermark, run, tables
 from support.topics import records
 
 from polyglot.demo.accounts import accounts
@@ -65,8 +65,13 @@ def _spoiled(lines):
 @pytest.mark.timeout(1200)
 def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pipeline, tmp_path):
     """A part of the capture once more, as another venue's: its entities are its own."""
-    with gzip.open(capture("usdm_btcusdt_20240808.gz")) as found:
-        lines = found.readlines()[:20_000]
+    whole = capture("usdm_btcusdt_20240808.gz")
+    with gzip.open(whole) as found:
+        every = found.readlines()
+    lines = every[:20_000]
+    pipeline.json("feed", "binance_usdm", "--capture", str(whole), "--speed", "40")  # what was fed before is not again
+    pipeline.json("drain", "--timeout", "400")
+    await_watermark(pipeline, int(every[-1].split()[0]) // 1000 - 10_000_000)
     kept, lost, other, numbers, trade = _spoiled(lines)
     entity = "binance_coinm:BTCUSDT"
 
@@ -91,8 +96,8 @@ def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pip
     assert first == trade.split(b" ", 1)[1].strip()
     assert decode("raw_envelope", letter["record"])["payload"] == first.replace(b'"p":"', b'"p":"1')
 
-    # If the same hours were fed before, as the first venue's, these windows were gone, and are asked for.
-    pipeline.json("repair")
+    # The same hours were fed before, as the first venue's: these windows were gone, and are asked for.
+    assert pipeline.json("repair")["requests"] > 0
     pipeline.json("drain", "--timeout", "400")
     verified = pipeline.json("verify", "--fail-on-empty")
     assert verified["differences"] == 0

@@ -1,13 +1,10 @@
 """Beyond the horizon: a venue that returns behind the watermark is repaired, late events are amended, all is equal."""
 
 import json
-import time
 
-import httpx
 import pytest
+from support.pipeline import await_watermark
 from support.topics import records, view
-
-from polyglot.jobs.rest import FlinkRest
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
 
@@ -55,23 +52,6 @@ def returning():
 def feed(stack, path):
     stack.json("feed", "binance_usdm", "--capture", path)
     return stack.json("drain", "--timeout", "400")
-
-
-def await_watermark(stack, event_us):
-    """Wait until all windows have a watermark past ``event_us``: for that, partitions without records must be idle."""
-    url, deadline = stack.settings.flink.url, time.monotonic() + 240
-    with FlinkRest(url) as rest:
-        job = rest.job("analytics").id
-        windows = [vertex["id"] for vertex in rest.vertices(job) if vertex["name"].startswith("GroupWindowAggregate")]
-    assert len(windows) == 6  # five intervals of trades, one of quotes
-    waiting = list(windows)
-    while waiting:
-        assert time.monotonic() < deadline, f"{len(waiting)} windows have no such watermark"
-        time.sleep(0.5)
-        for vertex in waiting.copy():
-            marks = httpx.get(f"{url}/jobs/{job}/vertices/{vertex}/watermarks", timeout=15).raise_for_status().json()
-            if marks and all(int(mark["value"]) * 1000 > event_us for mark in marks):
-                waiting.remove(vertex)
 
 
 def version(stack, interval, start):
