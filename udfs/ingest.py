@@ -1,7 +1,7 @@
 """From Kafka values to Bronze rows: the envelope's contract, duplicates and conflicts, nothing else. A fold over one
 shard's log.
 
-A conflict is a copy of an event id that is remembered, with other content (see ``udfs.codec.content``) than the first.
+A conflict is a copy of an event id that is remembered, with other content (see ``udfs.contents``) than the first.
 It is a duplicate like any other and becomes a dead letter besides. Bronze holds first copies only, so this is the one
 place that can see it. Kraken has none: there the id is a digest of the content.
 """
@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 
 from schemas.contracts import contract
-from udfs.codec import content
 from udfs.codec.slices import Codes, Longs, Slices
 from udfs.conflicts import Place, conflict
+from udfs.contents import digests
 from udfs.dead_letters import DeadLetter, id_of_bytes
 from udfs.dedup import DUPLICATE, Dedup, Judged
 from udfs.envelope import SOURCES, Envelopes, decode
@@ -26,9 +26,7 @@ from udfs.names import Names, groups
 from udfs.rules import rules
 from udfs.times import DAY, date_text
 
-STATE_VERSION = 2
-#: What a venue's payloads say, apart from what differs from connection to connection.
-_CONTENT = {"binance": content.WRAPPED, "coinbase": content.TYPED}
+STATE_VERSION = 3
 
 
 class Context(NamedTuple):
@@ -148,9 +146,7 @@ class Ingestor:
         self, env: Envelopes, judged: Judged, wire: Slices, index: Longs, positions: Longs, partition: int
     ) -> list[DeadLetter]:
         """Return the letters of copies whose content is not that of the first copy."""
-        digest = np.empty(len(env), dtype=np.int64)
-        shape = _CONTENT.get(self._rules.dialect_name, content.WHOLE)
-        content.content_digests(shape, content.WORDS, *env.payloads.parts, digest)
+        digest = digests(self._rules, env, judged)
         found = self._dedup.differing(judged, digest, positions[index])
         return [
             conflict(

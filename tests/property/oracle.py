@@ -65,7 +65,7 @@ def envelope(raw: Raw) -> bytes:
 class _Entity:
     water: int = -1
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    ids: dict[str, tuple[int, int, bytes]] = field(default_factory=dict)  # time, position and content of the first
+    ids: dict[str, tuple[int, int, object]] = field(default_factory=dict)  # time, position and content of the first
 
 
 class PlainDedup:
@@ -107,7 +107,15 @@ class PlainDedup:
         entity.water = max(entity.water, raw.ingest_time)
         return verdict
 
-    def _content(self, raw: Raw) -> bytes:
+    def _content(self, raw: Raw) -> object:
+        if self.rules.kind == "trade":
+            envelopes, _, _ = decode([envelope(raw)])
+            try:
+                (trade,) = self.rules.dialect.trades(gate.identify(self.rules, envelopes, 0)[0])
+            except (Reject, ValueError):  # no good trade, or, of a venue whose copies are not compared, several
+                pass
+            else:
+                return trade[0], *trade[2:]
         pattern = {
             "binance": rb'\{"stream":"[^"\\]*","data":(.*)\}',
             "coinbase": rb'\{"type":"(?:last_)?match"(.*)',
@@ -115,7 +123,7 @@ class PlainDedup:
         found = re.fullmatch(pattern, raw.payload, re.DOTALL) if pattern else None
         return found[1] if found else raw.payload
 
-    def _compare(self, first: tuple[int, int, bytes] | None, raw: Raw) -> None:
+    def _compare(self, first: tuple[int, int, object] | None, raw: Raw) -> None:
         if self.rules.venue_ids and first and first[2] != self._content(raw):
             self.conflicts.append((self._position, first[1]))
 

@@ -26,7 +26,7 @@ TOPIC = "raw.binance_spot.trade.v1"
 BARE = b'{"e":"trade","E":1723161600000,"s":"A","t":7,"p":"1.0","q":"2","T":1723161600000,"m":true}'
 WRAPPED = b'{"stream":"a@trade","data":' + BARE + b"}"
 OTHER = BARE.replace(b'"1.0"', b'"1.1"')
-CENT = BARE.replace(b'"1.0"', b'"1.00"')
+CENT = BARE.replace(b'"1.0"', b'"1.01"')
 
 
 def value(payload: bytes, source: str, seq: int, ingest: int = NOW, venue: str = "binance_spot") -> bytes:
@@ -41,9 +41,9 @@ def ingest(*values: bytes, topic: str = TOPIC) -> Ingested:
     return Ingestor(topic).process(values, range(40, 40 + len(values)), 3)
 
 
-@pytest.mark.parametrize("copy", [OTHER, CENT, BARE + b" ", WRAPPED.replace(b"true", b"false")])
+@pytest.mark.parametrize("copy", [OTHER, CENT, BARE.replace(b'"2"', b'"-2"'), WRAPPED.replace(b"true", b"false")])
 @pytest.mark.parametrize("source", ["a", "b"])
-def test_a_copy_with_other_bytes_is_a_duplicate_and_a_dead_letter(copy: bytes, source: str) -> None:
+def test_a_copy_with_other_content_is_a_duplicate_and_a_dead_letter(copy: bytes, source: str) -> None:
     """From another collector, or as a transport copy: sequence number 1 of source a was there before."""
     first, second = value(BARE, "a", 1), value(copy, source, 1)
     got = ingest(first, second, second)
@@ -71,6 +71,44 @@ def test_what_differs_by_connection_is_no_content() -> None:
     topic, last = raw_topic("coinbase", "match"), match.replace(b"match", b"last_match")
     got = ingest(value(match, "a", 1, venue="coinbase"), value(last, "b", 1, venue="coinbase"), topic=topic)
     assert (got.duplicates, got.conflicts) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        BARE.replace(b'"E":1723161600000', b'"E":1723161600002'),
+        BARE.replace(b'"E":1723161600000,', b""),
+        BARE.replace(b'"1.0"', b'"1.000"'),
+        WRAPPED.replace(b'"m":', b'"longer":[{}],"m":'),  # which the scanner does not read
+        BARE.replace(b",", b", "),
+    ],
+)
+def test_a_trade_that_is_told_in_another_way_is_the_same(copy: bytes) -> None:
+    for one, other in ((BARE, copy), (copy, BARE)):
+        got = ingest(value(one, "a", 1), value(other, "b", 1))
+        assert (got.duplicates, got.conflicts) == (1, [])
+
+
+def test_a_trade_of_another_time_is_another() -> None:
+    late = BARE.replace(b'"T":1723161600000', b'"T":1723161600001')
+    assert len(ingest(value(BARE, "a", 1), value(late, "b", 1)).conflicts) == 1
+
+
+def test_what_is_no_trade_is_compared_byte_by_byte() -> None:
+    bad = BARE.replace(b'"1.0"', b'"-1"')
+    spaced = bad.replace(b",", b", ")
+    assert len(ingest(value(bad, "a", 1), value(spaced, "b", 1), value(bad, "c", 1)).conflicts) == 1
+    book = b'{"u":7,"s":"A","b":"1","B":"2","a":"3","A":"4"}'
+    values = []
+    for source, payload in (("a", book), ("b", book.replace(b'"1"', b'"1.0"')), ("c", book)):
+        found = assign("binance_spot", payload)
+        values.append(
+            encode_one(
+                found.event_id, found.entity_id, "binance_spot", found.channel, NOW, "ingest", NOW, source, 1, payload
+            )
+        )
+    got = ingest(*values, topic=raw_topic("binance_spot", "book_ticker"))
+    assert (got.duplicates, len(got.conflicts)) == (2, 1)
 
 
 def test_an_id_that_is_forgotten_has_no_conflict() -> None:
