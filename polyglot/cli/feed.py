@@ -1,16 +1,19 @@
-"""``polyglot feed``: capture files, live WebSockets or the simulator into the raw topics."""
+"""``polyglot feed``: capture files, live WebSockets, REST answers or the simulator into the raw topics."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from polyglot.cli import JsonOption
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+
+if TYPE_CHECKING:
+    from polyglot.collect.reference import Told
 
 PANEL = "Data"
 EXAMPLES = (
@@ -20,11 +23,13 @@ EXAMPLES = (
     "polyglot feed sim --simulate 1000000 --start now --rate 5000",
     "polyglot feed sim --simulate 100000 --write capture.gz",
     "polyglot feed coinbase --live BTC-USD ETH-USD",
+    "polyglot feed binance_spot --backfill trades.json --symbol BTCUSDT",
+    "curl -s URL | polyglot feed binance_usdm --backfill - --symbol BTCUSDT",
     "polyglot feed reference --capture CALM.csv --symbol CALM --currency USD",
     "polyglot feed reference --capture actions.json --as-of 2024-05-01T12:00:00Z",
 )
 _SIMULATED = "Simulator"
-_REFERENCE = "Reference data"
+_REFERENCE = "Reference data and backfill"
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +46,9 @@ def feed(
     more: Annotated[list[str] | None, typer.Argument(metavar="[F|SYMBOL]...", help="Further files or symbols.")] = None,
     capture: Annotated[list[str] | None, typer.Option(metavar="F", help="Capture file, plain or gzip.")] = None,
     live: Annotated[list[str] | None, typer.Option(metavar="SYMBOL", help="Subscribe to this instrument.")] = None,
+    backfill: Annotated[
+        list[str] | None, typer.Option(metavar="F", help="Saved REST answer with trades, plain or gzip; - for stdin.")
+    ] = None,
     simulate: Annotated[int, typer.Option(metavar="N", min=0, help="Feed N simulated frames.")] = 0,
     speed: Annotated[
         str, typer.Option(metavar="X|max", help="Times the pace of receive times; default max (1 with --start now).")
@@ -76,7 +84,7 @@ def feed(
         Path | None, typer.Option(rich_help_panel=_SIMULATED, help="Write a capture file instead of feeding.")
     ] = None,
     symbol: Annotated[
-        str, typer.Option(rich_help_panel=_REFERENCE, help="Instrument of a file that has no column symbol.")
+        str, typer.Option(rich_help_panel=_REFERENCE, help="Instrument of a file that does not name it.")
     ] = "",
     currency: Annotated[
         str, typer.Option(rich_help_panel=_REFERENCE, help="Currency of a file that has no column currency.")
@@ -85,7 +93,10 @@ def feed(
         int, typer.Option(rich_help_panel=_REFERENCE, min=0, help="Edition of a file without revisions; highest wins.")
     ] = 0,
     as_of: Annotated[
-        str, typer.Option(rich_help_panel=_REFERENCE, help="When it became known: ISO 8601 in UTC; default: now.")
+        str,
+        typer.Option(
+            rich_help_panel=_REFERENCE, help="When it became known, or was received: ISO 8601 in UTC; default: now."
+        ),
     ] = "",
     json_output: JsonOption = False,
 ) -> None:
@@ -95,16 +106,18 @@ def feed(
     downstream.
     """
     from polyglot.collect import run  # noqa: PLC0415 - keeps --help instant
-    from polyglot.collect.reference import VENUE, Told  # noqa: PLC0415
+    from polyglot.collect.reference import Told  # noqa: PLC0415
     from polyglot.collect.sim import SimSpec  # noqa: PLC0415
     from schemas.domains import domains  # noqa: PLC0415
 
     console, extra = Console(json_output=json_output), more or []
     if venue not in domains().venues:
         raise _usage(f"no such venue: {venue}", f"Venues: {', '.join(domains().venues)}")
-    if sum((bool(capture), bool(live), bool(simulate))) != 1:
-        raise _usage("say where the frames come from", "One of --capture F, --live SYMBOL or --simulate N.")
-    files, instruments = [*(capture or []), *extra], [*(live or []), *extra]
+    if sum(map(bool, (capture, live, backfill, simulate))) != 1:
+        raise _usage(
+            "say where the frames come from", "One of --capture F, --live SYMBOL, --backfill F or --simulate N."
+        )
+    files, instruments = [*(capture or backfill or []), *extra], [*(live or []), *extra]
     if simulate:
         if venue != "sim" or extra:
             raise _usage("only the venue sim is simulated, and it takes no names", "polyglot feed sim --simulate N")
@@ -137,13 +150,30 @@ def feed(
             run.write_json(manifest, report["manifest"])
     elif live:
         report = run.feed_live(Settings(), console, venue, instruments, url=url, seconds=seconds)
-    elif venue == VENUE:
-        told = Told(symbol, currency, revision, _instant(as_of, "--as-of") if as_of else None)
-        report = run.feed_reference(Settings(), console, [Path(file) for file in files], told, resume=resume)
     else:
-        paths = [Path(file) for file in files]
-        report = run.feed_captures(Settings(), console, venue, paths, pace=run.pace(speed or "max"), resume=resume)
+        known_at = _instant(as_of, "--as-of") if as_of else None
+        told = Told(symbol, currency, revision, known_at)
+        report = _feed_files(console, venue, files, told, backfill=bool(backfill), speed=speed, resume=resume)
     _show(console, report)
+
+
+def _feed_files(
+    console: Console, venue: str, files: list[str], told: Told, *, backfill: bool, speed: str, resume: bool
+) -> dict[str, Any]:
+    """Feed REST answers, reference data or captures; what of `told` is no matter to these is not looked at."""
+    from polyglot.collect import run  # noqa: PLC0415
+    from polyglot.collect.reference import VENUE  # noqa: PLC0415
+
+    if backfill:
+        if not told.symbol:
+            raise _usage("a REST answer does not name its instrument", "Say which with --symbol.")
+        return run.feed_backfill(
+            Settings(), console, venue, files, told.symbol, received_us=told.as_of_us, resume=resume
+        )
+    paths = [Path(file) for file in files]
+    if venue == VENUE:
+        return run.feed_reference(Settings(), console, paths, told, resume=resume)
+    return run.feed_captures(Settings(), console, venue, paths, pace=run.pace(speed or "max"), resume=resume)
 
 
 def _usage(message: str, hint: str = "") -> CommandError:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from polyglot.collect.backfill import Backfill, read
 from polyglot.collect.block import Source
 from polyglot.collect.capture import Capture
 from polyglot.collect.live import Live, Patience, run_id
@@ -113,6 +114,27 @@ def feed_reference(
     """Feed files of reference data in the order given."""
     sources: list[tuple[str, Source, int | None]] = [(path.name, ReferenceFile(path, told), None) for path in paths]
     return feed_sources(settings, console, VENUE, sources, pace=Pace(), resume=resume)
+
+
+def feed_backfill(
+    settings: Settings,
+    console: Console,
+    venue: str,
+    files: Sequence[str],
+    symbol: str,
+    *,
+    received_us: int | None,
+    resume: bool,
+) -> dict[str, Any]:
+    """Feed saved REST answers in the order given; nothing is fed when one of them cannot be read."""
+    found = [(name, Backfill(venue, name, read(name), symbol, received_us)) for name in files]
+    for name, source in found:
+        if source.unknown:
+            console.warn(
+                f"{name}: {source.unknown:,} elements are no trades; sent as they are, they become dead letters"
+            )
+    sources: list[tuple[str, Source, int | None]] = [(name, source, len(source)) for name, source in found]
+    return feed_sources(settings, console, venue, sources, pace=Pace(), resume=resume)
 
 
 def feed_simulated(
