@@ -73,6 +73,13 @@ MUTATIONS = (
         ("tests/property/test_fold.py", "tests/unit/udfs/test_conflicts.py"),
     ),
     Mutation(
+        "law 4: a trade is the same in the stream and in a REST answer",
+        "udfs/contents.py",
+        'if rules.kind == "trade":',
+        'if rules.kind == "":',
+        ("tests/unit/udfs/test_conflicts.py",),
+    ),
+    Mutation(
         "law 4: a number that the venue gave and nobody has is a gap",
         "udfs/codec/following.py",
         "if low > seen + 1:",

@@ -149,3 +149,29 @@ def test_missing_topics_are_told(broker, monkeypatch):
     monkeypatch.setattr(feeding, "venue_topics", lambda venue: [f"raw.{venue}.nothing.v1"])
     with pytest.raises(CommandError, match=r"topics are missing: raw\.sim\.nothing\.v1"):
         feeding.feed_simulated(broker.settings, Console(quiet=True), SimSpec(), 10, pace=Pace())
+
+
+def test_a_rest_answer_is_fed_once(broker, tmp_path):
+    path = tmp_path / "answer.json"
+    trades = [
+        {
+            "id": number,
+            "price": "1.10",
+            "qty": "2",
+            "time": 1_767_623_400_000,
+            "isBuyerMaker": True,
+            "isBestMatch": True,
+        }
+        for number in range(3, 0, -1)
+    ]
+    path.write_text(json.dumps([*trades, {"id": 4}]))
+    command = ("feed", "binance_spot", "--backfill", str(path), "--symbol", "BTCUSDT", "--json")
+    report = json.loads(broker.polyglot(*command))
+    assert report["topics"] == {"raw.binance_spot.trade.v1": 3, "raw.binance_spot.unassigned.v1": 1}
+    assert json.loads(broker.polyglot(*command))["acked"] == 0
+    records = sorted(broker.records("binance_spot"), key=lambda record: record.body["source_seq"])
+    assert [record.body["event_id"] for record in records[:3]] == [
+        f"binance_spot:BTCUSDT:trade:{number}" for number in (1, 2, 3)
+    ]
+    assert records[3].body["payload"] == b'{"id": 4}'
+    assert all(record.key == record.body["entity_id"] for record in records)
