@@ -2,6 +2,7 @@
 
 import errno
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -98,8 +99,8 @@ class Jobs(Fed):
 def test_rescaling_takes_the_jobs_in_turn(tmp_path):
     target = Jobs(Settings(var_dir=tmp_path), Random(1))
     for seed in range(3):
-        for strike in plan(seed, 1, ["rescale"]):
-            assert "skipped" not in campaign._strike(target, CONSOLE, strike)
+        (strike,) = plan(seed, 1, ["rescale"])
+        assert "skipped" not in campaign._strike(target, CONSOLE, replace(strike, at=0.1))
     assert sorted(job for job, degree, _ in target.done if degree == 2) == sorted(JOBS)
     assert [degree for _, degree, _ in target.done] == [2, 1] * 3
     assert "analytics" in {job for job, *_ in target.done}
