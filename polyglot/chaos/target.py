@@ -192,9 +192,10 @@ class Target:
         known = [mark for mark in marks if mark is not None]
         return min(known) if known and len(known) == len(marks) else None
 
-    def restart(self, job: str, **environment: str) -> None:
-        """Stop a job with a savepoint and resume it, at the parallelism it is meant to have and with these settings."""
+    def restart(self, job: str, parallelism: int = 1, **environment: str) -> None:
+        """Stop a job with a savepoint and resume it, from now on at this parallelism, and with these settings."""
         path = savepoint(self.settings, job)
+        self.parallelism[job] = parallelism
         self.submit("--from-savepoint", path, jobs=[job], **environment)
 
     def submit(self, *extra: str, jobs: Sequence[str] = JOBS, **environment: str) -> None:

@@ -15,8 +15,7 @@ def rescale(target: Target) -> str:
         target.await_jobs(job)
         if degree == 2:
             target.demand_load()
-        target.parallelism[job] = degree
-        target.restart(job)
+        target.restart(job, degree)
     return f"{job} 1 → 2 → 1"
 
 

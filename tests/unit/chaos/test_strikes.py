@@ -92,8 +92,8 @@ class Jobs(Fed):
     def await_jobs(self, *names):
         pass
 
-    def restart(self, job, **environment):
-        self.done.append((job, self.parallelism[job], environment))
+    def restart(self, job, parallelism=1, **environment):
+        self.done.append((job, parallelism, environment))
 
 
 def test_rescaling_takes_the_jobs_in_turn(tmp_path):
