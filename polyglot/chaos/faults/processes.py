@@ -70,7 +70,8 @@ def kill_broker(target: Target) -> str:
 
 def restart_broker_in_transaction(target: Target) -> str:
     """Stop the broker, in order or with kill -9, while a producer's transaction is open in a raw topic."""
-    if target.feed is None:
+    feed = target.feed
+    if feed is None:
         raise RuntimeError("no round has begun")
     number = target.choose((signal.SIGTERM, signal.SIGKILL))
 
@@ -78,11 +79,14 @@ def restart_broker_in_transaction(target: Target) -> str:
         _kill(target.process("kafka"), number)
         target.await_answer("kafka")
 
+    def now_us() -> int:
+        return feed.start_us + round(target.fed() * feed.seconds * 1e6)
+
     target.await_answer("kafka")
-    time_us = target.feed.start_us + round(target.demand_load() * target.feed.seconds * 1e6)
+    target.demand_load()
     first_id = 1 + (target.seed * _PER_ROUND + target.transactions) * (ABORTED + COMMITTED)
     target.transactions += 1
-    target.feed.identities.update(interrupt(target.settings, first_id, time_us, blow))
+    feed.identities.update(interrupt(target.settings, first_id, now_us, blow))
     return f"{signal.Signals(number).name}; {ABORTED} records aborted, {COMMITTED} of the next transaction committed"
 
 
