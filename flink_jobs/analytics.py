@@ -74,7 +74,7 @@ def main() -> None:
         branches = [sql.aggregate(bar, "flink", interval) for interval in intervals]
         branches.append(repair_rows(f"fresh_{kind}", bar, lateness_ms))
         for revision in REVISIONS if kind == "trade" else ():
-            _fresh(job, revision, REVISION, REVISION_TIME, fetch=tables.STORES, idle="1 s")
+            _fresh(job, revision, REVISION, REVISION_TIME, fetch=tables.STORES, idle_after_s=1.0)
             keyed.append(sql.keyed_revisions("flink", f"fresh_{revision}"))
             branches.append(revision_rows(f"fresh_{revision}"))
         job.view(f"{kind}s_keyed", " UNION ALL ".join(f"({select})" for select in keyed))
@@ -96,12 +96,12 @@ def _fresh(
     extra: tuple[str, ...],
     *,
     fetch: tables.Fetch = tables.WINDOWS,
-    idle: str = tables.IDLE_AFTER,
+    idle_after_s: float | None = None,
 ) -> None:
     """Read a normalized topic and register ``fresh_<kind>``: each of its records once."""
     source, topic, group = f"normalized_{kind}", f"normalized.{kind}.v1", f"polyglot-analytics-{kind}"
     table = tables.contract_source(
-        source, job.settings, kind, topic, group, cols=cols, extra=extra, fetch=fetch, idle=idle
+        source, job.settings, kind, topic, group, cols=cols, extra=extra, fetch=fetch, idle_after_s=idle_after_s
     )
     job.ddl([table])
     job.view(f"fresh_{kind}", fresh(source))

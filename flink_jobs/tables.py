@@ -78,10 +78,6 @@ SHARDS = Fetch(20, 64 * 1024, 1024 * 1024)
 WINDOWS = Fetch(20, 64 * 1024, 256 * 1024)
 #: For what shows nothing before its next batch or commit anyway, and for kinds that are rare.
 STORES = Fetch(100, 512 * 1024, 1024 * 1024)
-#: How long a partition must have been silent before watermarks go on without it. Shorter would call a partition idle
-#: that only waits its turn (on a loaded machine 15 s were too short for a backlog after a restart), and the windows
-#: would drop its rows. They are fired early as well (late_firing.py), so an idle partition delays no bar by this much.
-IDLE_AFTER = "2 min"
 
 
 def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -> dict[str, str]:
@@ -127,14 +123,15 @@ def contract_source(
     extra: Sequence[str] = (),
     cols: Iterable[str] = (),
     fetch: Fetch = STORES,
-    idle: str = IDLE_AFTER,
+    idle_after_s: float | None = None,
 ) -> str:
     """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``.
 
-    A partition that is silent for ``idle`` does not hold up the others' watermark.
+    A partition that is silent for ``idle_after_s`` (default: the setting) does not hold up the others' watermark.
     """
     chosen = columns(name)
     wanted = list(cols) or list(chosen)
+    idle_ms = round(1000 * (config.flink.idle_after_s if idle_after_s is None else idle_after_s))
     return _create(
         table,
         [*(f"`{c}` {chosen[c]}" for c in wanted), *extra],
@@ -143,7 +140,7 @@ def contract_source(
             **value_format(config, name),
             # Emit a watermark per record batch, not per interval: a catch-up must not outrun its watermark.
             "scan.watermark.emit.strategy": "on-event",
-            "scan.watermark.idle-timeout": idle,
+            "scan.watermark.idle-timeout": f"{idle_ms} ms",
         },
     )
 

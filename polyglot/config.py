@@ -97,6 +97,14 @@ class FlinkSettings(BaseModel):
     rest_port: int = 18081
     parallelism: int = 1
     checkpoint_interval_s: float = 10.0
+    idle_after_s: float = Field(
+        120.0,
+        gt=0,
+        description="how long a partition must have been silent before watermarks go on without it. Shorter would "
+        "call a partition idle that only waits its turn (on a loaded machine 15 s were too short for a backlog after "
+        "a restart), and the windows would drop its rows. They are fired early as well, so an idle partition delays "
+        "no bar by this much",
+    )
     taskmanager_memory_mb: int = 3840
     taskmanager_slots: int = 12
 

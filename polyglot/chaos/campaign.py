@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,8 +31,11 @@ from polyglot.jobs.rest import FlinkRest
 from polyglot.stack.control import down, up
 from polyglot.stack.layout import Layout
 
-#: First event time of the first simulated round; each begins an hour later, far beyond the horizon of the one before.
+#: First event time of seed 0's simulated round; each seed's begins some hours later, see ``starts_us``.
 _FIRST = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
+_HOUR_S = 3600
+#: What lies between the last event of a round and the first one of the next at least: far beyond the horizon.
+_REST_S = 600
 _FEED_TIMEOUT_S = 600.0
 
 
@@ -48,12 +51,21 @@ class Order:
     captures: Sequence[Path] = ()
     names: Sequence[str] = tuple(FAULTS)
 
+    def command(self) -> str:
+        """Return the command line that asks for it, with captures by their names alone."""
+        parts = [f"polyglot chaos --seed {self.seed} --minutes {self.minutes:g} --rounds {self.rounds}"]
+        parts += [f"--faults {self.faults} --frames {self.frames}"]
+        parts += [f"--capture {path.name}" for path in self.captures]
+        parts += [f"--fault {name}" for name in self.names if set(self.names) != set(FAULTS)]
+        return " ".join(parts)
+
 
 def run(settings: Settings, console: Console, order: Order) -> list[dict[str, Any]]:
     """Run rounds until ``minutes`` have passed, ``rounds`` are done, one fails or the captures end; return them.
 
-    Round n uses the seed ``seed + n`` for its frames, gaps, faults and their moments. An earlier local stack is stopped
-    and its data deleted; the new one is stopped at the end, its data are kept.
+    Round n uses the seed ``seed + n`` for its frames, gaps, faults and their moments, and nothing else: which round of
+    a run it is does not count. An earlier local stack is stopped and its data deleted; the new one is stopped at the
+    end, its data are kept.
     """
     folders = _folders(settings)
     down(settings, console)
@@ -96,18 +108,19 @@ def _small_disks(folders: Sequence[Path], console: Console) -> list[SmallDisk]:
 
 def _rounds(target: Target, console: Console, order: Order) -> list[dict[str, Any]]:
     began, done = time.monotonic(), list[dict[str, Any]]()
+    count = feeds.slices(order.captures, order.frames) if order.captures else 0
     console.info("── a fresh stack and the jobs")
     up(target.settings, console)
     submit(target.settings, console, list(JOBS))
     proof = Proof(target)
     while len(done) < order.rounds and time.monotonic() - began < order.minutes * 60:
         seed = order.seed + len(done)
-        target.dice = Random(seed)  # noqa: S311
-        strikes = plan(seed, order.faults, order.names)
-        feed = _prepare(target, order, seed, len(done), strikes)
-        if feed is None:
+        if count and done and seed % count == 0:  # the next slice would be the first one again
             console.info("the captures are at their end")
             break
+        target.seed, target.dice = seed, Random(seed)  # noqa: S311
+        strikes = plan(seed, order.faults, order.names)
+        feed = _prepare(target, order, seed, count, strikes)
         what = f"{len(feed.identities):,} distinct frames in {feed.seconds / feed.speed:.0f} s"
         console.info(f"── round {len(done) + 1}, seed {seed}: {what}")
         done.append({"seed": seed, "input": "captured" if order.captures else "simulated"})
@@ -119,14 +132,20 @@ def _rounds(target: Target, console: Console, order: Order) -> list[dict[str, An
     return done
 
 
-def _prepare(target: Target, order: Order, seed: int, number: int, strikes: Sequence[Strike]) -> feeds.Feed | None:
+def starts_us(seed: int, frames: int) -> int:
+    """Return the first event time of a seed's simulated round, µs UTC: after those of all smaller seeds are over."""
+    hours = -(-round(frames * feeds.SPEED / feeds.PACE + _REST_S) // _HOUR_S)
+    return (round(_FIRST.timestamp()) + seed * hours * _HOUR_S) * 1_000_000
+
+
+def _prepare(target: Target, order: Order, seed: int, count: int, strikes: Sequence[Strike]) -> feeds.Feed:
+    """Return a round's feed: simulated, or that of ``count`` slices of the captures that is the seed's."""
     folder = target.settings.var_dir / "chaos"
     jumps = [plan_jump(strike.at, target.dice) for strike in strikes if strike.fault == "clock-jump"]
     if not order.captures:
-        start = round((_FIRST + timedelta(hours=number)).timestamp()) * 1_000_000
-        return feeds.from_simulator(folder, seed, order.frames, start, target.dice, jumps)
-    frames = feeds.captured(order.captures, number * order.frames, order.frames)
-    return feeds.from_captures(folder, seed, order.captures, frames, target.dice, jumps) if frames else None
+        return feeds.from_simulator(folder, seed, order.frames, starts_us(seed, order.frames), target.dice, jumps)
+    frames = feeds.captured(order.captures, seed % count * order.frames, order.frames)
+    return feeds.from_captures(folder, seed, order.captures, frames, target.dice, jumps)
 
 
 def _round(
@@ -136,7 +155,9 @@ def _round(
     hits: list[dict[str, Any]] = []
     resumed: list[str] = []
     try:
-        hits += [_strike(target, console, strike) for strike in strikes]
+        for number, strike in enumerate(strikes):
+            target.dice = Random(f"{target.seed}/{number}")  # noqa: S311 - the same whatever an earlier fault threw
+            hits.append(_strike(target, console, strike))
         deadline = time.monotonic() + _FEED_TIMEOUT_S
         for collector in target.collectors:
             collector.finish(deadline)
@@ -150,17 +171,18 @@ def _round(
 
 
 def _strike(target: Target, console: Console, strike: Strike) -> dict[str, Any]:
-    """Apply one fault when it is due; what cannot be applied is told as skipped."""
+    """Apply one fault when it is due; what cannot be applied, or would meet no load, is told as skipped."""
     hit: dict[str, Any] = {"fault": strike.fault, "at": 1.0, "detail": ""}
+    target.turn, target.hit_at = strike.turn, 1.0
     try:
-        if not target.await_fed(strike.at):
-            raise NotApplicableError("the feed was over")  # noqa: TRY301 - told like all others
-        hit["at"] = round(target.fed(), 2)
+        target.await_fed(strike.at)
+        target.demand_load()
         hit["detail"] = FAULTS[strike.fault](target)
     except (
         NotApplicableError, CommandError, KafkaException, psutil.Error, OSError, subprocess.SubprocessError
     ) as error:  # fmt: skip
         hit["skipped"] = str(error)[-500:]
+    hit["at"] = round(target.hit_at, 2)
     console.info(f"{hit['at']:4.0%} of the feed  {strike.fault}  {hit.get('skipped', hit['detail'])}")
     return hit
 

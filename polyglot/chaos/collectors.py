@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from polyglot.console import CommandError
@@ -55,17 +57,35 @@ class Collector:
         self._waking.daemon = True
         self._waking.start()
 
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Let it stand still meanwhile."""
+        process = self._process
+        if process is None:
+            raise CommandError(f"{self.name} was not started")
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def through(self) -> bool:
+        """Return whether everything is fed; start it again if it ended before."""
+        if self._process is not None and self._process.poll() == 0:
+            return True
+        if not self.running:  # it gave up, for example because there was no broker when it was started
+            self.restarts += 1
+            self.start()
+        return False
+
     def finish(self, deadline: float) -> None:
         """Wait until everything is fed; ``deadline`` is a `time.monotonic` instant.
 
         Raises:
             CommandError: it is not through in time.
         """
-        while self._process is None or self._process.poll() != 0:
+        while not self.through():
             if time.monotonic() > deadline:
                 said = self._said.read_text(errors="replace")[-1500:] if self._said.exists() else ""
                 raise CommandError(f"{self.name} is not through in time: {said}")
-            if not self.running:  # it gave up, for example because there was no broker when it was started
-                self.restarts += 1
-                self.start()
             time.sleep(_POLL_S)

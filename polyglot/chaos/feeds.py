@@ -91,6 +91,13 @@ def captured(paths: Sequence[Path], skip: int, frames: int) -> list[Frame]:
     return list(islice(every(), skip, skip + frames))
 
 
+def slices(paths: Sequence[Path], frames: int) -> int:
+    """Return how many rounds of ``frames`` frames captures are good for: one at least, which may be shorter."""
+    venue = detect_venue(paths[0])
+    held = sum(len(block.payload) for path in paths for block in Capture(venue, path).blocks(0))
+    return max(1, held // frames)
+
+
 def from_simulator(folder: Path, seed: int, frames: int, start_us: int, dice: Random, jumps: Sequence[Jump]) -> Feed:
     """Prepare a round on simulated frames."""
     rate = round(PACE / SPEED)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from polyglot.chaos.feeds import CAPTURED_PACE, LATE_S, MISSED, OTHER_SHARE, PACE, SPEED
+from polyglot.config import ROOT
 
 CONDITIONS = (
     f"two redundant collectors of one venue, each without {MISSED:.0%} of the frames, and one of a second venue with "
@@ -20,11 +24,38 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+def run(command: str, rounds: Sequence[dict[str, Any]], root: Path = ROOT) -> dict[str, Any]:
+    """Return what ties rounds to what made them: the command, the code and the day (UTC)."""
+    day = datetime.now(UTC).date().isoformat()
+    return {"command": command, "commit": commit(root), "date": day, "seeds": [one["seed"] for one in rounds]}
+
+
+def commit(root: Path) -> str | None:
+    """Return the commit of a folder's code, ``-dirty`` if it was changed since; None where git cannot tell.
+
+    Documents do not count: the first run of a report would make the next one's code look changed.
+    """
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+        return git("describe", "--always", "--abbrev=10") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def summary(rounds: list[dict[str, Any]], runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the document; counts of a round are of everything since its stack was fresh."""
     hits = [hit for one in rounds for hit in one["faults"]]
     applied = Counter(hit["fault"] for hit in hits if "skipped" not in hit)
+    requests = Counter[str]()
+    for one in rounds:
+        requests.update(one.get("repair_requests", {}))
     return {
+        "runs": runs,
         "passed": bool(rounds) and all(one["passed"] for one in rounds),
         "seeds": sorted({one["seed"] for one in rounds}),
         "rounds_run": len(rounds),
@@ -34,17 +65,17 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
         "faults_skipped": sum("skipped" in hit for hit in hits),
         "differences": sum(one.get("differences", 0) for one in rounds),
         "lost": sum(abs(one.get("lost", 0)) for one in rounds),
-        "repair_requests": sum(sum(one.get("repair_requests", {}).values()) for one in rounds),
+        "repair_requests": dict(sorted(requests.items())),
         "minutes": round(sum(one["seconds"] for one in rounds) / 60, 1),
         "conditions": CONDITIONS,
         "rounds": rounds,
     }
 
 
-def load(path: Path) -> list[dict[str, Any]]:
-    """Return the rounds of an earlier report; none if there is no such file."""
-    rounds: list[dict[str, Any]] = json.loads(path.read_text())["rounds"] if path.exists() else []
-    return rounds
+def load(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rounds and the runs of an earlier report; none if there is no such file."""
+    document = json.loads(path.read_text()) if path.exists() else {}
+    return document.get("rounds", []), document.get("runs", [])
 
 
 def write(path: Path, document: dict[str, Any]) -> None:

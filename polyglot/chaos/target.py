@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from typing import TypeVar
 
 import psutil
 from confluent_kafka import KafkaException
@@ -20,6 +21,7 @@ from polyglot.chaos.feeds import Feed
 from polyglot.config import Settings
 from polyglot.console import CommandError
 from polyglot.jobs import JOBS
+from polyglot.jobs.lifecycle import savepoint
 from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
 from polyglot.stack.component import Probe
@@ -28,7 +30,10 @@ from polyglot.stack.layout import Layout
 from polyglot.stack.state import read_state
 from schemas.domains import domains
 
+#: A fault that would begin behind this share of the feed would meet no load.
+LOADED = 0.9
 DEADLINE_S = 180.0
+_T = TypeVar("_T")
 POLL_S = 0.25
 
 
@@ -38,27 +43,43 @@ class NotApplicableError(Exception):
 
 @dataclass
 class Target:
-    """The stack, the collectors of the current round (the last one is the lone one of the second venue), the dice."""
+    """The stack, the collectors of the current round (the last one is the lone one of the second venue), the dice.
+
+    ``turn`` says how many times the current fault was dealt in earlier rounds, ``hit_at`` at which share of the feed it
+    began.
+    """
 
     settings: Settings
     dice: Random
+    seed: int = 0
+    turn: int = 0
+    hit_at: float = 1.0
     collectors: Sequence[Collector] = ()
     feed: Feed | None = None
     before: int = 0  # raw records when the round began
     disks: Sequence[SmallDisk] = ()
-    transactions: int = 0
+    transactions: int = 0  # of this round
     parallelism: dict[str, int] = field(default_factory=lambda: dict.fromkeys(JOBS, 1))
     _fed: float = 0.0
     _offsets: OffsetReader | None = None
 
+    @property
+    def offsets(self) -> OffsetReader:
+        self._offsets = self._offsets or OffsetReader(self.settings)
+        return self._offsets
+
     def raw_records(self) -> int:
         """Return how many records the raw topics hold."""
-        self._offsets = self._offsets or OffsetReader(self.settings)
-        return sum(self._offsets.ends(domains().raw_topics()).values())
+        return sum(self.offsets.ends(domains().raw_topics()).values())
+
+    def choose(self, options: Sequence[_T]) -> _T:
+        """Return what is next in turn: a fault that is dealt as many times as it has options has hit all of them."""
+        return options[self.turn % len(options)]
 
     def begin(self, feed: Feed) -> None:
         """Start a round's collectors."""
         self.feed, self.before, self._fed = feed, self.raw_records(), 0.0
+        self.transactions = 0
         self.collectors = [Collector(venue, path, feed.speed) for venue, path in feed.files]
         for collector in self.collectors:
             collector.start()
@@ -89,6 +110,17 @@ class Target:
                 return True
             time.sleep(POLL_S)
         return False
+
+    def demand_load(self) -> float:
+        """Return the share that is fed, when a fault is about to begin.
+
+        Raises:
+            NotApplicableError: the feed is over, or so near its end that the fault would meet no load.
+        """
+        self.hit_at = self.fed() if self.feeding else 1.0
+        if self.hit_at > LOADED:
+            raise NotApplicableError(f"no load: {self.hit_at:.0%} are fed")
+        return self.hit_at
 
     def await_that(self, what: str, holds: Callable[[], bool]) -> None:
         """Wait until something holds; services that do not answer are waited for.
@@ -147,11 +179,30 @@ class Target:
 
         self.await_that(f"{', '.join(names or JOBS)} run", running)
 
-    def submit(self, *extra: str, jobs: Sequence[str] = JOBS) -> None:
-        """Start jobs that do not run, each at the parallelism it is meant to have."""
+    def windows_ms(self) -> int | None:
+        """Return the watermark that all windows have passed, ms UTC; None while one has none."""
+        with FlinkRest(self.settings.flink.url) as rest:
+            job = rest.job("analytics")
+            vertices = rest.vertices(job.id) if job else []
+            marks = [
+                rest.watermark(job.id, vertex["id"])
+                for vertex in vertices
+                if job and vertex["name"].startswith("GroupWindowAggregate")
+            ]
+        known = [mark for mark in marks if mark is not None]
+        return min(known) if known and len(known) == len(marks) else None
+
+    def restart(self, job: str, parallelism: int = 1, **environment: str) -> None:
+        """Stop a job with a savepoint and resume it, from now on at this parallelism, and with these settings."""
+        path = savepoint(self.settings, job)
+        self.parallelism[job] = parallelism
+        self.submit("--from-savepoint", path, jobs=[job], **environment)
+
+    def submit(self, *extra: str, jobs: Sequence[str] = JOBS, **environment: str) -> None:
+        """Start jobs that do not run, each at the parallelism it is meant to have; ``environment`` has settings."""
         for degree in sorted({self.parallelism[job] for job in jobs}):
             chosen = [job for job in jobs if self.parallelism[job] == degree]
-            self.polyglot("submit", *chosen, *extra, POLYGLOT_FLINK__PARALLELISM=str(degree))
+            self.polyglot("submit", *chosen, *extra, POLYGLOT_FLINK__PARALLELISM=str(degree), **environment)
 
 
 def _answers(probe: Probe) -> bool:

@@ -21,13 +21,16 @@ ABORTED, COMMITTED = 50, 20
 _TIMEOUT_S = 60.0
 
 
-def interrupt(settings: Settings, first_id: int, time_us: int, blow: Callable[[], None]) -> list[tuple[str, str, str]]:
+def interrupt(
+    settings: Settings, first_id: int, now_us: Callable[[], int], blow: Callable[[], None]
+) -> list[tuple[str, str, str]]:
     """Open a transaction, let ``blow`` take the broker away and bring it back, then commit another one.
 
     Args:
         settings: where the broker is.
         first_id: the first trade id; the following ``ABORTED + COMMITTED`` are used.
-        time_us: event time of the trades, µs UTC.
+        now_us: event time of a transaction's trades, µs UTC, asked when it is made: on a slow machine more event time
+            passes while the broker is away than windows are kept.
         blow: returns when the broker answers again.
 
     Returns:
@@ -36,8 +39,7 @@ def interrupt(settings: Settings, first_id: int, time_us: int, blow: Callable[[]
     Raises:
         CommandError: the broker does not take the records.
     """
-    lost = _trades(first_id, ABORTED, time_us)
-    kept = _trades(first_id + ABORTED, COMMITTED, time_us)
+    lost = _trades(first_id, ABORTED, now_us())
     name = f"polyglot-chaos-{first_id}"
     try:
         producer = _producer(settings, name)
@@ -49,6 +51,7 @@ def interrupt(settings: Settings, first_id: int, time_us: int, blow: Callable[[]
         successor = _producer(settings, name)
         _retry(lambda: successor.init_transactions(_TIMEOUT_S))
         successor.begin_transaction()
+        kept = _trades(first_id + ABORTED, COMMITTED, now_us())
         _send(successor, kept, first_id)
         successor.commit_transaction(_TIMEOUT_S)
         producer.purge()

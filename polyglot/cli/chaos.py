@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def chaos(
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first round; the next ones count up.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=50_000, help="Seed of the first round; the next ones count up.")] = 1,
     minutes: Annotated[float, typer.Option(help="Begin no round after this many minutes.")] = 10.0,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 1000,
     faults: Annotated[int, typer.Option(min=0, help="Faults per round.")] = 5,
@@ -56,9 +56,10 @@ def chaos(
     if unknown := sorted(set(names) - set(FAULTS)):
         raise CommandError(f"no such fault: {unknown[0]}", hint=f"Faults: {', '.join(FAULTS)}", code=Exit.USAGE)
     target = report or settings.var_dir / "report" / "chaos.json"
-    earlier = reports.load(target) if append else []
+    earlier, runs = reports.load(target) if append else ([], [])
     order = campaign.Order(seed, minutes, rounds, faults, frames, tuple(capture or ()), tuple(names))
-    found = reports.summary(earlier + campaign.run(settings, console, order))
+    done = campaign.run(settings, console, order)
+    found = reports.summary(earlier + done, [*runs, reports.run(order.command(), done)])
     reports.write(target, found)
     console.table(list(reports.COLUMNS), [reports.row(one) for one in found["rounds"]], title="rounds")
     console.result(found)

@@ -62,6 +62,21 @@ def await_bronze(settings: Settings, console: Console, timeout_s: float) -> Offs
     return ends
 
 
+def await_windows(settings: Settings, timeout_s: float) -> None:
+    """Wait until a checkpoint of the windows has what the raw topics have now; more may come meanwhile.
+
+    Raises:
+        CommandError: not there within ``timeout_s``, or a job does not run.
+    """
+    deadline = time.monotonic() + timeout_s
+    reader = OffsetReader(settings)
+    with FlinkRest(settings.flink.url) as rest:
+        for stages, job in zip(STAGES, ("normalize", "analytics"), strict=False):
+            chosen = tuple(stage for stage in stages if stage.job == job)
+            _await_committed(rest, reader, chosen, deadline, lambda _: None)
+            _checkpoint_all(rest, {job}, deadline)
+
+
 def _await_quiet(reader: OffsetReader, deadline: float) -> None:
     """Wait until the windows have nothing more to say: no new record for as long as early firing may hold one back."""
     topics = ("analytics.bar.v1", "analytics.quote_bar.v1")

@@ -40,6 +40,12 @@ class OffsetReader:
         """Return the offsets of the oldest records that are still there."""
         return self._offsets(wanted, OffsetSpec.earliest())
 
+    def newest_ms(self, wanted: Iterable[str]) -> int:
+        """Return the newest record time in these topics, ms UTC; -1 if they hold nothing."""
+        request = dict.fromkeys(self.partitions(wanted), OffsetSpec.max_timestamp())
+        futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S) if request else {}
+        return max((future.result().timestamp for future in futures.values()), default=-1)
+
     def _offsets(self, wanted: Iterable[str], spec: OffsetSpec) -> Offsets:
         request = dict.fromkeys(self.partitions(wanted), spec)
         if not request:

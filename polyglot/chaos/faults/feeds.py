@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from random import Random
 
 from polyglot.chaos.collectors import Collector
 from polyglot.chaos.feeds import LATE_S, Jump
 from polyglot.chaos.target import NotApplicableError, Target
+from polyglot.chaos.topics import TopicReader
+from polyglot.jobs.drain import await_windows
 from schemas.domains import domains
 
-#: Shortest silence of a venue, seconds.
-SILENT_S = 16.0
+#: While a venue is to fall silent, its partitions are idle after so many seconds: a feed as long as the setting's
+#: default would take minutes.
+IDLE_AFTER_S = 10.0
+#: A venue is silent for longer than that by this much, seconds.
+_MARGIN_S = 3.0
+#: How many seconds of the backlog's event time are to meet dropped windows.
+_DROPPED_S = 10.0
+_THROUGH_S, _POLL_S = 120.0, 1.0
 _GATES = [domains().topics[name] for name in domains().raw_topics()]
 HORIZON_S = min(gate.horizon_ms for gate in _GATES) / 1000
 SKEW_S = min(gate.max_skew_ms for gate in _GATES) / 1000
@@ -38,19 +47,59 @@ def pause_collector(target: Target) -> str:
     return f"{collector.name} for {seconds:.1f} s"
 
 
-def pause_venue(target: Target) -> str:
-    """Let the second venue fall silent for longer than any window state is kept; then comes its backlog.
-
-    The next faults hit meanwhile.
+def silence_s(idle_after_s: float, speed: float) -> float:
+    """Return the shortest silence of a venue, in seconds: its partitions are idle, and what it sends next is older than
+    any window state that is kept while the other venue's event time passes ``speed`` times as fast as the clock.
     """
-    lone = target.collectors[-1]
+    return max(idle_after_s + _MARGIN_S, 1.1 * (HORIZON_S + SKEW_S) / speed)
+
+
+def pause_venue(target: Target) -> str:
+    """Let the second venue be silent until its partitions are idle and its windows dropped; then comes its backlog.
+
+    The windows run with ``IDLE_AFTER_S`` meanwhile. No other fault hits before the backlog has met them: a job that
+    restarts in between forgets its watermarks and with them that anything was dropped (docs/laws.md, law 6).
+    """
+    lone, feed = target.collectors[-1], target.feed
     target.await_that("the venue is heard again", lambda: not lone.paused)
-    if target.feed is None or not lone.running:
+    target.await_jobs("analytics")
+    if feed is None:
+        raise RuntimeError("no round has begun")
+    if lone.through():
         raise NotApplicableError("the second venue's feed is over")
-    past = 1.1 * (HORIZON_S + SKEW_S) / target.feed.speed
-    seconds = max(SILENT_S, past) + target.dice.uniform(0, 3)
-    lone.pause(seconds)
-    return f"{lone.name} for {seconds:.1f} s, {seconds * target.feed.speed:.0f} s of event time"
+    least = silence_s(IDLE_AFTER_S, feed.speed)
+    if (1 - target.demand_load()) * feed.seconds / feed.speed < least:
+        raise NotApplicableError(f"the feed is over in less than {least:.0f} s")
+    venue = feed.files[-1][0]
+    raw = [name for name in domains().raw_topics() if name.startswith(f"raw.{venue}.")]
+    requests = TopicReader(target.settings, "repair.analytics.v1", "repair_request")
+    for _ in requests.new():
+        pass  # of earlier faults
+    newest_ms, began = target.offsets.newest_ms(raw), time.monotonic()
+    try:
+        with lone.silence():
+            target.restart("analytics", POLYGLOT_FLINK__IDLE_AFTER_S=f"{IDLE_AFTER_S:g}")
+            _await_dropped(target, began + least, newest_ms + round(1000 * (HORIZON_S + SKEW_S + _DROPPED_S)))
+    finally:
+        seconds = time.monotonic() - began
+        due_ms = newest_ms + round(1000 * seconds * feed.speed)
+        target.await_that("the venue catches up", lambda: lone.through() or target.offsets.newest_ms(raw) >= due_ms)
+        await_windows(target.settings, _THROUGH_S)
+        target.restart("analytics")
+    met = sum(
+        row["reason"] == "behind_watermark" and row["entity_id"].startswith(f"{venue}:") for row, _ in requests.new()
+    )
+    if not met:
+        raise NotApplicableError("no event of the backlog met a dropped window")
+    return f"{lone.name} for {seconds:.1f} s, {seconds * feed.speed:.0f} s of event time; {met} events met no window"
+
+
+def _await_dropped(target: Target, earliest: float, passed_ms: int) -> None:
+    """Wait until a `time.monotonic` instant, and until all windows' watermark has passed ``passed_ms`` (UTC)."""
+    while time.monotonic() < earliest or (target.windows_ms() or 0) <= passed_ms:
+        if not target.feeding:
+            raise NotApplicableError("the feed was over before the silent venue's windows were dropped")
+        time.sleep(_POLL_S)
 
 
 def clock_jump(target: Target) -> str:

@@ -11,6 +11,8 @@ from polyglot.chaos.transaction import ABORTED, COMMITTED, interrupt
 from polyglot.jobs.rest import FlinkRest
 
 _EXIT_S = 60.0
+#: More interrupted transactions than a round has.
+_PER_ROUND = 1000
 
 
 def _kill(process: psutil.Process, number: int = signal.SIGKILL) -> None:
@@ -18,16 +20,22 @@ def _kill(process: psutil.Process, number: int = signal.SIGKILL) -> None:
     process.wait(_EXIT_S)
 
 
+def _kill_loaded(target: Target, component: str) -> None:
+    process = target.process(component)
+    target.demand_load()  # it may have been waited for
+    _kill(process)
+
+
 def kill_taskmanager(target: Target) -> str:
     """Kill -9: every job restarts from its last checkpoint."""
-    _kill(target.process("taskmanager"))
+    _kill_loaded(target, "taskmanager")
     return ""
 
 
 def kill_jobmanager(target: Target) -> str:
     """Kill -9: without a high-availability service its jobs are gone; `polyglot submit` resumes them."""
     target.await_jobs()
-    _kill(target.process("jobmanager"))
+    _kill_loaded(target, "jobmanager")
 
     def back() -> bool:
         with FlinkRest(target.settings.flink.url) as rest:
@@ -49,35 +57,40 @@ def kill_python_worker(target: Target) -> str:
 
     target.await_that("the TaskManager has a Python worker", there)
     found.sort(key=lambda process: process.pid)
+    target.demand_load()
     _kill(target.dice.choice(found))
     return f"one of {len(found)}"
 
 
 def kill_broker(target: Target) -> str:
     """Kill -9 with the requests of collectors and sinks in flight."""
-    _kill(target.process("kafka"))
+    _kill_loaded(target, "kafka")
     return ""
 
 
 def restart_broker_in_transaction(target: Target) -> str:
     """Stop the broker, in order or with kill -9, while a producer's transaction is open in a raw topic."""
-    if target.feed is None:
+    feed = target.feed
+    if feed is None:
         raise RuntimeError("no round has begun")
-    number = target.dice.choice((signal.SIGTERM, signal.SIGKILL))
+    number = target.choose((signal.SIGTERM, signal.SIGKILL))
 
     def blow() -> None:
         _kill(target.process("kafka"), number)
         target.await_answer("kafka")
 
+    def now_us() -> int:
+        return feed.start_us + round(target.fed() * feed.seconds * 1e6)
+
     target.await_answer("kafka")
-    time_us = target.feed.start_us + round(target.fed() * target.feed.seconds * 1e6)
-    first_id = 1 + target.transactions * (ABORTED + COMMITTED)
+    target.demand_load()
+    first_id = 1 + (target.seed * _PER_ROUND + target.transactions) * (ABORTED + COMMITTED)
     target.transactions += 1
-    target.feed.identities.update(interrupt(target.settings, first_id, time_us, blow))
+    feed.identities.update(interrupt(target.settings, first_id, now_us, blow))
     return f"{signal.Signals(number).name}; {ABORTED} records aborted, {COMMITTED} of the next transaction committed"
 
 
 def kill_clickhouse(target: Target) -> str:
     """Kill -9 of the gateway with inserts in flight."""
-    _kill(target.process("clickhouse"))
+    _kill_loaded(target, "clickhouse")
     return ""

@@ -10,8 +10,9 @@ from polyglot.chaos.target import NotApplicableError, Target
 
 def stall(target: Target) -> str:
     """Let a process stand still for some seconds, as on a disk that does not answer."""
-    component, seconds = target.dice.choice(("taskmanager", "kafka", "clickhouse")), target.dice.uniform(2, 6)
+    component, seconds = target.choose(("taskmanager", "kafka", "clickhouse")), target.dice.uniform(2, 6)
     process = target.process(component)
+    target.demand_load()
     process.send_signal(signal.SIGSTOP)
     try:
         time.sleep(seconds)
@@ -21,10 +22,10 @@ def stall(target: Target) -> str:
 
 
 def disk_full(target: Target) -> str:
-    """Let the lake's or the checkpoints' disk be full over at least one checkpoint."""
+    """Let the lake's or the checkpoints' disk be full over at least one checkpoint. They take turns."""
     if not target.disks:
         raise NotApplicableError("this machine lets us mount no small disk")
-    disk = target.dice.choice(list(target.disks))
+    disk = target.choose(target.disks)
     seconds = target.settings.flink.checkpoint_interval_s * target.dice.uniform(1.1, 1.5)
     used = disk.fill()
     try:

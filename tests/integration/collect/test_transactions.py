@@ -25,7 +25,7 @@ def own_broker(tmp_path):
 
 def test_an_aborted_transaction_was_never_sent(own_broker):
     settings = own_broker.settings
-    ids = interrupt(settings, 1, 1_767_623_400_000_000, lambda: None)
+    ids = interrupt(settings, 1, lambda: 1_767_623_400_000_000, lambda: None)
     seen = [row["event_id"] for row, _ in TopicReader(settings, TOPIC, "raw_envelope").new()]
     assert seen == [event_id for _, _, event_id in ids]
     assert len(seen) == COMMITTED

@@ -6,8 +6,9 @@ from random import Random
 import pytest
 
 from polyglot.chaos import feeds
-from polyglot.chaos.faults.feeds import HORIZON_S, SKEW_S, plan_jump
+from polyglot.chaos.faults.feeds import HORIZON_S, IDLE_AFTER_S, SKEW_S, plan_jump, silence_s
 from polyglot.chaos.feeds import Jump
+from polyglot.config import Settings
 from udfs.assign import assign
 
 START = 1_770_022_800_000_000
@@ -89,6 +90,7 @@ def test_captured_frames_are_dealt_to_rounds_in_order(tmp_path):
             file.write(f"{START + 1000 * n}000 {text}\n")
     first, second = feeds.captured([path], 0, 60), feeds.captured([path], 60, 60)
     assert [len(first), len(second), len(feeds.captured([path], 120, 60))] == [60, 40, 0]
+    assert [feeds.slices([path], frames) for frames in (200, 100, 60, 50, 20)] == [1, 1, 1, 2, 5]
     assert first[0].receive_us == START
     feed = feeds.from_captures(tmp_path, 1, [path], first, Random(1), [])
     assert [venue for venue, _ in feed.files] == ["binance_usdm", "binance_usdm", "sim"]
@@ -102,3 +104,10 @@ def test_jumps_are_within_and_beyond_what_the_gate_accepts():
     assert any(offset < future for offset in offsets)
     assert any(0 < offset < late for offset in offsets)
     assert any(future < offset < 0 for offset in offsets)
+
+
+@pytest.mark.parametrize("idle_s", [5.0, IDLE_AFTER_S, Settings().flink.idle_after_s])
+@pytest.mark.parametrize("speed", [1.0, 4.2, feeds.SPEED])
+def test_a_silent_venue_is_idle_and_its_windows_are_dropped(idle_s, speed):
+    assert silence_s(idle_s, speed) > idle_s + 1
+    assert silence_s(idle_s, speed) * speed > HORIZON_S + SKEW_S + 1

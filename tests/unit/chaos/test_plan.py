@@ -19,6 +19,15 @@ def test_rounds_in_a_row_deal_whole_decks():
     assert decks == [set(NAMES)] * 3
 
 
+def test_each_fault_counts_its_turns_over_the_rounds():
+    turns = {}
+    for seed in range(14):
+        for strike in plan(seed, 5, NAMES):
+            turns.setdefault(strike.fault, []).append(strike.turn)
+    assert turns == {name: [0, 1, 2, 3, 4] for name in NAMES}
+    assert [strike.turn for seed in (2, 3) for strike in plan(seed, 2, ["rescale"])] == [4, 5, 6, 7]
+
+
 def test_strikes_come_in_order_while_there_is_load():
     for seed in range(20):
         moments = [strike.at for strike in plan(seed, 5, NAMES)]

@@ -1,26 +1,41 @@
 """A fault that cannot be applied is told, not counted, and never ends the campaign."""
 
 import errno
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
 from polyglot.chaos import campaign, disk
-from polyglot.chaos.faults import storage
-from polyglot.chaos.plan import Strike
+from polyglot.chaos.faults import feeds as faults
+from polyglot.chaos.faults import processes, storage
+from polyglot.chaos.faults.feeds import HORIZON_S, SKEW_S
+from polyglot.chaos.feeds import Feed
+from polyglot.chaos.plan import Strike, plan
 from polyglot.chaos.target import NotApplicableError, Target
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console
+from polyglot.jobs import JOBS
 
 CONSOLE = Console(json_output=True)
 
 
 class Fed(Target):
+    """A quarter is fed when a fault is due at less than half; else the feed is where ``late`` says."""
+
+    feeding = True
+    late = 0.97
+    share = 0.0
+
     def await_fed(self, share):
+        self.share = share
         return share < 0.5
 
     def fed(self):
-        return 0.25
+        return 0.25 if self.share < 0.5 else self.late
 
 
 @pytest.fixture
@@ -44,8 +59,123 @@ def test_a_fault_that_works_has_its_detail(target, monkeypatch):
     assert hit == {"fault": "stall", "at": 0.25, "detail": "kafka for 2 s"}
 
 
-def test_after_the_feed_nothing_is_hit(target):
-    assert campaign._strike(target, CONSOLE, Strike("kill-broker", 0.6))["skipped"] == "the feed was over"
+def test_near_the_end_of_the_feed_nothing_is_hit(target, monkeypatch):
+    monkeypatch.setitem(campaign.FAULTS, "kill-broker", lambda _: pytest.fail("there is no load"))
+    hit = campaign._strike(target, CONSOLE, Strike("kill-broker", 0.6))
+    assert hit == {"fault": "kill-broker", "at": 0.97, "detail": "", "skipped": "no load: 97% are fed"}
+    target.feeding = False
+    hit = campaign._strike(target, CONSOLE, Strike("kill-broker", 0.1))
+    assert (hit["at"], hit["skipped"]) == (1.0, "no load: 100% are fed")
+
+
+def test_a_fault_that_has_waited_too_long_hits_nothing(target, monkeypatch):
+    """Its process may come back when nothing is fed any more."""
+
+    def waited(_):
+        target.share = 1.0
+
+    monkeypatch.setattr(target, "process", waited)
+    monkeypatch.setattr(processes, "_kill", lambda *_: pytest.fail("there is no load"))
+    for name in ("kill-taskmanager", "kill-broker", "kill-clickhouse"):
+        target.share = 0.0
+        hit = campaign._strike(target, CONSOLE, Strike(name, 0.1))
+        assert (hit["at"], hit["skipped"]) == (0.97, "no load: 97% are fed")
+
+
+class Jobs(Fed):
+    """Jobs that stop and start at once; ``done`` is what happened to them."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.done = []
+
+    def await_jobs(self, *names):
+        pass
+
+    def restart(self, job, parallelism=1, **environment):
+        self.done.append((job, parallelism, environment))
+
+
+def test_rescaling_takes_the_jobs_in_turn(tmp_path):
+    target = Jobs(Settings(var_dir=tmp_path), Random(1))
+    for seed in range(3):
+        (strike,) = plan(seed, 1, ["rescale"])
+        assert "skipped" not in campaign._strike(target, CONSOLE, replace(strike, at=0.1))
+    assert sorted(job for job, degree, _ in target.done if degree == 2) == sorted(JOBS)
+    assert [degree for _, degree, _ in target.done] == [2, 1] * 3
+    assert "analytics" in {job for job, *_ in target.done}
+
+
+def test_the_disks_take_turns(target, monkeypatch):
+    full = []
+
+    class Disk:
+        def __init__(self, name):
+            self.folder = Path(name)
+
+        def fill(self):
+            full.append(self.folder.name)
+            return 0
+
+        def free(self):
+            pass
+
+    monkeypatch.setattr(storage, "time", SimpleNamespace(sleep=lambda _: None))
+    target.disks = [Disk("lake"), Disk("checkpoints")]
+    for turn in range(4):
+        campaign._strike(target, CONSOLE, Strike("disk-full", 0.1, turn))
+    assert full == ["lake", "checkpoints"] * 2
+
+
+class Silent:
+    """The second venue's collector."""
+
+    name, paused = "lone", False
+
+    def __init__(self):
+        self.said = []
+
+    @contextmanager
+    def silence(self):
+        self.said.append("silent")
+        yield
+        self.said.append("heard")
+
+    def through(self):
+        return False
+
+
+class Windows(Jobs):
+    """The watermark of the windows rises by a minute whenever somebody looks."""
+
+    marks = 0
+
+    def windows_ms(self):
+        self.marks += 60_000
+        return self.marks
+
+
+@pytest.mark.parametrize("reasons", [["behind_watermark", "sequence_gap"], ["sequence_gap"]])
+def test_a_venue_is_silent_until_its_windows_are_dropped(tmp_path, monkeypatch, reasons):
+    target, lone = Windows(Settings(var_dir=tmp_path), Random(1)), Silent()
+    target.collectors = [lone]
+    target.feed = Feed([("binance_usdm", Path("x"))], 0, 1000.0, 10.0)
+    clock = iter(range(10_000))
+    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
+    newest = iter([0, 10**9])
+    target._offsets = SimpleNamespace(newest_ms=lambda _: next(newest))
+    new = iter([[], [({"reason": reason, "entity_id": "binance_usdm:BTCUSDT"}, b"") for reason in reasons]])
+    monkeypatch.setattr(faults, "TopicReader", lambda *_: SimpleNamespace(new=lambda: next(new)))
+    monkeypatch.setattr(faults, "await_windows", lambda *_: lone.said.append("through"))
+    hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
+    idle = {"POLYGLOT_FLINK__IDLE_AFTER_S": "10"}
+    assert target.done == [("analytics", 1, idle), ("analytics", 1, {})]
+    assert target.marks > 1000 * (HORIZON_S + SKEW_S)
+    assert lone.said == ["silent", "heard", "through"]
+    if "behind_watermark" in reasons:
+        assert hit["detail"].endswith("; 1 events met no window")
+    else:
+        assert hit["skipped"] == "no event of the backlog met a dropped window"
 
 
 def test_without_small_disks_none_is_full(target):
