@@ -78,6 +78,13 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(capsys, monkeypatch):
     assert findings["Java 17"]["ok"] is False
     assert "apt-get install openjdk-17" in findings["Java 17"]["remedy"]
     assert findings["Python 3.11"]["ok"] is True
+    assert findings["git"]["ok"] is True
+
+
+def test_doctor_looks_for_git(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    found = doctor._git()
+    assert (found.ok, found.found, found.remedy) == (False, "not found", "apt-get install git")
 
 
 def test_an_invalid_configuration_is_wrong_usage_not_a_traceback(capsys, monkeypatch):

@@ -1,7 +1,5 @@
 """Latency of what is left: without the start where there is something behind it, never figures of nothing."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from polyglot.cli.demo import _latency
