@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
+from polyglot.cli.verify import show
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, Console, Exit
 
@@ -51,6 +52,7 @@ def demo(
     target = report or settings.var_dir / "report" / "demo.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n")
+    show(console, json.loads((settings.var_dir / "report" / "verify.json").read_text()))
     _show(console, settings, found)
     console.result(found)
     console.info(f"report: {target}")
