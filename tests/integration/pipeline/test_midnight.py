@@ -4,7 +4,7 @@ import json
 
 import pytest
 from support.captures import capture
-from support.pipeline import assert_equals_oracle
+from support.pipeline import assert_equals_oracle, assert_quotes_equal_oracle
 from support.stack import Stack
 
 from polyglot.config import FlinkSettings
@@ -45,6 +45,7 @@ def test_the_demo_of_spot_across_midnight(own):
 
     expected = assert_equals_oracle(own, paths, "binance_spot")
     assert len(expected) == report["bars"]
+    assert len(assert_quotes_equal_oracle(own, paths, "binance_spot")) == report["quote_bars"]
     days = sorted(start for _, interval, start in expected if interval == "1d")
     assert [day // 86_400_000_000 for day in days] == [19_943, 19_944]
 
