@@ -1,7 +1,10 @@
 """The demo's report has the keys that were promised, whatever it was fed with; nothing runs behind it here."""
 
+import json
+
 import pytest
 
+from polyglot.cli import run as command_line
 from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console
@@ -137,3 +140,44 @@ def test_a_feed_that_failed_ends_the_demo(demo):
     demo.monkeypatch.setattr(run, "_polyglot", lambda _: {"exit_code": 1})
     with pytest.raises(CommandError, match="feeding failed"):
         demo()
+
+
+@pytest.fixture
+def shown(demo, tmp_path, monkeypatch, capsys):
+    """Run the command on a demo's report; return its exit code and what it said."""
+    monkeypatch.setenv("POLYGLOT_VAR_DIR", str(tmp_path))
+    days = [{"day": "2026-01-05", "replayed": 9, "found": 9, "replay_digest": "a", "found_digest": "a", "equal": True}]
+    tables = [{"table": "silver_trade", "status": "equal", "days": days, "notes": [], "samples": []}]
+    document = {"tables": tables, "checks": [{"name": "a check", "holds": True}], "skipped": {}}
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "verify.json").write_text(json.dumps(document))
+
+    def start(**changes):
+        report = demo() | changes
+        monkeypatch.setattr(run, "run", lambda *_: report)
+        code = command_line(["demo"])
+        assert json.loads((tmp_path / "report" / "demo.json").read_text())["raw"] == FRAMES
+        return code, capsys.readouterr()
+
+    return start
+
+
+def test_the_command_prints_the_comparison_and_the_proofs(shown):
+    code, said = shown()
+    assert code == 0
+    for line in (
+        "silver_trade\t2026-01-05\t9\t9\ta\ta\tequal",
+        "raw records\t12,000",
+        "raw = normalized + duplicates + dead letters + kinds not normalized yet\tholds",
+        "stream = replay, byte for byte\t0 differences",
+    ):
+        assert line in said.out
+    assert "what the simulator made = what came out" in said.out
+    assert "p50 12.0 ms, p99 34.0 ms over 7 records" in said.out
+
+
+def test_the_command_fails_and_names_what_did_not_come_out(shown):
+    code, said = shown(unexpected=["trades: 9 made, 8 came out"])
+    assert code == 1
+    assert "trades: 9 made, 8 came out" in said.err
+    assert "1 differ" in said.out
