@@ -55,7 +55,7 @@ lint: setup  ## check style, types, import boundaries and contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/polyglot contracts check
+	@$(BIN)/polyglot contracts check $(if $(CI),--strict)
 
 lock: .venv/.uv  ## compile requirements.in anew into requirements.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock

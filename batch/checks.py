@@ -123,7 +123,8 @@ def raw_check(copies: DataFrame, bronze_rows: int, bronze_ids: int, again: int) 
 def sequence_check(log: DataFrame, kind: str, topic: str) -> Check:
     """State that ``entity_seq`` is 1, 2, 3 … per (entity, ingest date), each number for one event; keys are entities.
 
-    `log` has the whole topic; transport duplicates (same bytes again) are counted, not held against it.
+    `log` has the whole topic; transport duplicates (same bytes again) are counted, not held against it. ``frames`` in
+    what is found are the raw records that the topic's records are of: each once, however many trades it holds.
     """
     wanted = ("event_id", "entity_id", "ingest_date", "entity_seq")
     rows = log.select("key", "value", topics.decoded(fn.col("value"), kind, wanted).alias("d"))
@@ -139,19 +140,27 @@ def sequence_check(log: DataFrame, kind: str, topic: str) -> Check:
         fn.max("entity_seq").alias("high"),
         fn.count_distinct("entity_seq").alias("seqs"),
         fn.count_distinct("event_id").alias("ids"),
+        fn.count_distinct(frame_id()).alias("frames"),
     )
     bad = groups.where("entity_id IS NULL OR low <> 1 OR high <> records OR seqs <> records OR ids <> records")
-    total = groups.agg(fn.sum("records"), fn.sum("copies"), fn.sum("wrong_keys"), fn.count("*")).collect()[0]
-    records, copies, wrong, count = (int(value or 0) for value in total)
+    sums = (fn.sum(name) for name in ("records", "copies", "wrong_keys", "frames"))
+    total = groups.agg(*sums, fn.count("*")).collect()[0]
+    records, copies, wrong, frames, count = (int(value or 0) for value in total)
     broken = bad.orderBy("entity_id", "ingest_date").limit(5).collect() if count else []
     found = {
         "records": records,
+        "frames": frames,
         "transport_duplicates": copies - records,
         "wrong_keys": wrong,
         "entities_and_days": count,
         "not_dense": [row.asDict() for row in broken],
     }
     return Check(f"entity_seq is dense in {topic}", not broken and wrong == 0, found)
+
+
+def frame_id() -> Column:
+    """Return the event id of the raw record that a normalized one is of: several trades of a frame are ``<id>#<n>``."""
+    return fn.regexp_replace("event_id", "#[0-9]+$", "")
 
 
 def wrong_key() -> Column:

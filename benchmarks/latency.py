@@ -38,7 +38,7 @@ def latencies(settings: Settings, console: Console, seconds: int) -> dict[str, A
         feed(_simulated(LATENCY_RATE, WARM_UP_S + seconds))
         # The last windows close a second after their last event, or never: nothing tells which, so a fixed time it is.
         time.sleep(5)
-    if (matched := probe.percentiles()["matched"]) < 0.9 * LATENCY_RATE * (WARM_UP_S + seconds):
+    if (matched := probe.matched) < 0.9 * LATENCY_RATE * (WARM_UP_S + seconds):
         raise CommandError(f"only {matched:,} records were matched")
     return {
         "warm_up_s": WARM_UP_S,

@@ -54,7 +54,7 @@ class MemoryWatch:
     def summary(self) -> dict[str, Any]:
         """Return MB at the peak, also by component, and the means of the second and of the last quarter.
 
-        Equal means are flat memory.
+        Equal means are flat memory: ``growth`` is their ratio.
         """
         totals = [sum(sample.values()) / 1e6 for _, sample in self.samples]
         if len(totals) < 4:
@@ -65,9 +65,11 @@ class MemoryWatch:
         def mean(part: list[float]) -> int:
             return round(sum(part) / len(part))
 
+        second, last = mean(totals[quarter : 2 * quarter]), mean(totals[-quarter:])
         return {
             "peak_mb": round(max(totals)),
             "peak_by_component_mb": {name: round(count / 1e6) for name, count in highest.items()},
-            "second_quarter_mb": mean(totals[quarter : 2 * quarter]),
-            "last_quarter_mb": mean(totals[-quarter:]),
+            "second_quarter_mb": second,
+            "last_quarter_mb": last,
+            "growth": round(last / second, 3),
         }

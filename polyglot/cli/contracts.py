@@ -21,7 +21,12 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode="markdown",
     )
     for name, command, examples in (
-        ("check", check, "polyglot contracts check\n\npolyglot contracts check --against origin/main"),
+        (
+            "check",
+            check,
+            "polyglot contracts check\n\npolyglot contracts check --against origin/main\n\n"
+            "polyglot contracts check --strict",
+        ),
         ("pin", pin, "polyglot contracts pin"),
         (
             "register",
@@ -39,11 +44,12 @@ def check(
         str | None,
         typer.Option(metavar="REF", help="Compare with this revision alone, not all of HEAD's history."),
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Without any history to compare with, fail.")] = False,
     json_output: JsonOption = False,
 ) -> None:
     """Check that every contract is pinned, unchanged since any commit, and compatible with its older versions.
 
-    Exits with 1 if a rule is broken.
+    Exits with 1 if a rule is broken. A shallow clone is compared with the commits it has, and says so.
     """
     from polyglot.contracts.check import check as examine  # noqa: PLC0415 - keeps --help instant
     from polyglot.contracts.history import HistoryError, committed, is_shallow  # noqa: PLC0415
@@ -57,6 +63,9 @@ def check(
     except HistoryError as error:
         if against is not None:
             raise CommandError(str(error), code=Exit.USAGE) from error
+        if strict:
+            hint = "--strict needs git and a clone of the repository with its history"
+            raise CommandError(f"nothing to compare the contracts with: {error}", hint=hint) from error
         console.warn(f"only the files here are checked, not their history: {error}")
         past = []
     wrong = examine(FOLDER, past)

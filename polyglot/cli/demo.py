@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
+from polyglot.cli.verify import show
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, Console, Exit
 
@@ -42,19 +43,22 @@ def demo(
     """Run everything on a fresh local stack: feed, jobs, tables, replay, proof.
 
     An earlier local stack is stopped and its data deleted; the new one is left running. Exits with 1 if a count does
-    not balance or a byte differs.
+    not balance, is not what the simulator made, or a byte differs.
     """
-    from polyglot.demo.run import run  # noqa: PLC0415 - keeps --help instant
+    from polyglot.demo.run import passed, run  # noqa: PLC0415 - keeps --help instant
 
     settings, console = Settings(), Console(json_output=json_output)
     found = run(settings, console, capture or [], venue, simulate, seed)
     target = report or settings.var_dir / "report" / "demo.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n")
+    show(console, json.loads((settings.var_dir / "report" / "verify.json").read_text()))
     _show(console, settings, found)
     console.result(found)
     console.info(f"report: {target}")
-    if not (found["verify"]["passed"] and all(found["balance"].values())):
+    for line in found["unexpected"]:
+        console.error(line)
+    if not passed(found):
         console.error("counts or bytes do not agree: see the report")
         raise typer.Exit(Exit.FAILED)
     console.success(f"{found['verify']['records']:,} replayed records compared, 0 differences")
@@ -78,18 +82,30 @@ def _show(console: Console, settings: Settings, found: dict[str, Any]) -> None:
     ]:
         console.table(["topic", "rule", "action", "count"], marked, title="data quality")
     proofs = [[name, "holds" if holds else "BROKEN"] for name, holds in found["balance"].items()]
+    if made := found["made_and_came_out"]:
+        wrong = len(found["unexpected"])
+        what = f"what the simulator made = what came out ({len(made)} counts)"
+        proofs.append([what, f"{wrong} differ" if wrong else "holds"])
     proofs.append(["stream = replay, byte for byte", f"{found['verify']['differences']} differences"])
     console.table(["proof", "verdict"], proofs, title="proofs")
-    latency, cold = found["latency_ms"], found["latency_ms_with_start_up"]
-    first = f"{found['warm_up']['frames']:,} frames and " if found["warm_up"]["frames"] else ""
-    warm_up = f"{first}{found['warm_up']['seconds']:.0f} s of feed"
-    console.text(
-        f"raw → normalized: p50 {latency['p50']} ms, p99 {latency['p99']} ms over {latency['matched']:,} records after "
-        f"{warm_up} (with the workers' start: p99 {cold['p99']} ms)"
-    )
+    console.text(_latency(found))
     console.text(f"set-up {found['set_up_s']} s, run {found['run_s']} s")
     console.text(
         f"Flink UI {settings.flink.url} · ClickHouse {settings.clickhouse.url} · "
         f"Kafka {settings.kafka.bootstrap_servers}"
     )
     console.text('look: polyglot query "select * from bars_latest order by window_start desc limit 5"; stop: make down')
+
+
+def _latency(found: dict[str, Any]) -> str:
+    latency, cold, note = found["latency_ms"], found["latency_ms_with_start_up"], found["latency_note"]
+    if not latency["matched"]:
+        return "raw → normalized: nothing was fed of which a latency could be told"
+    after = [f"{found['warm_up']['frames']:,} frames"] if found["warm_up"]["frames"] else []
+    after += [] if note else [f"{found['warm_up']['seconds']:.0f} s of feed"]
+    return (
+        f"raw → normalized: p50 {latency['p50']} ms, p99 {latency['p99']} ms over {latency['matched']:,} records"
+        + (f" after {' and '.join(after)}" if after else "")
+        + f" (with the workers' start: p99 {cold['p99']} ms)"
+        + (f"; {note}" if note else "")
+    )

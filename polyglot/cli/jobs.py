@@ -19,7 +19,11 @@ def register(app: typer.Typer) -> None:
         (submit, "polyglot submit\n\npolyglot submit normalize\n\npolyglot submit analytics --from-savepoint PATH"),
         (jobs, "polyglot jobs\n\npolyglot jobs --json"),
         (drain, "polyglot drain\n\npolyglot drain --timeout 300"),
-        (query, 'polyglot query "select * from bars_latest order by window_start desc limit 5"'),
+        (
+            query,
+            'polyglot query "select * from bars_latest order by window_start desc limit 5"\n\n'
+            'polyglot query --json "select count() from bars" | jq ".rows[0][0]"',
+        ),
     ):
         lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
         app.command(rich_help_panel=PANEL, help=f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}")(
@@ -92,10 +96,14 @@ def query(
     limit: Annotated[int, typer.Option(help="Rows shown at most.")] = 100,
     json_output: JsonOption = False,
 ) -> None:
-    """Run a query on ClickHouse and show its rows."""
+    """Run a query on ClickHouse and show its rows.
+
+    In JSON, integers that any reader keeps are numbers, NULL is null; decimals, larger integers and times are texts.
+    """
     from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415
 
     from polyglot.clickhouse.client import connect  # noqa: PLC0415
+    from polyglot.clickhouse.values import plain, shown  # noqa: PLC0415
 
     console, client = Console(json_output=json_output), connect(Settings())
     try:
@@ -105,7 +113,7 @@ def query(
     finally:
         client.close()
     rows = found.result_rows[:limit]
-    console.table(list(found.column_names), [list(map(str, row)) for row in rows])
-    console.result({"columns": list(found.column_names), "rows": [list(map(str, row)) for row in rows]})
+    console.table(list(found.column_names), [list(map(shown, row)) for row in rows])
+    console.result({"columns": list(found.column_names), "rows": [plain(row) for row in rows]})
     if len(found.result_rows) > limit:
         console.warn(f"{len(found.result_rows) - limit:,} further rows are not shown: use --limit")

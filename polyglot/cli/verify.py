@@ -89,7 +89,7 @@ def verify(
     target = report or settings.var_dir / "report" / "verify.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n")
-    _show(console, found)
+    show(console, found)
     console.result(found)
     console.info(f"report: {target}")
     if not found["passed"]:
@@ -116,8 +116,8 @@ def sources(settings: Settings) -> Sources:
     )
 
 
-def _show(console: Console, found: dict[str, Any]) -> None:
-    """Write the tables: one line per table and day, the checks, the differences."""
+def show(console: Console, found: dict[str, Any]) -> None:
+    """Write the tables of a report: one line per table and day, the checks, the differences."""
     lines, styles = [], []
     for table in found["tables"]:
         days = table["days"] or [{"day": "", "replayed": 0, "found": 0, "replay_digest": "", "found_digest": ""}]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
+
+# Without a handler its warnings go to stderr beside the error that is raised for the same thing.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 
 def connect(settings: Settings) -> Client:

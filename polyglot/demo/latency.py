@@ -17,6 +17,7 @@ from schemas.domains import domains
 
 NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1")
 _HEADER = 5
+_NONE: dict[str, None] = dict.fromkeys(("p50", "p99", "max"))
 
 
 def event_id(value: bytes) -> str:
@@ -109,12 +110,18 @@ class LatencyProbe:
         elif (began := self._seen.pop(key.split("#", 1)[0], None)) is not None:
             self._waits.append((began, (now - began) * 1000))
 
-    def percentiles(self, after_s: float = 0.0, *, since: float = 0.0) -> dict[str, float | int]:
+    @property
+    def matched(self) -> int:
+        """Return how many records were matched so far."""
+        return len(self._waits)
+
+    def percentiles(self, after_s: float = 0.0, *, since: float = 0.0) -> dict[str, float | int | None]:
         """Return p50, p99 and max in ms, and how many records were matched; without the feed's first ``after_s``.
 
         With ``since``, a time on the monotonic clock, of the records that were readable in ``raw.*`` from then on.
+        Where no record is left, the times are None.
         """
         waits = [wait for wait in self._waits.copy() if wait[0] >= since]
         settled = min((began for began, _ in waits), default=0.0) + after_s
         values = [millis for began, millis in waits if began >= settled]
-        return {**percentiles(values or [0.0]), "matched": len(values)}
+        return {**(percentiles(values) if values else _NONE), "matched": len(values)}

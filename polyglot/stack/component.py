@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-#: Returns the service's version; raises any exception while the service does not answer as it should.
-Probe = Callable[[], str]
+
+class Answer(NamedTuple):
+    """What a healthy service says of itself; its version is empty where it tells nobody."""
+
+    version: str
+    detail: str = ""
+
+
+#: Asks the service; raises any exception while it does not answer as it should.
+Probe = Callable[[], Answer]
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
         _environment(),
         _java(),
         _maven(),
+        _git(),
         _jars(settings),
         _connectors(settings),
         _memory(),
@@ -96,6 +97,12 @@ def _maven() -> Finding:
     path = shutil.which("mvn")
     match = re.search(r"Apache Maven ([\d.]+)", _output([path, "-v"])) if path else None
     return Finding("Maven", bool(match), match[1] if match else "not found", "" if match else "apt-get install maven")
+
+
+def _git() -> Finding:
+    """`contracts check` compares the contracts with their committed past."""
+    match = re.search(r"git version ([\d.]+)", _output(["git", "--version"]))
+    return Finding("git", bool(match), match[1] if match else "not found", "" if match else "apt-get install git")
 
 
 def _jars(settings: Settings) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 import uuid
@@ -36,6 +37,12 @@ def broker_port(settings: Settings) -> tuple[str, int]:
     """Return host and port of the first bootstrap server."""
     host, _, port = settings.kafka.bootstrap_servers.split(",")[0].rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def version(jars: Path) -> str:
+    """Return the release of the broker in a folder of jars; empty where there is none."""
+    found = (re.fullmatch(r"kafka-server-(\d[\w.-]*)\.jar", path.name) for path in jars.glob("kafka-server-*.jar"))
+    return max((match[1] for match in found if match), default="")
 
 
 def server_properties(port: int, data: Path, max_message_bytes: int) -> dict[str, str]:
@@ -125,12 +132,14 @@ def broker(settings: Settings) -> Component:
     home = layout.kafka
     config = home / "server.properties"
     data = home / "data"
+    jars = settings.cache_dir.resolve() / "jars" / "kafka"
+    managed = is_local(host)
     jvm = [
         java(),
         f"-Dpolyglot.log={layout.log('kafka')}",
         f"-Dlog4j2.configurationFile={home / 'log4j2.properties'}",
         "-cp",
-        f"{settings.cache_dir.resolve() / 'jars' / 'kafka'}/*",
+        f"{jars}/*",
     ]
 
     properties = server_properties(port, data, settings.kafka.max_message_bytes)
@@ -157,10 +166,10 @@ def broker(settings: Settings) -> Component:
         command=(*jvm, *HEAP, *JVM_FLAGS, "kafka.Kafka", str(config)),
         url=settings.kafka.bootstrap_servers,
         ports={port: "POLYGLOT_KAFKA__BOOTSTRAP_SERVERS", port + 1: "POLYGLOT_KAFKA__BOOTSTRAP_SERVERS"},
-        probe=lambda: probe_kafka(settings.kafka.librdkafka()),
+        probe=lambda: probe_kafka(settings.kafka.librdkafka(), version(jars) if managed else ""),
         prepare=prepare,
         stop_after=("taskmanager", "jobmanager"),
         logs=(layout.log("kafka"), layout.output("kafka")),
         config=text,
-        managed=is_local(host),
+        managed=managed,
     )

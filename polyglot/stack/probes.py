@@ -1,4 +1,4 @@
-"""Health by asking the service the question its clients will ask; each probe returns the service's version."""
+"""Health by asking the service the question its clients will ask; each probe returns what it says of itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from polyglot.config import ClickHouseSettings, RedisSettings
+from polyglot.stack.component import Answer
 
 TIMEOUT_S = 3.0
 
@@ -17,8 +18,11 @@ class UnhealthyError(Exception):
     """The service answered, but not as a healthy one does."""
 
 
-def probe_kafka(conf: Mapping[str, str | int]) -> str:
-    """Fetch the cluster's metadata: a controller and at least one broker must be there."""
+def probe_kafka(conf: Mapping[str, str | int], version: str) -> Answer:
+    """Fetch the cluster's metadata: a controller and at least one broker must be there.
+
+    No request of the protocol returns a broker's release: ``version`` is that of the jars it was started from.
+    """
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - half a second of import that `--help` can do without
 
     # `log_level` 0: while the broker starts, refused connections are expected and would flood stderr.
@@ -26,7 +30,8 @@ def probe_kafka(conf: Mapping[str, str | int]) -> str:
     metadata = client.list_topics(timeout=TIMEOUT_S)
     if not metadata.brokers:
         raise UnhealthyError("the cluster has no broker")
-    return f"{len(metadata.brokers)} broker, {sum(not name.startswith('__') for name in metadata.topics)} topics"
+    topics = sum(not name.startswith("__") for name in metadata.topics)
+    return Answer(version, f"{len(metadata.brokers)} broker, {topics} topics")
 
 
 @lru_cache(maxsize=1)
@@ -44,26 +49,27 @@ def _overview(url: str) -> dict[str, Any]:
     return body
 
 
-def probe_jobmanager(url: str) -> str:
-    return str(_overview(url)["flink-version"])
+def probe_jobmanager(url: str) -> Answer:
+    return Answer(str(_overview(url)["flink-version"]))
 
 
-def probe_taskmanager(url: str) -> str:
+def probe_taskmanager(url: str) -> Answer:
     """At least one TaskManager must be registered and heard of within its heartbeat."""
     overview = _overview(url)
     if overview["taskmanagers"] < 1 or overview["slots-total"] < 1:
         raise UnhealthyError("no TaskManager is registered")
-    return f"{overview['flink-version']}, {overview['slots-available']} of {overview['slots-total']} slots free"
+    slots = f"{overview['slots-available']} of {overview['slots-total']} slots free"
+    return Answer(str(overview["flink-version"]), slots)
 
 
-def probe_clickhouse(conf: ClickHouseSettings) -> str:
+def probe_clickhouse(conf: ClickHouseSettings) -> Answer:
     auth = (conf.username, conf.password.get_secret_value())
     answer = http().post(conf.url, content="SELECT version()", auth=auth)
     answer.raise_for_status()
-    return answer.text.strip()
+    return Answer(answer.text.strip())
 
 
-def probe_redis(conf: RedisSettings) -> str:
+def probe_redis(conf: RedisSettings) -> Answer:
     """PING, after AUTH where a password is set."""
     from redis import Redis  # noqa: PLC0415 - as above
 
@@ -72,4 +78,4 @@ def probe_redis(conf: RedisSettings) -> str:
         if not client.ping():
             raise UnhealthyError("PING was not answered with PONG")
         info = client.info("server")
-    return str(info.get("valkey_version") or info["redis_version"])
+    return Answer(str(info.get("valkey_version") or info["redis_version"]))

@@ -115,7 +115,7 @@ def _examine(component: Component, state: State | None, memory: dict[int, int]) 
     alive = bool(running and running.alive)
     version, detail = "", ""
     try:
-        version = component.probe()
+        version, detail = component.probe()
         health = Health.HEALTHY
     except Exception as error:  # noqa: BLE001 - every client fails in its own way
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__

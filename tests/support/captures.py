@@ -5,13 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from support.absent import absent
+
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("POLYGLOT_CAPTURES", ROOT.parent / "shared" / "captures"))
+#: Set and empty: there are none, on purpose.
+PLACE = os.environ.get("POLYGLOT_CAPTURES", str(ROOT.parent / "shared" / "captures"))
 
 
 def capture(name: str, folder: str = "binance") -> Path:
-    """Return a capture's path, or skip the test with the reason."""
-    path = FOLDER / folder / name
+    """Return a capture's path; skip the test with the reason where it is not there (in CI: fail it)."""
+    if not PLACE:
+        pytest.skip("POLYGLOT_CAPTURES is empty: no captures, on purpose")
+    path = Path(PLACE) / folder / name
     if not path.exists():
-        pytest.skip(f"no capture {name}: set POLYGLOT_CAPTURES to the folder that has {folder}/{name}")
+        absent(
+            f"no capture {name}: set POLYGLOT_CAPTURES to the folder that has {folder}/{name}, or to nothing to go "
+            f"without"
+        )
     return path

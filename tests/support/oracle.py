@@ -80,3 +80,36 @@ def bars(paths: Iterable[Path], venue: str) -> dict[tuple[str, str, int], dict[s
             key = (f"{venue}:{data['s']}", interval, time_us // length * length)
             found.setdefault(key, OracleBar()).trades.append(row)
     return {key: bar.fields() for key, bar in found.items()}
+
+
+def quote_bars(paths: Iterable[Path], venue: str) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return (entity, window start in µs) → quote bar of each second with quotes, over the captures of a venue."""
+    last: dict[tuple[str, int], tuple[tuple[int, int, int], dict[str, Any]]] = {}
+    count: dict[tuple[str, int], int] = {}
+    for seq, (at, data) in enumerate(frames(paths)):
+        # Spot's book ticker has neither a type nor a time: then the receive time is its own.
+        if data.get("e", "bookTicker") != "bookTicker" or "B" not in data:
+            continue
+        time_us = data["T"] * 1000 if "T" in data else at // 1000
+        order = (time_us, at // 86_400_000_000_000, seq)
+        key = (f"{venue}:{data['s']}", time_us // 1_000_000 * 1_000_000)
+        count[key] = count.get(key, 0) + 1
+        last[key] = max(last.get(key, (order, data)), (order, data), key=lambda one: one[0])
+    return {key: _quote_bar(data, count[key]) for key, (_, data) in last.items()}
+
+
+def _quote_bar(quote: dict[str, Any], count: int) -> dict[str, Any]:
+    bid, bid_size, ask, ask_size = (Fraction(quote[name]) for name in ("b", "B", "a", "A"))
+    depth = bid_size + ask_size
+    return {
+        "bid_price": Decimal(quote["b"]),
+        "bid_size": Decimal(quote["B"]),
+        "ask_price": Decimal(quote["a"]),
+        "ask_size": Decimal(quote["A"]),
+        "spread": Decimal(quote["a"]) - Decimal(quote["b"]),
+        "mid": EXACT.divide(EXACT.add(Decimal(quote["a"]), Decimal(quote["b"])), Decimal(2)),
+        "microprice": half_even((bid * ask_size + ask * bid_size) / depth if depth else (bid + ask) / 2),
+        "imbalance": half_even((bid_size - ask_size) / depth) if depth else Decimal(0),
+        "quote_count": count,
+        "version": count,
+    }

@@ -6,7 +6,7 @@ from decimal import Decimal
 import httpx
 
 from polyglot.jobs.rest import FlinkRest
-from support.oracle import bars
+from support.oracle import bars, quote_bars
 from support.topics import records, view
 
 
@@ -30,6 +30,18 @@ def assert_equals_oracle(stack, paths, venue):
         actual = {name: bar[name] for name in fields}
         actual |= {name: Decimal(bar[name]) for name in ("notional", "buy_notional")}
         assert actual == fields, key
+    return expected
+
+
+def assert_quotes_equal_oracle(stack, paths, venue):
+    """Demand that the venue's quote bars are those of the oracle over its captures; return the latter."""
+    read = records(stack.settings.kafka.bootstrap_servers, "analytics.quote_bar.v1", "quote_bar")
+    every = view(read, lambda bar: (bar["entity_id"], bar["window_start"]))
+    found = {key: bar for key, bar in every.items() if key[0].startswith(f"{venue}:")}
+    expected = quote_bars(paths, venue)
+    assert found.keys() == expected.keys()
+    for key, fields in expected.items():
+        assert {name: found[key][name] for name in fields} == fields, key
     return expected
 
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from pyspark.sql import SparkSession
+from support.absent import absent
 
 from batch.session import SparkUnavailableError, spark_session
 from polyglot.config import settings
@@ -32,7 +33,7 @@ def spark() -> Iterator[SparkSession]:
                 session.conf.set("spark.sql.shuffle.partitions", "2")
                 yield session
         except SparkUnavailableError as error:
-            pytest.skip(str(error))
+            absent(str(error))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

@@ -39,6 +39,15 @@ def test_every_bar_of_a_capture_is_the_oracles(
     assert {interval for _, interval, _ in found} == set(oracle.LENGTHS)
     for key, bar in expected.items():
         assert as_contract(found[key].asDict(), bar) == bar, key
+    quotes = oracle.quote_bars(paths, venue)
+    replayed = {
+        (row.entity_id, row.window_start): row.asDict()
+        for row in records(spark, done.out, "quote_bar").drop("value").collect()
+    }
+    assert replayed.keys() == quotes.keys()
+    for second, bar in quotes.items():
+        assert {name: replayed[second][name] for name in bar} == bar, second
+    assert done.records["quote"] == sum(bar["quote_count"] for bar in quotes.values())
     days = [bar for (_, interval, _), bar in expected.items() if interval == "1d"]
     assert len(days) == len(names)
     assert done.records["trade"] == sum(bar["trade_count"] for bar in days)

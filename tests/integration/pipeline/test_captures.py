@@ -6,7 +6,7 @@ import re
 
 import pytest
 from support.captures import capture
-from support.pipeline import assert_equals_oracle, await_watermark, run, tables
+from support.pipeline import assert_equals_oracle, assert_quotes_equal_oracle, await_watermark, run, tables
 from support.topics import records
 
 from polyglot.demo.accounts import accounts
@@ -26,8 +26,10 @@ def test_usdm_capture(pipeline):
     assert rows["bronze_raw"] == 93_954
     expected = assert_equals_oracle(pipeline, [path], "binance_usdm")
     assert {interval for _, interval, _ in expected} == {"1s", "1m", "5m", "1h", "1d"}
-    shown = pipeline.json("query", "select count() from bars_latest")
-    assert int(shown["rows"][0][0]) == len(expected)
+    quotes = assert_quotes_equal_oracle(pipeline, [path], "binance_usdm")
+    assert sum(bar["quote_count"] for bar in quotes.values()) == 66_089
+    shown = pipeline.json("query", "select (select count() from bars_latest), (select count() from quote_bars_latest)")
+    assert shown["rows"] == [[len(expected), len(quotes)]]
     # Sent once more, everything is a transport duplicate: nothing new anywhere.
     pipeline.json("feed", "binance_usdm", "--capture", str(path), "--no-resume")
     pipeline.json("drain", "--timeout", "400")

@@ -5,6 +5,7 @@ The tests of this module are one story and run in order.
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -106,6 +107,7 @@ def test_up_starts_everything(stack):
     assert [one["name"] for one in document["components"]] == ALL
     assert all(one["health"] == "healthy" for one in document["components"])
     assert all(one["memory"] > 0 for one in document["components"])
+    assert all(re.match(r"\d+\.\d+", one["version"]) for one in document["components"]), document["components"]
     assert document["seconds"] < 60
 
 
@@ -126,7 +128,8 @@ def test_everything_listens_on_loopback_only(stack):
     assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
-def test_the_stack_fits_its_memory_budget(stack):
+def test_the_idle_stack_fits_its_memory_budget(stack):
+    """The one at work: tests/integration/pipeline/test_captures.py."""
     assert sum(one["memory"] for one in healthy(stack).values()) < 6 * 1024**3
 
 

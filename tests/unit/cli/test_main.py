@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import typer
 
 import polyglot.cli
 from polyglot.cli import run
@@ -23,13 +24,29 @@ def isolated(tmp_path, monkeypatch):
     return settings
 
 
-@pytest.mark.parametrize("command", ["build", "up", "down", "status", "doctor", "topics"])
-def test_each_command_has_examples_and_exit_codes_in_its_help(command, capsys):
-    assert run([command, "--help"]) == Exit.OK
+def commands(command, *before):
+    """Yield the words of every command below this one."""
+    if isinstance(command, typer.core.TyperGroup):
+        for name, one in command.commands.items():
+            yield from commands(one, *before, name)
+    else:
+        yield before
+
+
+ALL = list(commands(typer.main.get_command(polyglot.cli.build())))
+
+
+def test_the_tree_has_commands_and_commands_of_groups():
+    assert {("up",), ("demo",), ("contracts", "check"), ("deadletters", "redrive")} <= set(ALL)
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_each_command_has_examples_and_exit_codes_in_its_help(words, capsys):
+    assert run([*words, "--help"]) == Exit.OK
     shown = capsys.readouterr().out
-    assert "Examples" in shown
-    assert f"polyglot {command}" in shown
-    assert "Exit codes" in shown
+    _, examples = shown.split("Examples:", 1)
+    assert f"polyglot {' '.join(words)}" in examples
+    assert "Exit codes" in examples
 
 
 def test_no_command_shows_the_help(capsys):
@@ -78,6 +95,13 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(capsys, monkeypatch):
     assert findings["Java 17"]["ok"] is False
     assert "apt-get install openjdk-17" in findings["Java 17"]["remedy"]
     assert findings["Python 3.11"]["ok"] is True
+    assert findings["git"]["ok"] is True
+
+
+def test_doctor_looks_for_git(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    found = doctor._git()
+    assert (found.ok, found.found, found.remedy) == (False, "not found", "apt-get install git")
 
 
 def test_an_invalid_configuration_is_wrong_usage_not_a_traceback(capsys, monkeypatch):

@@ -11,8 +11,10 @@ def no_rules(monkeypatch):
     monkeypatch.setattr(module, "counts", lambda *_: [])
 
 
-def verified():
-    tables = {"normalized.trade.v1": 70, "normalized.quote.v1": 20, "normalized.gaps.v1": 2}
+def verified(trades=70, frames=None):
+    """Return a verification's report; the topic of trades has so many, of so many frames (as many)."""
+    tables = {"normalized.trade.v1": trades, "normalized.quote.v1": 20, "normalized.gaps.v1": 2}
+    of_frames = {"trade": trades if frames is None else frames, "quote": 20}
     raw = {
         "raw_records": 107,
         "raw_distinct_event_ids": 102,
@@ -26,7 +28,13 @@ def verified():
     }
     return {
         "tables": [{"table": name, "found": found, "status": "equal"} for name, found in tables.items()],
-        "checks": [{"name": "raw distinct event ids = Bronze rows", **raw}],
+        "checks": [
+            {"name": "raw distinct event ids = Bronze rows", **raw},
+            *(
+                {"name": f"entity_seq is dense in normalized.{kind}.v1", "frames": count}
+                for kind, count in of_frames.items()
+            ),
+        ],
         "replay": {"balance": balance},
         "records": 1, "differences": 0, "passed": True,
     }  # fmt: skip
@@ -42,6 +50,38 @@ def test_a_conflict_is_counted_once(monkeypatch, conflicts):
     assert found["not_normalized"] == 6  # four that the kernels know, two of topics that none reads
 
 
-def test_a_record_that_is_lost_breaks_the_balance(monkeypatch):
+def test_a_dead_letter_that_is_lost_breaks_the_balance(monkeypatch):
     monkeypatch.setattr(module, "_letters", lambda _: ({"late": 5, "conflict": 1}, 1))
     assert not all(module.accounts(Settings(), verified())["balance"].values())
+
+
+SECOND = "raw = normalized + duplicates + dead letters + kinds not normalized yet"
+
+
+@pytest.mark.parametrize(
+    ("trades", "frames", "holds"),
+    [
+        (70, 70, True),
+        (0, 0, False),
+        (69, 69, False),
+        (71, 71, False),
+        (5000, 5000, False),
+        (94, 70, True),  # Kraken: 24 trades more than frames
+        (93, 69, False),  # a frame is lost with all of its trades
+        (60, 70, False),  # more frames than records
+    ],
+)
+def test_what_the_topic_of_trades_lacks_or_has_too_many_breaks_the_balance(monkeypatch, trades, frames, holds):
+    """The replay's figures are the same each time: they must not stand for what the topic has."""
+    monkeypatch.setattr(module, "_letters", lambda _: ({"late": 6}, 0))
+    found = module.accounts(Settings(), verified(trades, frames))
+    assert found["balance"][SECOND] is holds
+    assert (found["normalized"], found["normalized_frames"]) == (trades + 20, frames + 20)
+    assert found["trades_beyond_one_per_frame"] == trades - frames
+
+
+def test_a_topic_of_which_nothing_was_counted_breaks_the_balance(monkeypatch):
+    monkeypatch.setattr(module, "_letters", lambda _: ({"late": 6}, 0))
+    document = verified()
+    document["checks"] = document["checks"][:1]
+    assert not module.accounts(Settings(), document)["balance"][SECOND]

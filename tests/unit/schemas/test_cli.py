@@ -40,13 +40,21 @@ def test_check_without_history_warns_and_checks_the_files(capsys, monkeypatch):
     assert "warning: only the files here are checked" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("here")
+def test_a_strict_check_fails_without_history(capsys, monkeypatch):
+    assert run(["contracts", "check", "--strict"]) == Exit.OK
+    monkeypatch.setenv("PATH", "")
+    assert run(["contracts", "check", "--strict"]) == Exit.FAILED
+    assert "nothing to compare the contracts with: git is not installed" in capsys.readouterr().err
+
+
 def test_check_of_a_shallow_clone_says_what_it_cannot_see(here, tmp_path, monkeypatch, capsys):
     here.write("trade.v2.avsc", here.read("trade.v1.avsc"))
     here.pin_by_hand("trade.v2.avsc")
     here.commit()
     here.git("clone", "--quiet", "--depth", "1", here.path.parent.as_uri(), str(tmp_path / "clone"))
     monkeypatch.setattr("schemas.contracts.FOLDER", tmp_path / "clone" / "schemas")
-    assert run(["contracts", "check"]) == Exit.OK
+    assert run(["contracts", "check", "--strict"]) == Exit.OK
     assert "warning: this clone is shallow" in capsys.readouterr().err
 
 

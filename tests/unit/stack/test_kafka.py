@@ -1,7 +1,8 @@
 import base64
 
 from polyglot.config import Settings
-from polyglot.stack.kafka import broker, broker_port, cluster_id, server_properties
+from polyglot.stack import probes
+from polyglot.stack.kafka import broker, broker_port, cluster_id, server_properties, version
 
 
 def test_everything_listens_on_loopback():
@@ -47,3 +48,24 @@ def test_the_cluster_keeps_its_id(tmp_path):
     assert len(base64.urlsafe_b64decode(fresh + "==")) == 16
     path.write_text(fresh + "\n")
     assert cluster_id(path) == fresh
+
+
+def test_the_version_is_that_of_the_jars(tmp_path):
+    assert version(tmp_path) == ""
+    for name in ("kafka-server-4.1.1.jar", "kafka-server-common-9.9.9.jar", "kafka-clients-8.8.8.jar"):
+        (tmp_path / name).touch()
+    assert version(tmp_path) == "4.1.1"
+
+
+def test_a_broker_of_ours_has_a_version_and_one_elsewhere_tells_none(tmp_path, monkeypatch):
+    jars = tmp_path / "jars" / "kafka"
+    jars.mkdir(parents=True)
+    (jars / "kafka-server-4.1.1.jar").touch()
+    told = {}
+    monkeypatch.setattr(
+        "polyglot.stack.kafka.probe_kafka",
+        lambda conf, version: told.update({conf["bootstrap.servers"]: version}) or probes.Answer(version),
+    )
+    for servers in ("127.0.0.1:19092", "kafka.example.org:9092"):
+        broker(Settings(cache_dir=tmp_path, var_dir=tmp_path, kafka={"bootstrap_servers": servers})).probe()
+    assert told == {"127.0.0.1:19092": "4.1.1", "kafka.example.org:9092": ""}

@@ -1,5 +1,6 @@
 """The Makefile's own promises: its comments are its help, and arguments reach the command."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,8 +15,10 @@ TARGETS = {
 }  # fmt: skip
 
 
-def make(*arguments):
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+def make(*arguments, **env):
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, **env}
+    ).stdout
 
 
 def test_make_alone_lists_every_target():
@@ -32,6 +35,11 @@ def test_every_target_is_phony():
 def test_captures_reach_the_demo():
     assert "polyglot demo --capture a.gz --capture b.gz" in make("--dry-run", "demo", "CAPTURE=a.gz b.gz")
     assert "--capture" not in make("--dry-run", "demo")
+
+
+def test_ci_demands_the_history_of_the_contracts():
+    assert "contracts check --strict" in make("--dry-run", "lint", CI="1")
+    assert "--strict" not in make("--dry-run", "lint", CI="")
 
 
 def test_packages_are_installed_by_hash_only():
