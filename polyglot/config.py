@@ -121,6 +121,18 @@ class LakeSettings(BaseModel):
     uri: str = ""
 
 
+class MetricsSettings(BaseModel):
+    """The endpoint of ``polyglot metrics --serve``, on loopback."""
+
+    port: int = 18090
+    refresh_s: float = Field(10.0, description="how old an answer may be: each one reads whole topics")
+
+    @property
+    def url(self) -> str:
+        """Return the endpoint."""
+        return f"http://127.0.0.1:{self.port}/metrics"
+
+
 class RegistrySettings(BaseModel):
     """A Confluent-compatible schema registry; without a URL the ids pinned in ``schemas/ids.lock`` are used."""
 
@@ -147,6 +159,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     lake: LakeSettings = LakeSettings()
     registry: RegistrySettings = RegistrySettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @property
     def lake_uri(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -81,10 +82,14 @@ class GroupLag:
     """Records between what a consumer group committed and the ends of its partitions."""
 
     group: str
-    lag: int
+    topics: dict[str, int]
+
+    @property
+    def lag(self) -> int:
+        return sum(self.topics.values())
 
     def document(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"group": self.group, "lag": self.lag}
 
 
 def collect(settings: Settings, only: Sequence[str] = ()) -> list[ComponentStatus]:
@@ -169,8 +174,10 @@ def collect_groups(settings: Settings) -> list[GroupLag]:
                 continue
             ends = client.list_offsets({one: OffsetSpec.latest() for one in committed}, request_timeout=TIMEOUT_S)
             by_partition = {(one.topic, one.partition): future.result().offset for one, future in ends.items()}
-            lag = sum(max(by_partition[one.topic, one.partition] - one.offset, 0) for one in committed)
-            lags.append(GroupLag(name, lag))
+            behind: Counter[str] = Counter()
+            for one in committed:
+                behind[one.topic] += max(by_partition[one.topic, one.partition] - one.offset, 0)
+            lags.append(GroupLag(name, dict(behind)))
     except KafkaException:
         return []
     return lags
