@@ -16,7 +16,7 @@ import psutil
 
 from polyglot.config import Settings
 from polyglot.stack.component import Component
-from polyglot.stack.components import components
+from polyglot.stack.components import OPTIONAL, components
 from polyglot.stack.layout import Layout
 from polyglot.stack.probes import http
 from polyglot.stack.process import members
@@ -47,12 +47,14 @@ class ComponentStatus:
     started_at: datetime | None
     restarts: int
     detail: str
+    metrics_url: str = ""
 
     def row(self) -> list[str]:
         memory = f"{self.memory / 1024**2:,.0f} MB" if self.memory else ""
         since = self.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if self.started_at else ""
         pid = str(self.pid or "")
-        return [self.name, self.health, self.url, self.version, pid, memory, since, str(self.restarts), self.detail]
+        row = [self.name, self.health, self.url, self.version, pid, memory, since, str(self.restarts), self.detail]
+        return [*row, self.metrics_url]
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
@@ -95,7 +97,8 @@ class GroupLag:
 def collect(settings: Settings, only: Sequence[str] = ()) -> list[ComponentStatus]:
     """Probe at once all components, or those that `only` names, or those that a running stack was started with."""
     state = read_state(Layout.at(settings.var_dir))
-    wanted = components(settings, only)
+    more = [name for name in OPTIONAL if state and name in state.components]
+    wanted = components(settings, only, more)
     if state and state.components and not only:
         wanted = [one for one in wanted if one.name in state.components or not one.managed]
     memory = group_memory(state)
@@ -142,6 +145,7 @@ def _examine(component: Component, state: State | None, memory: dict[int, int]) 
         started_at=running.started_at if running and alive else None,
         restarts=running.restarts if running else 0,
         detail=detail,
+        metrics_url=component.metrics_url,
     )
 
 
