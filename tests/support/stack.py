@@ -18,7 +18,7 @@ class Stack:
     """A stack in a temporary folder; `polyglot(…)` runs the command line on it."""
 
     def __init__(self, folder: Path, memory_mb: int = 2304, slots: int = 4) -> None:
-        kafka, flink, clickhouse, redis = free_ports(4, run=2)
+        kafka, flink, clickhouse, redis = free_ports(4, run=4)
         self.settings = Settings(
             var_dir=folder / "var",
             kafka={"bootstrap_servers": f"127.0.0.1:{kafka}"},
@@ -27,7 +27,7 @@ class Stack:
             redis={"port": redis},
         )
         self.layout = Layout.at(self.settings.var_dir)
-        self.ports = [kafka, kafka + 1, flink, flink + 1, clickhouse, redis]
+        self.ports = [kafka, kafka + 1, flink, flink + 1, flink + 2, flink + 3, clickhouse, redis]
         self.env = {
             **os.environ,
             "POLYGLOT_VAR_DIR": str(self.settings.var_dir),

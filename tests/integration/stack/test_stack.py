@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from polyglot.stack.ports import is_open
@@ -141,6 +142,15 @@ def test_up_with_other_settings_is_refused(stack, monkeypatch):
     done = stack.run("up", "--no-build")
     assert done.returncode == 2
     assert "polyglot down" in done.stderr
+
+
+def test_flinks_own_metrics_are_where_status_says(stack):
+    urls = {one["name"]: one["metrics_url"] for one in stack.json("status")["components"] if one["metrics_url"]}
+    assert urls.keys() == {"jobmanager", "taskmanager"}
+    for name, metric in (("jobmanager", "numRegisteredTaskManagers"), ("taskmanager", "Status_JVM_Memory_Heap_Used")):
+        exposed = text_string_to_metric_families(httpx.get(urls[name], timeout=30).text)
+        found = {family.name: family.samples for family in exposed}[f"flink_{name}_{metric}"]
+        assert found[0].value > 0
 
 
 def test_doctor_knows_the_ports_as_ours(stack):
