@@ -9,40 +9,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from batch.requests import SEQUENCE_GAP, Kind, Request, Task
+from batch.requests import REVISED, SEQUENCE_GAP, Kind, Request, Task
 
 #: (topic, partition) → next offset.
 Offsets = Mapping[tuple[str, int], int]
 
 
+@dataclass(frozen=True)
+class _Done:
+    """The windows [start, end) of an entity whose bars were published, over a venue's raw topics up to `ends`."""
+
+    ends: Offsets
+    around: frozenset[tuple[int, int]] = frozenset()
+    exact: frozenset[tuple[int, int]] = frozenset()
+
+    def covers(self, request: Request) -> bool:
+        if request.reason == REVISED and (request.start, request.end) in self.exact:
+            return True
+        return any(start <= request.start and request.end <= end for start, end in self.around)
+
+
 @dataclass
 class Answered:
-    """What one run has replayed, per kind and entity: the windows, and how far its venue's raw topics went then."""
+    """What one run has replayed, per kind and entity."""
 
-    _done: dict[tuple[Kind, str], tuple[Offsets, frozenset[tuple[int, int]]]] = field(default_factory=dict)
+    _done: dict[tuple[Kind, str], _Done] = field(default_factory=dict)
 
     def note(self, tasks: Iterable[Task], ends: Offsets) -> None:
         """Remember that `tasks` were replayed and published from a Bronze that had all before `ends`."""
         for task in tasks:
             for entity in task.entities:
-                of_venue, owner = _of_venue(entity, ends), (task.kind, entity)
-                before, windows = self._done.get(owner, (of_venue, frozenset()))
-                more = frozenset((start, end) for other, start, end in task.windows if other == entity)
-                self._done[owner] = of_venue, more | (windows if before == of_venue else frozenset())
+                before = self._of((task.kind, entity), ends)
+                around, exact = (
+                    frozenset((start, end) for owner, start, end in windows if owner == entity)
+                    for windows in (task.windows, task.exact)
+                )
+                self._done[task.kind, entity] = _Done(before.ends, before.around | around, before.exact | exact)
 
     def unanswered(self, requests: Iterable[Request], ends: Offsets) -> list[Request]:
         """Return the requests that a replay of a Bronze with all before `ends` could answer better than was done.
 
         After missing numbers it always could: what was lost is sent again whole.
         """
-        return [one for one in requests if one.reason == SEQUENCE_GAP or not self._covers(one, ends)]
+        return [
+            one
+            for one in requests
+            if one.reason == SEQUENCE_GAP or not self._of((one.kind, one.entity_id), ends).covers(one)
+        ]
 
-    def _covers(self, request: Request, ends: Offsets) -> bool:
-        before, windows = self._done.get((request.kind, request.entity_id), ({}, frozenset()))
-        inside = any(start <= request.start and request.end <= end for start, end in windows)
-        return inside and before == _of_venue(request.entity_id, ends)
-
-
-def _of_venue(entity: str, ends: Offsets) -> Offsets:
-    venue = f"raw.{entity.partition(':')[0]}."
-    return {place: end for place, end in ends.items() if place[0].startswith(venue)}
+    def _of(self, owner: tuple[Kind, str], ends: Offsets) -> _Done:
+        """Return what was done over the very log that the owner's venue has now."""
+        venue = f"raw.{owner[1].partition(':')[0]}."
+        now = {place: end for place, end in ends.items() if place[0].startswith(venue)}
+        done = self._done.get(owner)
+        return done if done is not None and done.ends == now else _Done(now)

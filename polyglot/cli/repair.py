@@ -199,7 +199,7 @@ def show(console: Console, done: Sequence[Restated]) -> None:
         published = ", ".join(f"{count:,} {kind}" for kind, count in one.published.items())
         span = one.task.span.as_json()
         first = str(span["from"])[:10]
-        rows.append([one.task.kind, len(one.task.entities), first, one.days, len(one.task.windows), published])
+        rows.append([one.task.kind, len(one.task.entities), first, one.days, one.windows, published])
     if rows:
         console.table(["kind", "entities", "from", "days", "windows", "published"], rows, title="repaired")
 
