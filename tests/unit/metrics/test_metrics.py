@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client import start_http_server
 from prometheus_client.parser import text_string_to_metric_families
+from support.metrics import key, samples
 
 from polyglot.cli import _signals, run
 from polyglot.cli import metrics as command
@@ -39,16 +40,6 @@ FOUND = Counts(
     quality=[Line("normalized.quote.v1", 'a "wide" \\ quote', "flag", 3)],
     lag=[GroupLag("polyglot-normalize", {"raw.sim.trade.v1": 8, "raw.sim.quote.v1": 0})],
 )
-
-
-def samples(exposed):
-    """Return (name, labels' values in the order of their names) → value, by Prometheus' own parser."""
-    families = text_string_to_metric_families(exposed)
-    return {key(one.name, one.labels): one.value for family in families for one in family.samples}
-
-
-def key(name, labels):
-    return name, *(labels[label] for label in sorted(labels))
 
 
 def test_every_count_is_a_sample_by_the_parser():

@@ -3,6 +3,7 @@ package org.apache.flink.metrics.prometheus;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.Socket;
@@ -10,11 +11,15 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.Map;
 import java.util.Properties;
 import java.util.ServiceLoader;
+import java.util.Set;
+import org.apache.flink.metrics.Metric;
 import org.apache.flink.metrics.MetricConfig;
 import org.apache.flink.metrics.SimpleCounter;
 import org.apache.flink.metrics.reporter.MetricReporterFactory;
+import org.apache.flink.runtime.metrics.filter.ReporterFilter;
 import org.apache.flink.runtime.metrics.groups.FrontMetricGroup;
 import org.apache.flink.runtime.metrics.groups.ReporterScopedSettings;
 import org.apache.flink.runtime.metrics.groups.UnregisteredMetricGroups;
@@ -38,7 +43,7 @@ class BoundPrometheusReporterTest {
   private static boolean answers(InetAddress address, int port) {
     try (Socket socket = new Socket(address, port)) {
       return socket.isConnected();
-    } catch (java.io.IOException refused) {
+    } catch (IOException refused) {
       return false;
     }
   }
@@ -69,7 +74,7 @@ class BoundPrometheusReporterTest {
       counter.inc(7);
       var group =
           new FrontMetricGroup<>(
-              new ReporterScopedSettings(0, '.', java.util.Set.of(), java.util.Set.of(), java.util.Map.of()),
+              new ReporterScopedSettings<>(0, '.', ReporterFilter.<Metric>getNoOpFilter(), Set.of(), Map.of()),
               UnregisteredMetricGroups.createUnregisteredTaskManagerMetricGroup());
       reporter.notifyOfAddedMetric(counter, "lettersSeen", group);
       URI uri = URI.create("http://127.0.0.1:" + reporter.port() + "/metrics");
