@@ -17,6 +17,8 @@ from udfs.times import plausible
 
 Kind = Literal["trade", "quote"]
 KINDS: tuple[Kind, ...] = ("trade", "quote")
+#: A window holds a revision and has changed: it is named itself, and each window around it asks for itself.
+REVISED = "revised"
 #: Numbers are missing: which events they had is not known, so the days around are published whole.
 SEQUENCE_GAP = "sequence_gap"
 #: No window of ours is longer, and nothing restates more at once, µs.
@@ -54,38 +56,45 @@ class Request:
 class Task:
     """One replay: `span` is whole days; `windows` are (entity, start, end), sorted, none touching the next.
 
-    Bars are published that overlap a window, and for the entities in `lost` the normalized records, too.
+    Bars are published that overlap a window or are one of the windows in `exact` (sorted, each once), and for the
+    entities in `lost` the normalized records, too.
     """
 
     kind: Kind
     span: Span
     windows: tuple[tuple[str, int, int], ...]
     lost: tuple[str, ...] = ()
+    exact: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def entities(self) -> tuple[str, ...]:
-        return tuple(sorted({entity for entity, _, _ in self.windows}))
+        return tuple(sorted({entity for entity, _, _ in (*self.windows, *self.exact)}))
 
 
 def coalesce(requests: Iterable[Request]) -> list[Task]:
     """Return the replays that answer all of these requests; each window is in exactly one of them."""
     windows: dict[tuple[Kind, str], list[tuple[int, int]]] = defaultdict(list)
+    exact: dict[tuple[Kind, str], set[tuple[int, int]]] = defaultdict(set)
     lost: set[tuple[Kind, str]] = set()
     for request in requests:
         owner = (request.kind, request.entity_id)
+        if request.reason == REVISED:
+            exact[owner].add((request.start, request.end))
+            continue
         windows[owner].append(_window(request))
         if request.reason == SEQUENCE_GAP:
             lost.add(owner)
-    grouped: dict[tuple[Kind, int, int], list[tuple[str, int, int]]] = defaultdict(list)
-    for (kind, entity), found in windows.items():
-        merged = _merged(found)
-        for first, last in _merged([(start // DAY_US, -(-end // DAY_US)) for start, end in merged]):
-            inside = [(entity, a, b) for a, b in merged if first * DAY_US <= a < last * DAY_US]
-            grouped[kind, first, last] += inside
+    grouped: dict[tuple[Kind, int, int], tuple[list[tuple[str, int, int]], ...]] = defaultdict(lambda: ([], []))
+    for kind, entity in windows.keys() | exact.keys():
+        found = _merged(windows[kind, entity]), sorted(exact[kind, entity])
+        for first, last in _merged([(start // DAY_US, -(-end // DAY_US)) for each in found for start, end in each]):
+            for inside, each in zip(grouped[kind, first, last], found, strict=True):
+                inside += [(entity, a, b) for a, b in each if first * DAY_US <= a < last * DAY_US]
     tasks = []
-    for (kind, first, last), inside in sorted(grouped.items()):
-        owners = sorted({entity for entity, _, _ in inside if (kind, entity) in lost})
-        tasks.append(Task(kind, Span(first * DAY_US, last * DAY_US), tuple(sorted(inside)), tuple(owners)))
+    for (kind, first, last), (around, themselves) in sorted(grouped.items()):
+        owners = sorted({entity for entity, _, _ in around if (kind, entity) in lost})
+        span = Span(first * DAY_US, last * DAY_US)
+        tasks.append(Task(kind, span, tuple(sorted(around)), tuple(owners), tuple(sorted(themselves))))
     return tasks
 
 

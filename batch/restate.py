@@ -36,12 +36,16 @@ class Restated:
         found = self.task.span.event_days()
         return 0 if found.first is None or found.last is None else found.last - found.first + 1
 
+    @property
+    def windows(self) -> int:
+        return len(self.task.windows) + len(self.task.exact)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "kind": self.task.kind,
             "entities": list(self.task.entities),
             **self.task.span.as_json(),
-            "windows": len(self.task.windows),
+            "windows": self.windows,
             "published": self.published,
             "events": self.events,
             "seconds": self.seconds,
@@ -77,9 +81,9 @@ def restate(
 
 
 def _touched(spark: SparkSession, task: Task, bars: DataFrame) -> DataFrame:
-    """Return the bars that overlap one of the task's windows."""
-    windows = spark.createDataFrame(list(task.windows), "entity STRING, a BIGINT, b BIGINT")
-    overlap = ((fn.col("entity_id") == fn.col("entity")) & (fn.col("window_start") < fn.col("b"))) & (
-        fn.col("window_end") > fn.col("a")
-    )
-    return bars.join(fn.broadcast(windows), overlap, "left_semi")
+    """Return the bars that overlap one of the task's windows, or are one that was named itself."""
+    named = [(*window, False) for window in task.windows] + [(*window, True) for window in task.exact]
+    windows = spark.createDataFrame(named, "entity STRING, a BIGINT, b BIGINT, exact BOOLEAN")
+    start, end, a, b = (fn.col(name) for name in ("window_start", "window_end", "a", "b"))
+    same = fn.when(fn.col("exact"), (start == a) & (end == b)).otherwise((start < b) & (end > a))
+    return bars.join(fn.broadcast(windows), (fn.col("entity_id") == fn.col("entity")) & same, "left_semi")

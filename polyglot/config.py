@@ -95,6 +95,12 @@ class FlinkSettings(BaseModel):
 
     host: str = "127.0.0.1"
     rest_port: int = 18081
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        description="Prometheus endpoint of the JobManager, the next one is the TaskManager's; None: behind the REST "
+        "and the RPC port, 0: no endpoint",
+    )
     parallelism: int = 1
     checkpoint_interval_s: float = 10.0
     idle_after_s: float = Field(
@@ -113,6 +119,11 @@ class FlinkSettings(BaseModel):
         """Return the REST endpoint and web UI."""
         return f"http://{self.host}:{self.rest_port}"
 
+    @property
+    def first_metrics_port(self) -> int:
+        """Return the JobManager's Prometheus port; 0 where there is none."""
+        return self.rest_port + 2 if self.metrics_port is None else self.metrics_port
+
 
 class RedisSettings(BaseModel):
     """The Redis-protocol server."""
@@ -127,6 +138,33 @@ class LakeSettings(BaseModel):
 
     enabled: bool = Field(True, description="whether jobs write their lake tables; ingest writes nothing else")
     uri: str = ""
+
+
+class MetricsSettings(BaseModel):
+    """The endpoint of ``polyglot metrics --serve``, on loopback."""
+
+    enabled: bool = Field(False, description="whether `polyglot up` starts it")
+    port: int = 18090
+    refresh_s: float = Field(10.0, description="how old an answer may be: each one reads whole topics")
+
+    @property
+    def url(self) -> str:
+        """Return the endpoint."""
+        return f"http://127.0.0.1:{self.port}/metrics"
+
+
+class RepairSettings(BaseModel):
+    """``polyglot repair --watch``: restated bars without an operator."""
+
+    enabled: bool = Field(False, description="whether `polyglot up` starts it; with Spark it takes 1 to 2 GB")
+    rest_s: float = Field(60.0, ge=0, description="pause between two answers, seconds")
+
+
+class AdjustSettings(BaseModel):
+    """``polyglot adjust --watch``: adjusted series as reference data come."""
+
+    enabled: bool = Field(False, description="whether `polyglot up` starts it; with Spark it takes 1 to 2 GB")
+    watch_s: float = Field(60.0, gt=0, description="how often it looks for new reference data, seconds")
 
 
 class RegistrySettings(BaseModel):
@@ -155,6 +193,9 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     lake: LakeSettings = LakeSettings()
     registry: RegistrySettings = RegistrySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    repair: RepairSettings = RepairSettings()
+    adjust: AdjustSettings = AdjustSettings()
 
     @property
     def lake_uri(self) -> str:

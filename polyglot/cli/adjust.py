@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
-from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from polyglot.cli import JsonOption
+from polyglot.cli._signals import until_stopped
 from polyglot.cli.replay import EntityOption, spark
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
@@ -101,9 +100,7 @@ def _patience(seconds: float) -> Callable[[], bool]:
     """Return what waits so long, or until Ctrl-C or SIGTERM, and says whether it is time to stop."""
     if not seconds:
         return lambda: True
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = until_stopped()
     return lambda: stop.wait(seconds)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,24 +13,27 @@ import typer
 from polyglot.cli import JsonOption
 from polyglot.cli.replay import PANEL, spark
 from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, Console, Exit
+from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
 from polyglot.jobs.rules import rules
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from batch.answered import Answered
     from batch.requests import Task
     from batch.restate import Restated
     from polyglot.jobs.repairs import Backlog
 
 #: Seconds between looks at the topic, and how long requests may keep coming before those that are there are answered.
 POLL_S, GATHER_S = 2.0, 30.0
+#: What a watch waits out: services that start or stop beside it.
+PASSING = frozenset({Exit.UNAVAILABLE, Exit.TIMEOUT})
 _EXAMPLES = """\
 Examples:
 
     polyglot repair
 
-    polyglot repair --watch
+    polyglot repair --watch --every 300
 
     polyglot repair --json | jq .published
 """
@@ -42,37 +46,73 @@ def register(app: typer.Typer) -> None:
 
 
 def repair(
-    watch: Annotated[bool, typer.Option("--watch", help="Go on answering until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on answering until Ctrl-C or SIGTERM.")] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="With --watch: seconds of rest between two answers; default: the setting repair.rest_s."
+        ),
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for Bronze.")] = 600.0,
     json_output: JsonOption = False,
 ) -> None:
     """Answer the open repair requests: replay the days they are about and publish the restated bars.
 
-    A request is made when an accepted event meets windows that are gone, when numbers are missing, or when something
-    restates a window. Requests count as answered once the bars are published; answering one twice changes nothing.
+    A request is made when an accepted event meets windows that are gone, when numbers are missing, or each time that a
+    window with a cancelled or corrected trade changes. All that are open are answered by one replay per range of days;
+    with --watch those of a window that keeps changing at most once per rest, and not at all if nothing came since.
+    Requests count as answered once the bars are published; answering one twice changes nothing.
     """
+    from batch.answered import Answered  # noqa: PLC0415 - keeps --help instant
+
     settings, console = Settings(), Console(json_output=json_output)
-    total: list[tuple[Backlog, list[Restated]]] = []
+    if watch and json_output:
+        raise CommandError("--watch has no end, and --json is one document", code=Exit.USAGE)
+    answered = Answered()
     with lazily(settings, console) as session:
-        try:
-            while True:
-                backlog = _gather(settings) if watch else _open(settings)
-                if backlog:
-                    total.append((backlog, _answer(settings, console, session, backlog, timeout)))
-                if not watch:
-                    break
-                time.sleep(POLL_S)
-        except KeyboardInterrupt:
-            if not watch:
-                raise
-    console.result(_document(total))
-    requests = sum(len(backlog) for backlog, _ in total)
-    published = sum(sum(one.published.values()) for _, done in total for one in done)
-    console.success(
-        f"{requests:,} requests answered, {published:,} records published" if total else "nothing to repair"
-    )
-    if any(backlog.unreadable for backlog, _ in total):
+
+        def answer(backlog: Backlog) -> list[Restated]:
+            # Beside a watch, a second repair may be run by hand.
+            scratch = "repair-watch" if watch else "repair"
+            return _answer(settings, console, session, backlog, answered, scratch, timeout)
+
+        if watch:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            rest = settings.repair.rest_s if every is None else every
+            with suppress(KeyboardInterrupt):
+                follow(console, lambda: _gather(settings), answer, rest)
+            return
+        backlog = _open(settings)
+        done = answer(backlog) if backlog else []
+    console.result(_document(backlog, done))
+    console.success(_summary(backlog, done) if backlog else "nothing to repair")
+    if backlog.unreadable:
         raise typer.Exit(Exit.FAILED)
+
+
+def follow(
+    console: Console,
+    look: Callable[[], Backlog],
+    answer: Callable[[Backlog], list[Restated]],
+    rest_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Answer whatever is open, rest, and begin again, for ever; services that are away are waited for.
+
+    The rest bounds what live trading costs: an instrument with a cancelled trade asks for its day every two seconds,
+    and a replay answers all of that at once.
+    """
+    while True:
+        pause = POLL_S
+        try:
+            if backlog := look():
+                console.success(_summary(backlog, answer(backlog)))
+                pause = rest_s
+        except CommandError as error:
+            if error.code not in PASSING:
+                raise
+            console.warn(str(error))
+        sleep(pause)
 
 
 class Session:
@@ -117,25 +157,37 @@ def _gather(settings: Settings) -> Backlog:
     return found
 
 
-def _answer(settings: Settings, console: Console, session: Session, backlog: Backlog, timeout: float) -> list[Restated]:
+def _answer(
+    settings: Settings,
+    console: Console,
+    session: Session,
+    backlog: Backlog,
+    answered: Answered,
+    scratch: str,
+    timeout: float,
+) -> list[Restated]:
     from batch.requests import coalesce  # noqa: PLC0415
     from polyglot.jobs.drain import await_bronze  # noqa: PLC0415
     from polyglot.jobs.repairs import commit  # noqa: PLC0415
 
     for line in backlog.unreadable:
         console.warn(f"not a request that can be answered: {line}")
-    await_bronze(settings, console, timeout)
-    done = restate_all(settings, console, session.get("repair"), coalesce(backlog.requests))
+    ends = await_bronze(settings, console, timeout)
+    tasks = coalesce(answered.unanswered(backlog.requests, ends))
+    done = restate_all(settings, console, session.get("repair"), tasks, scratch) if tasks else []
+    answered.note(tasks, ends)
     commit(settings, backlog)
     show(console, done)
     return done
 
 
-def restate_all(settings: Settings, console: Console, session: SparkSession, tasks: Sequence[Task]) -> list[Restated]:
-    """Replay and publish."""
+def restate_all(
+    settings: Settings, console: Console, session: SparkSession, tasks: Sequence[Task], scratch_name: str = "repair"
+) -> list[Restated]:
+    """Replay and publish; two that run at one time need scratch folders of their own."""
     from batch.restate import restate  # noqa: PLC0415
 
-    scratch = (settings.var_dir / "repair").resolve()
+    scratch = (settings.var_dir / scratch_name).resolve()
     kafka = settings.kafka.librdkafka()
     return restate(session, settings.lake_uri, scratch, kafka, tasks, console.info, rules(settings))
 
@@ -147,17 +199,24 @@ def show(console: Console, done: Sequence[Restated]) -> None:
         published = ", ".join(f"{count:,} {kind}" for kind, count in one.published.items())
         span = one.task.span.as_json()
         first = str(span["from"])[:10]
-        rows.append([one.task.kind, len(one.task.entities), first, one.days, len(one.task.windows), published])
+        rows.append([one.task.kind, len(one.task.entities), first, one.days, one.windows, published])
     if rows:
         console.table(["kind", "entities", "from", "days", "windows", "published"], rows, title="repaired")
 
 
-def _document(total: list[tuple[Backlog, list[Restated]]]) -> dict[str, Any]:
-    tasks = [one for _, done in total for one in done]
+def _published(done: Sequence[Restated]) -> int:
+    return sum(sum(one.published.values()) for one in done)
+
+
+def _summary(backlog: Backlog, done: Sequence[Restated]) -> str:
+    return f"{len(backlog):,} requests answered, {_published(done):,} records published"
+
+
+def _document(backlog: Backlog, done: Sequence[Restated]) -> dict[str, Any]:
     return {
-        "requests": sum(len(backlog.requests) for backlog, _ in total),
-        "unreadable": [line for backlog, _ in total for line in backlog.unreadable],
-        "entities": len({entity for one in tasks for entity in one.task.entities}),
-        "published": sum(sum(one.published.values()) for one in tasks),
-        "replays": [one.as_json() for one in tasks],
+        "requests": len(backlog.requests),
+        "unreadable": backlog.unreadable,
+        "entities": len({entity for one in done for entity in one.task.entities}),
+        "published": _published(done),
+        "replays": [one.as_json() for one in done],
     }

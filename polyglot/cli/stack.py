@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
     """Add the stack's commands."""
     for command, examples in (
         (build, "polyglot build"),
-        (up, "polyglot up\n\npolyglot up --only kafka --only flink\n\nPOLYGLOT_VAR_DIR=/tmp/x polyglot up --json"),
+        (
+            up,
+            "polyglot up\n\npolyglot up --only kafka --only flink\n\npolyglot up --with repair --with metrics",
+        ),
         (down, "polyglot down\n\npolyglot down --wipe"),
         (status, "polyglot status\n\npolyglot status --json | jq .components"),
         (doctor, "polyglot doctor"),
@@ -53,6 +56,9 @@ def up(
     only: Annotated[
         list[str] | None, typer.Option(help="Start only this: kafka, flink, clickhouse or redis (repeatable).")
     ] = None,
+    more: Annotated[
+        list[str] | None, typer.Option("--with", help="Start this, too: repair, adjust or metrics (repeatable).")
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait until everything answers.")] = 120.0,
     with_build: Annotated[
         bool, typer.Option("--build/--no-build", help="Fetch missing jars and rebuild changed connectors first.")
@@ -61,13 +67,15 @@ def up(
 ) -> None:
     """Start the local stack and wait until every service answers.
 
-    What runs already is left alone. One background process stays behind and restarts whatever dies.
+    What runs already is left alone. One background process stays behind and restarts whatever dies. `repair` and
+    `adjust` restate bars and adjusted series without an operator, `metrics` serves `polyglot metrics`; settings start
+    them, too (repair.enabled …).
     """
     from polyglot.stack.control import up as start  # noqa: PLC0415 - keeps --help instant
     from polyglot.stack.status import collect  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)
-    seconds = start(conf, console, only=only or (), timeout_s=timeout, build=with_build)
+    seconds = start(conf, console, only=only or (), more=more or (), timeout_s=timeout, build=with_build)
     found = collect(conf, only or ())
     console.table(["component", "url", "version"], [[one.name, one.url, one.version] for one in found])
     console.result({"seconds": round(seconds, 1), "components": [one.document() for one in found]})
@@ -105,7 +113,7 @@ def status(json_output: JsonOption = False) -> None:
         jobs = [replace(job, cause=rest.cause(job.id)) if job.state in TROUBLED else job for job in jobs]
     waiting = _attention(conf) if any(one.name == "kafka" and one.health is Health.HEALTHY for one in found) else None
     console.table(
-        ["component", "health", "url", "version", "pid", "memory", "up since", "restarts", "detail"],
+        ["component", "health", "url", "version", "pid", "memory", "up since", "restarts", "detail", "metrics"],
         [one.row() for one in found],
         styles=["green" if one.health is Health.HEALTHY else "red" for one in found],
     )

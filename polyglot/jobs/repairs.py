@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -28,12 +29,19 @@ class Backlog:
         return len(self.requests) + len(self.unreadable)
 
 
-def _extent(reader: OffsetReader) -> tuple[Offsets, Offsets]:
-    """Return from where to where requests are open; what retention has deleted is not."""
+def _extent(reader: OffsetReader) -> tuple[Offsets, Offsets, Offsets]:
+    """Return where the topic begins, from where its requests are open, and its end; what is deleted is not open."""
     begins = reader.begins([TOPIC])
     committed = reader.committed(GROUP, begins)
     begin = {place: max(first, committed.get(place, 0)) for place, first in begins.items()}
-    return begin, reader.ends([TOPIC])
+    return begins, begin, reader.ends([TOPIC])
+
+
+def _answering_extent(settings: Settings) -> tuple[Offsets, Offsets, Offsets]:
+    try:
+        return _extent(OffsetReader(settings))
+    except KafkaException as error:
+        raise CommandError(f"no answer from Kafka: {error}", hint="polyglot up", code=Exit.UNAVAILABLE) from error
 
 
 def count_open(settings: Settings) -> int:
@@ -42,8 +50,36 @@ def count_open(settings: Settings) -> int:
     Raises:
         KafkaException: the broker does not answer.
     """
-    begin, end = _extent(OffsetReader(settings))
+    _, begin, end = _extent(OffsetReader(settings))
     return lag(end, begin)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How many requests were made, and how many of them are open."""
+
+    made: int
+    open: int
+
+
+def count_by_reason(settings: Settings) -> dict[str, Asked]:
+    """Read all requests that the topic holds; those that cannot be read count under a reason of their own.
+
+    Raises:
+        CommandError: the broker does not answer.
+    """
+    first, begin, end = _answering_extent(settings)
+    decode = decoder("repair_request")
+    made: Counter[str] = Counter()
+    unanswered: Counter[str] = Counter()
+    for record in read(settings, first, end):
+        try:
+            reason = decode(record.value)["reason"]
+        except ValueError:
+            reason = "(not readable)"
+        made[reason] += 1
+        unanswered[reason] += record.offset >= begin[record.topic, record.partition]
+    return {reason: Asked(count, unanswered[reason]) for reason, count in made.items()}
 
 
 def read_open(settings: Settings) -> Backlog:
@@ -52,10 +88,7 @@ def read_open(settings: Settings) -> Backlog:
     Raises:
         CommandError: the broker does not answer.
     """
-    try:
-        begin, end = _extent(OffsetReader(settings))
-    except KafkaException as error:
-        raise CommandError(f"no answer from Kafka: {error}", hint="polyglot up", code=Exit.UNAVAILABLE) from error
+    _, begin, end = _answering_extent(settings)
     found, decode = Backlog(upto=end), decoder("repair_request")
     for record in read(settings, begin, end):
         try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from polyglot.config import Settings
-from polyglot.letters.listing import Filter, letters
+from polyglot.letters.listing import Filter, Letter, letters
 from polyglot.letters.reading import records
 from schemas.domains import domains
 from schemas.quality import Quality
@@ -29,9 +30,10 @@ class Line:
         return asdict(self)
 
 
-def counts(settings: Settings, quality: Quality) -> list[Line]:
+def counts(settings: Settings, quality: Quality, rejected: Iterable[Letter] | None = None) -> list[Line]:
     """Return a line per rule: declared ones, and those of records from before.
 
+    `rejected` are dead letters of any reason, for a caller who has read them.
     A rule that stops a job writes nothing: see ``polyglot jobs`` for it.
 
     Raises:
@@ -39,7 +41,8 @@ def counts(settings: Settings, quality: Quality) -> list[Line]:
     """
     found: Counter[tuple[str, str, str]] = Counter()
     contracts = {f"{topic.contract}.v1": name for name, topic in domains().topics.items() if topic.contract}
-    for letter in letters(settings, Filter(reason="quality")):
+    of_rules = Filter(reason="quality")
+    for letter in letters(settings, of_rules) if rejected is None else filter(of_rules.takes, rejected):
         rule = letter.reason.removeprefix(_REASON)
         found[contracts.get(letter.contract, letter.topic), rule, "fail"] += 1
     topics = [name for name, topic in domains().topics.items() if topic.contract == "quality_flag"]

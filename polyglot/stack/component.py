@@ -34,4 +34,5 @@ class Component:
     grace_s: float = 20.0  # time between SIGTERM and SIGKILL
     logs: tuple[Path, ...] = ()  # where to look when it does not come up
     config: str = ""  # what it is configured with beyond its command line
+    metrics_url: str = ""  # where Prometheus finds its metrics
     managed: bool = True  # False: configured to be on another machine; only probed

@@ -13,6 +13,7 @@ from polyglot.stack.component import Component
 from polyglot.stack.flink import jobmanager, taskmanager
 from polyglot.stack.kafka import broker
 from polyglot.stack.redis import cache
+from polyglot.stack.watchers import adjust, metrics, repair
 
 BUILDERS = {
     "kafka": broker,
@@ -20,6 +21,9 @@ BUILDERS = {
     "taskmanager": taskmanager,
     "clickhouse": gateway,
     "redis": cache,
+    "repair": repair,
+    "adjust": adjust,
+    "metrics": metrics,
 }
 #: What a user may name; the two halves of the cluster only make sense together.
 NAMES = {
@@ -27,20 +31,26 @@ NAMES = {
     "flink": ("jobmanager", "taskmanager"),
     "clickhouse": ("clickhouse",),
     "redis": ("redis",),
+    "repair": ("repair",),
+    "adjust": ("adjust",),
+    "metrics": ("metrics",),
 }
+#: Those that run only where the settings or a command ask for them.
+OPTIONAL = ("repair", "adjust", "metrics")
 
 
-def components(settings: Settings, only: Sequence[str] = ()) -> list[Component]:
-    """Return all components, or those that `only` names.
+def components(settings: Settings, only: Sequence[str] = (), more: Sequence[str] = ()) -> list[Component]:
+    """Return the components that the settings ask for, or those that `only` names; and those that `more` names.
 
     Raises:
-        CommandError: `only` has a name that does not exist.
+        CommandError: a name does not exist.
     """
-    unknown = sorted(set(only) - set(NAMES))
+    unknown = sorted({*only, *more} - set(NAMES))
     if unknown:
         allowed = ", ".join(NAMES)
         raise CommandError(f"no component is called {unknown[0]!r}; there are: {allowed}", code=Exit.USAGE)
-    wanted = {name for group in (only or NAMES) for name in NAMES[group]}
+    groups = only or [name for name in NAMES if name not in OPTIONAL or getattr(settings, name).enabled]
+    wanted = {name for group in (*groups, *more) for name in NAMES[group]}
     return [build(settings) for name, build in BUILDERS.items() if name in wanted]
 
 

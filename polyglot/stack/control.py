@@ -51,7 +51,13 @@ def exclusive(layout: Layout) -> Iterator[None]:
 
 
 def up(
-    settings: Settings, console: Console, *, only: Sequence[str] = (), timeout_s: float = 120.0, build: bool = True
+    settings: Settings,
+    console: Console,
+    *,
+    only: Sequence[str] = (),
+    more: Sequence[str] = (),
+    timeout_s: float = 120.0,
+    build: bool = True,
 ) -> float:
     """Start what is not running and wait until everything answers; return the seconds that took.
 
@@ -59,7 +65,7 @@ def up(
     """
     layout = Layout.at(settings.var_dir)
     began = time.monotonic()
-    wanted = components(settings, only)
+    wanted = components(settings, only, more)
     managed = [component for component in wanted if component.managed]
     _refuse_local_security(settings, managed)
     with exclusive(layout):

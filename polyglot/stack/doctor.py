@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from polyglot.config import ROOT, Settings
-from polyglot.stack.components import BUILDERS
+from polyglot.stack.components import components
 from polyglot.stack.kafka import java
 from polyglot.stack.layout import Layout
 from polyglot.stack.maven import connector_modules, connectors_ready, jars_ready
@@ -137,11 +137,10 @@ def _ports(settings: Settings) -> list[Finding]:
     state = read_state(Layout.at(settings.var_dir))
     own = {port for one in state.components.values() if one.alive for port in one.ports} if state else set()
     findings = []
-    for name, build in BUILDERS.items():
-        component = build(settings)
+    for component in components(settings):
         for port, setting in component.ports.items() if component.managed else ():
             used = port not in own and not is_free(port)
             found = f"used by {listener(port)}" if used else "used by this stack" if port in own else "free"
             remedy = f"stop that, or set {setting}" if used else ""
-            findings.append(Finding(f"port {port} ({name})", not used, found, remedy))
+            findings.append(Finding(f"port {port} ({component.name})", not used, found, remedy))
     return findings

@@ -162,6 +162,8 @@ def library(settings: Settings) -> list[Path]:
     """Return the jars on the cluster's class path: Flink's own, PyFlink's, the Kafka connector, our connectors."""
     jars = sorted((home() / "lib").glob("*.jar"))
     jars += sorted((home() / "opt").glob("flink-python-*.jar"))
+    # Our reporter extends Flink's, so one class loader must have both.
+    jars += sorted((home() / "plugins" / "metrics-prometheus").glob("flink-metrics-prometheus-*.jar"))
     jars += sorted((settings.cache_dir.resolve() / "jars" / "flink").glob("*.jar"))
     jars += connector_jars()
     return jars
@@ -204,17 +206,21 @@ def _component(settings: Settings, role: Role) -> Component:
     setting = "POLYGLOT_FLINK__REST_PORT"
     rest = settings.flink.rest_port
     url = settings.flink.url
+    ports = {rest: setting, rest + 1: setting} if leader else {}
+    if metrics := _metrics_port(settings, role):
+        ports[metrics] = "POLYGLOT_FLINK__METRICS_PORT"
     return Component(
         name=role.name,
         command=_command(settings, role),
         url=url if leader else f"{url}/#/task-manager",
-        ports={rest: setting, rest + 1: setting} if leader else {},
+        ports=ports,
         probe=(lambda: probe_jobmanager(url)) if leader else (lambda: probe_taskmanager(url)),
         env={**_environment(settings), **_MALLOC, "POLYGLOT_LOG": str(layout.log(role.name))},
         prepare=lambda: write_home(settings),
         stop_after=("taskmanager",) if leader else (),
         logs=(layout.log(role.name), layout.output(role.name)),
         config=_config_text(settings),
+        metrics_url=f"http://{settings.flink.host}:{metrics}/metrics" if metrics else "",
         managed=is_local(settings.flink.host),
     )
 
@@ -243,7 +249,13 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
         role.main,
         "--configDir",
         str(conf),
+        *([f"-Dmetrics.reporter.prom.port={metrics}"] if (metrics := _metrics_port(settings, role)) else []),
     )
+
+
+def _metrics_port(settings: Settings, role: Role) -> int:
+    first = settings.flink.first_metrics_port
+    return first + (role is TASKMANAGER) if first else 0
 
 
 def jobmanager(settings: Settings) -> Component:

@@ -85,6 +85,15 @@ def taskmanager_memory(total: int) -> Memory:
     )
 
 
+def metrics_options(settings: Settings) -> dict[str, str]:
+    """Return the options of the Prometheus reporter but for its port, which each process is told for itself."""
+    if not settings.flink.first_metrics_port:
+        return {}
+    prefix = "metrics.reporter.prom"
+    factory = "org.apache.flink.metrics.prometheus.BoundPrometheusReporterFactory"  # connectors/prometheus
+    return {f"{prefix}.factory.class": factory, f"{prefix}.host": "127.0.0.1"}
+
+
 def flink_config(settings: Settings) -> dict[str, Any]:
     """Return the options that differ from the distribution's own ``config.yaml``, flat."""
     layout = Layout.at(settings.var_dir)
@@ -114,6 +123,7 @@ def flink_config(settings: Settings) -> dict[str, Any]:
         "env.java.opts.client": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         # What the web UI and the benchmarks read is at most this old, in ms.
         "metrics.fetcher.update-interval": 1000,
+        **metrics_options(settings),
         # State and recovery.
         "state.backend.type": "hashmap",
         "execution.checkpointing.interval": f"{int(settings.flink.checkpoint_interval_s * 1000)} ms",

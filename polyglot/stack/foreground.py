@@ -27,6 +27,7 @@ def bind_overrides(advertise: str) -> dict[str, str]:
         "rest.bind-address": "0.0.0.0",  # noqa: S104
         "taskmanager.bind-host": "0.0.0.0",  # noqa: S104
         "taskmanager.host": advertise,
+        "metrics.reporter.prom.host": "0.0.0.0",  # noqa: S104
     }
 
 

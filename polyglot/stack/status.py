@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ import psutil
 
 from polyglot.config import Settings
 from polyglot.stack.component import Component
-from polyglot.stack.components import components
+from polyglot.stack.components import OPTIONAL, components
 from polyglot.stack.layout import Layout
 from polyglot.stack.probes import http
 from polyglot.stack.process import members
@@ -46,12 +47,14 @@ class ComponentStatus:
     started_at: datetime | None
     restarts: int
     detail: str
+    metrics_url: str = ""
 
     def row(self) -> list[str]:
         memory = f"{self.memory / 1024**2:,.0f} MB" if self.memory else ""
         since = self.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if self.started_at else ""
         pid = str(self.pid or "")
-        return [self.name, self.health, self.url, self.version, pid, memory, since, str(self.restarts), self.detail]
+        row = [self.name, self.health, self.url, self.version, pid, memory, since, str(self.restarts), self.detail]
+        return [*row, self.metrics_url]
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
@@ -81,16 +84,21 @@ class GroupLag:
     """Records between what a consumer group committed and the ends of its partitions."""
 
     group: str
-    lag: int
+    topics: dict[str, int]
+
+    @property
+    def lag(self) -> int:
+        return sum(self.topics.values())
 
     def document(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"group": self.group, "lag": self.lag}
 
 
 def collect(settings: Settings, only: Sequence[str] = ()) -> list[ComponentStatus]:
     """Probe at once all components, or those that `only` names, or those that a running stack was started with."""
     state = read_state(Layout.at(settings.var_dir))
-    wanted = components(settings, only)
+    more = [name for name in OPTIONAL if state and name in state.components]
+    wanted = components(settings, only, more)
     if state and state.components and not only:
         wanted = [one for one in wanted if one.name in state.components or not one.managed]
     memory = group_memory(state)
@@ -137,6 +145,7 @@ def _examine(component: Component, state: State | None, memory: dict[int, int]) 
         started_at=running.started_at if running and alive else None,
         restarts=running.restarts if running else 0,
         detail=detail,
+        metrics_url=component.metrics_url,
     )
 
 
@@ -169,8 +178,10 @@ def collect_groups(settings: Settings) -> list[GroupLag]:
                 continue
             ends = client.list_offsets({one: OffsetSpec.latest() for one in committed}, request_timeout=TIMEOUT_S)
             by_partition = {(one.topic, one.partition): future.result().offset for one, future in ends.items()}
-            lag = sum(max(by_partition[one.topic, one.partition] - one.offset, 0) for one in committed)
-            lags.append(GroupLag(name, lag))
+            behind: Counter[str] = Counter()
+            for one in committed:
+                behind[one.topic] += max(by_partition[one.topic, one.partition] - one.offset, 0)
+            lags.append(GroupLag(name, dict(behind)))
     except KafkaException:
         return []
     return lags

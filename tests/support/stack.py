@@ -18,16 +18,17 @@ class Stack:
     """A stack in a temporary folder; `polyglot(…)` runs the command line on it."""
 
     def __init__(self, folder: Path, memory_mb: int = 2304, slots: int = 4) -> None:
-        kafka, flink, clickhouse, redis = free_ports(4, run=2)
+        kafka, flink, clickhouse, redis, metrics = free_ports(5, run=4)
         self.settings = Settings(
             var_dir=folder / "var",
             kafka={"bootstrap_servers": f"127.0.0.1:{kafka}"},
             flink={"rest_port": flink, "taskmanager_memory_mb": memory_mb, "taskmanager_slots": slots},
             clickhouse={"port": clickhouse},
             redis={"port": redis},
+            metrics={"port": metrics, "refresh_s": 0},
         )
         self.layout = Layout.at(self.settings.var_dir)
-        self.ports = [kafka, kafka + 1, flink, flink + 1, clickhouse, redis]
+        self.ports = [kafka, kafka + 1, flink, flink + 1, flink + 2, flink + 3, clickhouse, redis]
         self.env = {
             **os.environ,
             "POLYGLOT_VAR_DIR": str(self.settings.var_dir),
@@ -37,6 +38,8 @@ class Stack:
             "POLYGLOT_FLINK__TASKMANAGER_SLOTS": str(slots),
             "POLYGLOT_CLICKHOUSE__PORT": str(clickhouse),
             "POLYGLOT_REDIS__PORT": str(redis),
+            "POLYGLOT_METRICS__PORT": str(metrics),
+            "POLYGLOT_METRICS__REFRESH_S": "0",
         }
 
     def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:

@@ -107,3 +107,7 @@ def test_bars_are_published_where_a_window_was_asked_for(spark: SparkSession, tm
         ("1d", MIDNIGHT - NOON), ("1h", 0), ("1m", 0), ("1s", 3 * SECOND), ("1s", 4 * SECOND), ("1s", 9 * SECOND),
         ("5m", 0),
     ]  # fmt: skip
+    named = [Request(ENTITY, "trade", NOON, NOON + n * SECOND, "revised") for n in (1, 60, 86_400)]
+    (itself,) = coalesce([*named, *named])
+    touched = _touched(spark, itself, records(spark, done.out, "bar")).collect()
+    assert sorted((row.interval, row.window_start - NOON) for row in touched) == [("1m", 0), ("1s", 0)]

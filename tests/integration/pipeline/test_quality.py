@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from support.metrics import suite
 from support.pipeline import tables
 from support.stack import Stack
 from support.topics import records
@@ -93,6 +94,10 @@ def test_rejected_fixed_and_redriven(strict):
     assert books["trades"] == before + rejected
     assert books["dead_letters_by_reason"]["quality.too_dear"] == rejected
     assert line(strict, ("too_dear", "flag")) == tables(found)["quality.normalization.v1"] == rejected
+    exposed, topic = suite(strict), "normalized.trade.v1"
+    letters = "polyglot_dead_letters_total", "normalization", "quality.too_dear", "raw.sim.trade.v1"
+    assert exposed[letters] == exposed["polyglot_quality_records_total", "flag", "too_dear", topic] == rejected
+    assert exposed["polyglot_consumer_lag_records", "polyglot-normalize", "raw.sim.trade.v1"] >= 0
     dear = {one["event_id"] for one in trades(strict) if one["source_id"].startswith("redrive:")}
     assert dear == {one["id"] for one in sent["copies"]}
     bars = records(strict.settings.kafka.bootstrap_servers, "analytics.bar.v1", "bar")

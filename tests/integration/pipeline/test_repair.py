@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.metrics import suite
 from support.pipeline import await_watermark
 from support.topics import records, view
 
@@ -96,3 +97,8 @@ def test_what_came_too_late_is_repaired_and_amended(pipeline, tmp_path):
     assert (event["entity_id"], event["events"], event["amendment_id"]) == (BTC, LATE, amended["amendment_id"])
     attention = pipeline.json("status")["attention"]
     assert (attention["open_repairs"], attention["late"], attention["amended_events"]) == (0, LATE, LATE)
+    exposed, made = suite(pipeline), "polyglot_repair_requests"
+    assert (exposed[f"{made}_total", "behind_watermark"], exposed[f"{made}_open", "behind_watermark"]) >= (40, 0)
+    assert exposed[f"{made}_open", "behind_watermark"] == 0
+    assert exposed["polyglot_dead_letters_total", "normalization", "late", "raw.binance_usdm.trade.v1"] == LATE
+    assert (exposed["polyglot_amendments_total",], exposed["polyglot_amended_events_total",]) == (1, LATE)

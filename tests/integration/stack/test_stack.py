@@ -16,6 +16,7 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from redis import Redis
+from support.metrics import samples
 
 from polyglot.stack.ports import is_open
 from polyglot.stack.state import read_state
@@ -146,6 +147,14 @@ def test_up_with_other_settings_is_refused(stack, monkeypatch):
     assert "polyglot down" in done.stderr
 
 
+def test_flinks_own_metrics_are_where_status_says(stack):
+    urls = {one["name"]: one["metrics_url"] for one in stack.json("status")["components"] if one["metrics_url"]}
+    assert urls.keys() == {"jobmanager", "taskmanager"}
+    for name, metric in (("jobmanager", "numRegisteredTaskManagers"), ("taskmanager", "Status_JVM_Memory_Heap_Used")):
+        exposed = samples(httpx.get(urls[name], timeout=30).text)
+        assert max(value for (found, *_), value in exposed.items() if found == f"flink_{name}_{metric}") > 0
+
+
 def test_doctor_knows_the_ports_as_ours(stack):
     findings = {one["check"]: one for one in json.loads(stack.run("doctor", "--json").stdout)}
     ports = [one for check, one in findings.items() if check.startswith("port ")]
@@ -242,11 +251,20 @@ def test_a_component_that_cannot_start_is_told_with_its_log_and_nothing_is_left(
 
 
 def test_a_second_start_finds_the_data_again(stack):
-    stack.json("up", "--no-build")
+    stack.json("up", "--no-build", "--with", "repair", "--with", "metrics")
     assert len(consume(stack)) == 1001
     assert clickhouse(stack, "SELECT count() FROM polyglot.kept") == "1000"
     assert redis(stack).get("kept") == "yes"
     assert stack.json("topics")["steps"]
+
+
+def test_what_stays_on_request_is_supervised_like_the_rest(stack):
+    assert healthy(stack).keys() == {*ALL, "repair", "metrics"}
+    exposed = samples(httpx.get(stack.settings.metrics.url, timeout=30).text)
+    assert exposed["polyglot_broker_up",] == 1
+    assert exposed["polyglot_consumer_lag_records", "behind", TOPIC] == 1001
+    kill(stack, "repair")
+    wait_for(lambda: "repair" in healthy(stack))
 
 
 def test_down_works_on_a_half_dead_stack_without_its_supervisor(stack):

@@ -77,16 +77,26 @@ def test_missing_numbers_restate_whole_days_and_publish_what_was_lost() -> None:
     assert task == Task("trade", Span(DAY - DAY_US, DAY + DAY_US), (("A", DAY - DAY_US, DAY + DAY_US),), ("A",))
 
 
+def test_a_revised_window_is_published_itself_and_once_however_often_it_asked() -> None:
+    day, hour = (Request("A", "trade", DAY, DAY + length, "revised") for length in (DAY_US, 3_600 * SECOND))
+    flood = [day, hour] * 500
+    late = second("A", DAY + 9 * SECOND)
+    whole = Span(DAY, DAY + DAY_US)
+    assert coalesce(flood) == [Task("trade", whole, (), (), (("A", hour.start, hour.end), ("A", day.start, day.end)))]
+    (both,) = coalesce([*flood, late])
+    assert both.windows == (("A", late.start, late.end),)
+    assert both.exact == (("A", hour.start, hour.end), ("A", day.start, day.end))
+    assert both.entities == ("A",)
+
+
 def test_nothing_asks_for_nothing() -> None:
     assert coalesce([]) == []
 
 
 REQUESTS = st.builds(
-    lambda entity, kind, start, length, gap: Request(
-        entity, kind, DAY + start, DAY + start + length, "sequence_gap" if gap else "behind_watermark"
-    ),
+    lambda entity, kind, start, length, reason: Request(entity, kind, DAY + start, DAY + start + length, reason),
     st.sampled_from("AB"), st.sampled_from(KINDS), st.integers(0, 6 * DAY_US), st.integers(1, 2 * DAY_US),
-    st.booleans(),
+    st.sampled_from(["sequence_gap", "behind_watermark", "revised"]),
 )  # fmt: skip
 
 
@@ -98,8 +108,12 @@ def test_every_window_is_in_exactly_one_replay_that_has_its_whole_days(log: list
         found = [
             (task, window)
             for task in tasks
-            for window in task.windows
-            if task.kind == one.kind and window[0] == one.entity_id and window[1] <= one.start and one.end <= window[2]
+            for window in (task.exact if one.reason == "revised" else task.windows)
+            if task.kind == one.kind
+            and window[0] == one.entity_id
+            and window[1] <= one.start
+            and one.end <= window[2]
+            and (one.reason != "revised" or window[1:] == (one.start, one.end))
         ]
         ((task, _),) = found
         assert task.span.start is not None

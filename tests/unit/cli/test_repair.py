@@ -1,11 +1,18 @@
 """``polyglot repair`` and ``amend`` before they reach anything: usage, and a broker that is away."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from polyglot.cli import run
-from polyglot.console import Exit
+from batch.answered import Answered
+from batch.ranges import DAY_US
+from batch.requests import Request, coalesce
+from polyglot.cli import repair, run
+from polyglot.cli.repair import POLL_S, follow
+from polyglot.console import CommandError, Console, Exit
 from polyglot.jobs import attention, offsets
 from polyglot.jobs.attention import Attention
+from polyglot.jobs.repairs import Backlog
 
 SPAN = ["--entity", "sim:A", "--from", "2024-08-08", "--to", "2024-08-09"]
 
@@ -59,3 +66,57 @@ def test_counts_are_those_of_one_cluster(tmp_path):
     assert attention._load(file, "b") == ({}, {})
     file.write_text('{"cluster": "a", "at": 3')
     assert attention._load(file, "a") == ({}, {})
+
+
+class Stopped(BaseException):
+    """Ends a watch, as a signal does."""
+
+
+def watch(looks, rest_s=60.0):
+    """Follow `looks` (backlogs or errors) and return (what was answered, the pauses)."""
+    rest, answered, pauses = iter(looks), [], []
+
+    def look():
+        found = next(rest, None)
+        if found is None:
+            raise Stopped
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with pytest.raises(Stopped):
+        follow(Console(quiet=True), look, lambda backlog: answered.append(backlog) or [], rest_s, pauses.append)
+    return answered, pauses
+
+
+def asking(count):
+    return Backlog(requests=[Request("sim:A", "trade", DAY_US, 2 * DAY_US, "revised")] * count)
+
+
+def test_a_watch_answers_a_flood_at_once_and_then_rests():
+    flood = asking(500)
+    assert watch([Backlog(), flood, flood, Backlog()]) == ([flood, flood], [POLL_S, 60.0, 60.0, POLL_S])
+
+
+def test_a_watch_waits_for_services_and_dies_of_anything_else():
+    away, late = CommandError("no", code=Exit.UNAVAILABLE), CommandError("late", code=Exit.TIMEOUT)
+    assert watch([away, late, asking(1)]) == ([asking(1)], [POLL_S, POLL_S, 60.0])
+    with pytest.raises(CommandError, match="broken"):
+        watch([CommandError("broken", code=Exit.FAILED)])
+
+
+def test_requests_that_a_replay_covered_are_committed_without_another(monkeypatch):
+    committed, replayed = [], []
+    monkeypatch.setattr("polyglot.jobs.drain.await_bronze", lambda *_: {("raw.sim.trade.v1", 0): 9})
+    monkeypatch.setattr("polyglot.jobs.repairs.commit", lambda _, backlog: committed.append(backlog))
+    monkeypatch.setattr(repair, "restate_all", lambda _settings, _console, _session, tasks, _: replayed.append(tasks))
+    monkeypatch.setattr(repair, "show", lambda *_: None)
+    answered, session = Answered(), SimpleNamespace(get=lambda _: None)
+    for backlog in (asking(3), asking(2)):
+        repair._answer(None, Console(quiet=True), session, backlog, answered, "repair-watch", 1.0)
+    assert committed == [asking(3), asking(2)]
+    assert replayed == [coalesce(asking(3).requests)]
+
+
+def test_a_watch_writes_no_document():
+    assert run(["repair", "--watch", "--json"]) == Exit.USAGE

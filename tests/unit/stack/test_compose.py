@@ -53,6 +53,9 @@ def test_published_ports_are_the_defaults_of_the_settings(services):
     broker = defaults.kafka.bootstrap_servers.rpartition(":")[2]
     assert any(f"127.0.0.1:{broker}:" in port for port in published["kafka"])
     assert f"127.0.0.1:{defaults.flink.rest_port}:18081" in published["jobmanager"]
+    assert f"127.0.0.1:{defaults.flink.first_metrics_port}:18083" in published["jobmanager"]
+    assert f"127.0.0.1:{defaults.flink.first_metrics_port + 1}:18084" in published["taskmanager"]
+    assert f"127.0.0.1:{defaults.metrics.port}:18090" in published["metrics"]
     assert f"127.0.0.1:{defaults.clickhouse.port}:8123" in published["clickhouse"]
     assert f"127.0.0.1:{defaults.redis.port}:6379" in published["redis"]
 

@@ -69,6 +69,25 @@ def test_every_address_is_loopback(settings):
     assert (config["rest.port"], config["jobmanager.rpc.port"]) == (28081, 28082)
 
 
+def test_each_process_serves_its_metrics_on_a_port_of_its_own(settings):
+    config = effective_config(settings)
+    assert config["metrics.reporter.prom.host"] == "127.0.0.1"
+    assert any(jar.name.startswith("flink-metrics-prometheus-") for jar in library(settings))
+    for component, port in ((jobmanager(settings), 28083), (taskmanager(settings), 28084)):
+        assert component.command[-1] == f"-Dmetrics.reporter.prom.port={port}"
+        assert component.ports[port] == "POLYGLOT_FLINK__METRICS_PORT"
+        assert component.metrics_url == f"http://127.0.0.1:{port}/metrics"
+
+
+def test_the_ports_of_metrics_can_be_moved_and_left_out(tmp_path):
+    moved = Settings(var_dir=tmp_path, flink={"metrics_port": 30_000})
+    assert 30_001 in taskmanager(moved).ports
+    none = Settings(var_dir=tmp_path, flink={"metrics_port": 0})
+    assert not [name for name in effective_config(none) if "metrics.reporter" in name]
+    assert (taskmanager(none).ports, taskmanager(none).metrics_url) == ({}, "")
+    assert "--configDir" in taskmanager(none).command[-2]
+
+
 def test_the_distributions_module_exports_are_kept(settings):
     assert "--add-opens=java.base/java.nio=ALL-UNNAMED" in jobmanager(settings).command
     assert "--add-opens=java.base/java.nio=ALL-UNNAMED" in effective_config(settings)["env.java.opts.all"]
@@ -145,9 +164,15 @@ def test_in_a_container_services_listen_on_its_every_interface(settings):
     write_home(settings, bind_overrides("worker-1"))
     written = yaml.safe_load((settings.var_dir / "flink" / "conf" / "config.yaml").read_text())
     assert written["taskmanager.host"] == "worker-1"
-    assert {written[name] for name in ("rest.bind-address", "jobmanager.bind-host", "taskmanager.bind-host")} == {
-        "0.0.0.0"  # noqa: S104
-    }
+    assert {
+        written[name]
+        for name in (
+            "rest.bind-address",
+            "jobmanager.bind-host",
+            "taskmanager.bind-host",
+            "metrics.reporter.prom.host",
+        )
+    } == {"0.0.0.0"}  # noqa: S104
 
 
 def test_only_flink_runs_in_our_image():
