@@ -127,11 +127,10 @@ def contract_source(
     extra: Sequence[str] = (),
     cols: Iterable[str] = (),
     fetch: Fetch = STORES,
-    idle: str = IDLE_AFTER,
 ) -> str:
     """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``.
 
-    A partition that is silent for ``idle`` does not hold up the others' watermark.
+    A partition that is silent for ``IDLE_AFTER`` does not hold up the others' watermark.
     """
     chosen = columns(name)
     wanted = list(cols) or list(chosen)
@@ -143,7 +142,7 @@ def contract_source(
             **value_format(config, name),
             # Emit a watermark per record batch, not per interval: a catch-up must not outrun its watermark.
             "scan.watermark.emit.strategy": "on-event",
-            "scan.watermark.idle-timeout": idle,
+            "scan.watermark.idle-timeout": IDLE_AFTER,
         },
     )
 
