@@ -15,7 +15,7 @@ from functools import partial
 
 from pyflink.common import Row
 from pyflink.datastream import DataStream
-from pyflink.table import ChangelogMode, Schema, Table
+from pyflink.table import ChangelogMode, Schema, StreamTableEnvironment, Table
 
 import sql
 from flink_jobs import tables
@@ -25,6 +25,7 @@ from flink_jobs.late_firing import late_firing
 from flink_jobs.repair import repair_rows, revision_rows
 from flink_jobs.runtime import Job, start
 from flink_jobs.transport import OFFSET, fresh
+from flink_jobs.watermarks import keeping_watermark, without_watermark
 from schemas.domains import domains
 from schemas.quality import load
 from udfs.revisions import KINDS as REVISIONS
@@ -36,21 +37,16 @@ TRADE = (
 QUOTE = (
     "entity_id", "event_time", "ingest_date", "entity_seq", "bid_price", "bid_size", "ask_price", "ask_size"
 )  # fmt: skip
-ROWTIME = (
+#: Behind a source they are for its duplicate filter only.
+TRANSPORT = ("pt AS PROCTIME()", OFFSET)
+TIME = (
     "rowtime AS TO_TIMESTAMP_LTZ(event_time / 1000, 3)",
     "WATERMARK FOR rowtime AS rowtime - INTERVAL '1' SECOND",
-    "pt AS PROCTIME()",
-    OFFSET,
 )
-#: Cancels and corrections of trades: rarely fed, so they have no watermark of their own, and never hold up the trades'
-#: for longer than it takes to find them idle. Whether a window still takes one is decided by the trades' watermark.
+#: Cancels and corrections of trades: rarely fed, so they have no watermark, and never hold up the trades'. Whether a
+#: window still takes one is decided by the trades' watermark.
 REVISION = ("entity_id", "trade_time", "ingest_date", "entity_seq")
-REVISION_TIME = (
-    "rowtime AS TO_TIMESTAMP_LTZ(trade_time / 1000, 3)",
-    "WATERMARK FOR rowtime AS CASE WHEN trade_time < 0 THEN rowtime END",
-    "pt AS PROCTIME()",
-    OFFSET,
-)
+REVISION_TIME = ("rowtime AS TO_TIMESTAMP_LTZ(trade_time / 1000, 3)",)
 OUTPUTS = ("analytics.bar.v1", "analytics.quote_bar.v1", "repair.analytics.v1")
 Stream = tuple[str, sql.Kind, tuple[str, ...], tuple[str, ...], Callable[[Rules, Row], Iterable[Row]]]
 STREAMS: tuple[Stream, ...] = (
@@ -69,12 +65,12 @@ def main() -> None:
     job.ddl([tables.wire_sink("analytics", config, OUTPUTS)])
     inserts = []
     for kind, bar, cols, intervals, finish in STREAMS:
-        _fresh(job, kind, cols, ROWTIME)
+        _fresh(job, kind, cols, TIME, keeping_watermark)
         keyed = [sql.keyed(bar, "flink", f"fresh_{kind}")]
         branches = [sql.aggregate(bar, "flink", interval) for interval in intervals]
         branches.append(repair_rows(f"fresh_{kind}", bar, lateness_ms))
         for revision in REVISIONS if kind == "trade" else ():
-            _fresh(job, revision, REVISION, REVISION_TIME, fetch=tables.STORES, idle_after_s=1.0)
+            _fresh(job, revision, REVISION, REVISION_TIME, without_watermark, fetch=tables.STORES)
             keyed.append(sql.keyed_revisions("flink", f"fresh_{revision}"))
             branches.append(revision_rows(f"fresh_{revision}"))
         job.view(f"{kind}s_keyed", " UNION ALL ".join(f"({select})" for select in keyed))
@@ -93,18 +89,21 @@ def _fresh(
     job: Job,
     kind: str,
     cols: tuple[str, ...],
-    extra: tuple[str, ...],
+    time: tuple[str, ...],
+    marks: Callable[[StreamTableEnvironment, Table, str], Table],
     *,
     fetch: tables.Fetch = tables.WINDOWS,
-    idle_after_s: float | None = None,
 ) -> None:
-    """Read a normalized topic and register ``fresh_<kind>``: each of its records once."""
+    """Read a normalized topic and register ``fresh_<kind>``: each of its records once, in event time.
+
+    The watermark is looked after behind the duplicate filter, where its shuffle has merged the partitions', and before
+    anything reads it: a request for repair must not be behind the windows.
+    """
     source, topic, group = f"normalized_{kind}", f"normalized.{kind}.v1", f"polyglot-analytics-{kind}"
-    table = tables.contract_source(
-        source, job.settings, kind, topic, group, cols=cols, extra=extra, fetch=fetch, idle_after_s=idle_after_s
-    )
-    job.ddl([table])
-    job.view(f"fresh_{kind}", fresh(source))
+    extra = (*time, *TRANSPORT)
+    job.ddl([tables.contract_source(source, job.settings, kind, topic, group, cols=cols, extra=extra, fetch=fetch)])
+    once = job.table.sql_query(f"SELECT {tables.names(cols)}, rowtime, gap FROM ({fresh(source)})")
+    job.table.create_temporary_view(f"fresh_{kind}", marks(job.table, once, f"watermark-{kind}"))
 
 
 def _updates(job: Job, windows: Table) -> DataStream:

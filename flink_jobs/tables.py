@@ -123,15 +123,13 @@ def contract_source(
     extra: Sequence[str] = (),
     cols: Iterable[str] = (),
     fetch: Fetch = STORES,
-    idle_after_s: float | None = None,
 ) -> str:
     """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``.
 
-    A partition that is silent for ``idle_after_s`` (default: the setting) does not hold up the others' watermark.
+    A partition that is silent for ``flink.idle_after_s`` does not hold up the others' watermark.
     """
     chosen = columns(name)
     wanted = list(cols) or list(chosen)
-    idle_ms = round(1000 * (config.flink.idle_after_s if idle_after_s is None else idle_after_s))
     return _create(
         table,
         [*(f"`{c}` {chosen[c]}" for c in wanted), *extra],
@@ -140,7 +138,7 @@ def contract_source(
             **value_format(config, name),
             # Emit a watermark per record batch, not per interval: a catch-up must not outrun its watermark.
             "scan.watermark.emit.strategy": "on-event",
-            "scan.watermark.idle-timeout": f"{idle_ms} ms",
+            "scan.watermark.idle-timeout": f"{round(1000 * config.flink.idle_after_s)} ms",
         },
     )
 

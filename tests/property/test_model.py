@@ -113,18 +113,20 @@ class Laws(RuleBasedStateMachine):
     def come_back(self, who: str) -> None:
         self.venue.come_back(who)
 
-    @rule(kind=kinds, symbol=symbols, other=symbols, restart=st.booleans())
-    def cut_off(self, kind: str, symbol: str, other: str, *, restart: bool) -> None:
-        """A collector is cut off, with an event that it has stamped, for longer than windows wait."""
+    @rule(kind=kinds, symbol=symbols, other=symbols, restart=st.integers(0, 3), alone=st.booleans())
+    def cut_off(self, kind: str, symbol: str, other: str, restart: int, *, alone: bool) -> None:
+        """A collector is cut off, with an event that it has stamped, for longer than windows wait.
+
+        Meanwhile analytics is restarted with so many subtasks, unless 0.
+        """
         self.happen(kind, symbol, "a", 1, 250, 0, through=True)
         self.stick("b")
         self.happen(kind, symbol, "b", 1, 10, 0, through=False)
         self.happen(kind, other, "a", 2, 130_000, 0, through=True)
         if restart:
-            self.save(f"{kind} windows")
-            self.kill(f"{kind} windows")
+            self.rescale_windows(kind, restart)
         self.come_back("b")
-        self.flow(kind)
+        self.flow(kind, alone=alone)
 
     @rule(kind=kinds, partition=partitions, value=st.sampled_from([b"", b"\0\0\0\0\1", b"{}", b"\0\0\0\0\x63xx"]))
     def write_rubbish(self, kind: str, partition: int, value: bytes) -> None:
@@ -197,6 +199,8 @@ class Laws(RuleBasedStateMachine):
         if job == "ingest":
             self.bronze += self.uncommitted
             self.uncommitted = []
+        elif job.endswith("windows"):
+            self._published(job.partition(" ")[0])
 
     @rule(job=st.sampled_from(["normalize", "ingest", "trade windows", "quote windows"]))
     def kill(self, job: str) -> None:
@@ -212,6 +216,12 @@ class Laws(RuleBasedStateMachine):
         self.save(job)
         (self.normalize if job == "normalize" else self.ingest).rescale(parallelism)
 
+    @rule(kind=kinds, parallelism=st.integers(1, 3))
+    def rescale_windows(self, kind: str, parallelism: int) -> None:
+        self.save(f"{kind} windows")
+        self.windows[kind].crash(parallelism)
+        self.latest[kind].clear()
+
     def _job(self, name: str) -> FoldJob | WindowJob:
         jobs: dict[str, FoldJob | WindowJob] = {"normalize": self.normalize, "ingest": self.ingest}
         return jobs.get(name) or self.windows[name.partition(" ")[0]]
@@ -219,25 +229,28 @@ class Laws(RuleBasedStateMachine):
     # ---- analytics
 
     @rule(kind=kinds)
-    def flow(self, kind: str) -> None:
+    def flow(self, kind: str, *, alone: bool = False) -> None:
         """Everything comes through."""
         for partition in range(PARTITIONS):
             self.run_normalize(partition, 1_000, 1_000)
         for partition in range(PARTITIONS):
-            self.run_analytics(kind, partition, 1_000)
+            self.run_analytics(kind, partition, 1_000, alone=alone)
 
-    @rule(kind=kinds, partition=partitions, count=st.integers(1, 12))
-    def run_analytics(self, kind: str, partition: int, count: int) -> None:
+    @rule(kind=kinds, partition=partitions, count=st.integers(1, 12), alone=st.booleans())
+    def run_analytics(self, kind: str, partition: int, count: int, *, alone: bool) -> None:
+        """Windows take the next records; if ``alone``, while other subtasks than the records' are not up or behind."""
         job = self.windows[kind]
-        at = job.state.offsets.get(partition, 0)
+        at, anew = job.state.offsets.get(partition, 0), job.state.anew.copy()
         for verdict in self.normalized[f"normalized.{kind}.v1", partition][at : at + count]:
             assert verdict.row is not None
-            job.read(partition, verdict.row)
+            job.read(partition, verdict.row, alone=alone)
+        assert alone or job.state.anew == anew, "law 6: dropped windows began anew, though the watermark was back"
         self._published(kind)
 
     @rule(kind=kinds, partition=partitions)
     def fall_idle(self, kind: str, partition: int) -> None:
         self.windows[kind].idle(partition)
+        self.windows[kind].come_up()
         self._published(kind)
 
     @rule(kind=kinds)
@@ -254,16 +267,18 @@ class Laws(RuleBasedStateMachine):
                 asked = read("repair_request", value)
                 assert asked["reason"] == "behind_watermark", "law 4: a hole in entity_seq that nobody made"
                 self.repairs.add((asked["kind"], asked["entity_id"], int(asked["event_time"].timestamp()) * SECOND))
-            elif window not in job.forgotten:
+            elif window in job.state.anew:
+                assert self._asked(kind, window), f"law 6: {window} has begun anew in silence"
+            else:
                 version = read(name, value)["version"]
                 assert value == self._bar(kind, window, version), f"law 5: {window}"
                 assert version > self.latest[kind].get(window, 0), f"law 5: versions of {window} do not rise"
                 self.latest[kind][window] = version
                 self.view[kind][window] = max(version, self._version(kind, window))
         for window, taken in job.state.taken.items():
-            if window in job.state.dropped:
+            if window in job.state.dropped | job.state.anew:
                 assert self._asked(kind, window), f"law 6: rows of {window} are missing in silence"
-            elif window.last_ms <= job.watermark and window not in job.forgotten:
+            elif window.last_ms <= job.watermark:
                 assert self._version(kind, window) >= taken, f"laws 5 and 6: {window}"
 
     def _version(self, kind: str, window: Window) -> int:
@@ -298,13 +313,13 @@ class Laws(RuleBasedStateMachine):
         self.save("ingest")
         for kind, job in self.windows.items():
             for partition in range(PARTITIONS):
-                self.run_analytics(kind, partition, 1_000)
+                self.run_analytics(kind, partition, 1_000, alone=False)
             self.fire_early(kind)
             rebuilt = sorted(value for interval in INTERVALS[kind] for value in job.rebuild(interval))
             members = self.members[kind]
             assert rebuilt == sorted(self._bar(kind, window, len(rows)) for window, rows in members.items())
             for window, rows in members.items():
-                if window not in job.state.dropped and window not in job.forgotten:
+                if window not in job.state.dropped | job.state.anew:
                     assert self._version(kind, window) == len(rows), f"law 7: {window}"
         self._replay()
 

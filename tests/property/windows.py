@@ -1,14 +1,19 @@
 """The windows of the analytics job: the real SQL and the real finishing kernels, and a model of Flink's operator.
 
 SQLite runs the texts of `sql/`, of ``transport.fresh`` and of ``repair.repair_rows``. Flink's part is written here: a
-watermark per partition that is 1 s behind its newest event, the job's watermark as the least of those that are not
+watermark per partition that is 1 s behind its newest event, the sources' watermark as the least of those that are not
 idle, a first result when it passes a window's end, one more for every later row, and state that is dropped when it
-passes the end plus the lateness. A restart forgets the watermarks, as Flink does.
+passes the end plus the lateness. A restart forgets the partitions' watermarks, as Flink does.
+
+Between sources and windows are the subtasks of KeepWatermark (`connectors/watermarks`), and with them the requests for
+repair: each hands on rows behind the watermark that it has, and the windows have the least of theirs. After a restart
+each has the highest of all before it; they come up one by one.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -68,14 +73,18 @@ class _Pane:
 
 @dataclass
 class _State:
-    """What a checkpoint holds; the last three are no state of Flink's, they tell what it must or cannot know."""
+    """What a checkpoint holds; the last four are no state of Flink's, they tell what it must or cannot know."""
 
     offsets: dict[int, int] = field(default_factory=dict)
     arrivals: int = 0
     panes: dict[Window, _Pane] = field(default_factory=dict)
+    highest: int = NEVER  # watermark of any subtask
     taken: Counter[Window] = field(default_factory=Counter)  # fresh rows read so far
     cleaned: set[Window] = field(default_factory=set)  # windows whose state is gone
     dropped: set[Window] = field(default_factory=set)  # windows that miss a row, for it came after that
+    anew: set[Window] = field(
+        default_factory=set
+    )  # windows that took one all the same, before their watermark was back
 
 
 class Published(NamedTuple):
@@ -92,15 +101,14 @@ class WindowJob:
         self.kind, self.partitions = kind, partitions
         self.state, self._saved = _State(), _State()
         self.out: list[Published] = []
-        #: Windows whose state was dropped before a restart that has forgotten it, and that got another row after it.
-        self.forgotten: set[Window] = set()
+        self.parallelism = 1
         self._begin()
         self._db = sqlite3.connect(":memory:", isolation_level=None)
         for name, arguments, function in (
             ("CONCAT", -1, lambda *parts: "".join(map(str, parts))),
             ("FLOOR_SECOND", 1, lambda ms: ms // 1_000 * 1_000),
             ("ADD_SECONDS", 2, lambda seconds, ms: ms + 1_000 * seconds),
-            ("CURRENT_WATERMARK", 1, lambda _: None if self.watermark == NEVER else self.watermark),
+            ("CURRENT_WATERMARK", 1, lambda _: None if self._passed == NEVER else self._passed),
         ):
             self._db.create_function(name, arguments, function)
         self._db.create_collation("amount", lambda a, b: (Decimal(a) > Decimal(b)) - (Decimal(a) < Decimal(b)))
@@ -125,25 +133,43 @@ class WindowJob:
     def _begin(self) -> None:
         self._marks: dict[int, int] = {}
         self._idle: set[int] = set()
+        self._source = NEVER
+        #: Of each subtask that has come up, what it has handed on; of the one that a row is in, the last of that.
+        self._kept: dict[int, int] = {}
+        self._passed = NEVER
+        #: The windows' own.
         self.watermark = NEVER
 
     def checkpoint(self) -> None:
-        """Save what Flink saves: offsets, the duplicate filter's rows, the windows; not the watermark."""
+        """Save what is saved: offsets, the duplicate filter's rows, the windows, and the watermark that was kept."""
+        self.come_up()
         self._saved = deepcopy(self.state)
 
-    def crash(self) -> None:
+    def crash(self, parallelism: int | None = None) -> None:
         """Begin again at the last checkpoint; what was published since stays published."""
+        self.parallelism = parallelism or self.parallelism
         self.state = deepcopy(self._saved)
         self._db.execute("DELETE FROM log WHERE pt > ?", (self.state.arrivals,))
         self._begin()
 
+    def come_up(self) -> None:
+        """Let every subtask be up, and have what the sources have."""
+        for subtask in range(self.parallelism):
+            self._hand_on(subtask)
+        self._advance()
+
+    def _hand_on(self, subtask: int) -> None:
+        restored = self._saved.highest
+        self._kept[subtask] = max(self._kept.get(subtask, restored), self._source)
+        self.state.highest = max(self.state.highest, self._kept[subtask])
+
     def idle(self, partition: int) -> None:
         """Let a partition be without records for so long that the others go on without it."""
         self._idle.add(partition)
-        self._advance()
+        self._merge()
 
-    def read(self, partition: int, row: dict[str, Any]) -> None:
-        """Take the next record of a partition of the normalized topic."""
+    def read(self, partition: int, row: dict[str, Any], *, alone: bool = False) -> None:
+        """Take the next record of a partition; if ``alone``, before other subtasks than its own are up or go on."""
         offset = self.state.offsets.get(partition, 0)
         self.state.offsets[partition] = offset + 1
         self.state.arrivals += 1
@@ -151,11 +177,19 @@ class WindowJob:
         time_ms = row["event_time"] // 1_000
         values += [time_ms, offset, self.state.arrivals]
         self._db.execute(f"INSERT INTO log VALUES ({', '.join('?' * len(values))})", values)
+        subtask = zlib.crc32(f"{row['entity_id']} {row['ingest_date']}".encode()) % self.parallelism
+        self._hand_on(subtask)
+        if not alone:
+            self.come_up()
+        self._passed = self._kept[subtask]
+        self._advance()
         if self._db.execute("SELECT 1 FROM newest").fetchone():
             self._take(row)
         self._idle.discard(partition)
         self._marks[partition] = max(self._marks.get(partition, NEVER), time_ms - BOUND_MS)
-        self._advance()
+        self._merge()
+        if not alone:
+            self.come_up()
 
     def _take(self, row: dict[str, Any]) -> None:
         for request in self._db.execute(self._repairs).fetchall():
@@ -166,18 +200,22 @@ class WindowJob:
                 self.state.dropped.add(window)  # Flink does it without a word
                 continue
             if window in self.state.cleaned:
-                self.forgotten.add(window)
+                self.state.anew.add(window)
             pane = self.state.panes.setdefault(window, _Pane())
             pane.rows.append(self.state.arrivals)
             if pane.fired or window.last_ms <= self.watermark:
                 pane.fired = True
                 self._fire(window, pane)
 
-    def _advance(self) -> None:
+    def _merge(self) -> None:
         marks = [
             self._marks.get(partition, NEVER) for partition in range(self.partitions) if partition not in self._idle
         ]
-        self.watermark = max(self.watermark, min(marks, default=NEVER))
+        self._source = max(self._source, min(marks, default=NEVER))
+
+    def _advance(self) -> None:
+        kept = [self._kept.get(subtask, NEVER) for subtask in range(self.parallelism)]
+        self.watermark = max(self.watermark, min(kept))
         for window, pane in list(self.state.panes.items()):
             if not pane.fired and window.last_ms <= self.watermark:
                 pane.fired = True

@@ -1,4 +1,4 @@
-"""Beyond the horizon: a venue that returns behind the watermark is repaired, late events are amended, all is equal."""
+"""Beyond the horizon: what returns behind the watermark is repaired, late events are amended, all is equal."""
 
 import json
 
@@ -6,6 +6,8 @@ import pytest
 from support.metrics import suite
 from support.pipeline import await_watermark
 from support.topics import records, view
+
+from polyglot.jobs.lifecycle import savepoint
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
 
@@ -43,11 +45,16 @@ def running():
 
 def returning():
     """Another instrument's feed of the day before: it arrives when all of its windows are gone."""
-    for n in range(30):
-        at = NOON - DAY + n * SECOND
-        yield at + 50_000, trade("ETHUSDT", n + 1, at)
+    yield from seconds("ETHUSDT", NOON - DAY, range(30))
+
+
+def seconds(symbol, start, which):
+    """One trade a second, and a quote in every third."""
+    for n in which:
+        at = start + n * SECOND
+        yield at + 50_000, trade(symbol, n + 1, at)
         if n % 3 == 0:
-            yield at + 60_000, quote("ETHUSDT", n + 1, at)
+            yield at + 60_000, quote(symbol, n + 1, at)
 
 
 def feed(stack, path):
@@ -102,3 +109,18 @@ def test_what_came_too_late_is_repaired_and_amended(pipeline, tmp_path):
     assert exposed[f"{made}_open", "behind_watermark"] == 0
     assert exposed["polyglot_dead_letters_total", "normalization", "late", "raw.binance_usdm.trade.v1"] == LATE
     assert (exposed["polyglot_amendments_total",], exposed["polyglot_amended_events_total",]) == (1, LATE)
+
+
+def test_windows_that_were_dropped_before_a_restart_do_not_begin_anew(pipeline, tmp_path):
+    after = NOON + DAY  # of all that was fed here before
+    feed(pipeline, write(tmp_path / "before", seconds("SOLUSDT", after, range(10))))
+    feed(pipeline, write(tmp_path / "meanwhile", seconds("BTCUSDT", after + DAY, range(30))))
+    await_watermark(pipeline, after + DAY)
+    path = savepoint(pipeline.settings, "analytics")
+    pipeline.json("submit", "analytics", "--from-savepoint", path)
+    asked = feed(pipeline, write(tmp_path / "backlog", seconds("SOLUSDT", after, range(10, 40))))
+    assert asked["open_repair_requests"] == 40
+    repaired = pipeline.json("repair")
+    assert (repaired["requests"], repaired["entities"], repaired["unreadable"]) == (40, 1, [])
+    assert repaired["published"] == 30 + 4 + 10
+    assert pipeline.json("verify")["differences"] == 0
