@@ -21,10 +21,20 @@ Action = Literal["fail", "flag", "stop"]
 Order = Literal["<", "<=", "==", "!=", ">=", ">"]
 DEFAULT = FOLDER / "quality.toml"
 SCALE = 12
-#: Columns that kernels derive for a contract, beyond its decimals; ``lag`` is ingest time minus event time, seconds.
-DERIVED: Mapping[str, tuple[str, ...]] = {"trade": ("lag",), "quote": ("lag",)}
+#: Columns that kernels derive for a contract, or read from its texts, beyond its decimals. In seconds: ``lag``, ingest
+#: time minus event time; ``age``, a revision's event time minus that of its trade.
+DERIVED: Mapping[str, tuple[str, ...]] = {
+    "trade": ("lag",),
+    "quote": ("lag",),
+    "trade_cancel": ("lag", "age"),
+    "trade_correct": ("lag", "age"),
+    "corporate_action": ("amount", "ratio"),
+    "daily_close": ("close", "volume", "published_adjusted_close"),
+}
 #: Topics whose records are normalized in the stream, one by one: any action.
-GATED = ("trade", "quote")
+GATED = tuple(DERIVED)
+#: Those of them whose records follow each other in time with a price each: rules may remember.
+REMEMBERED = ("trade", "quote", "daily_close")
 #: Contracts of which every version is a result of its own, so that only a halt is the same in both engines.
 RESULTS = ("bar", "quote_bar")
 #: Topic, name and action, as every rule begins.
@@ -171,8 +181,8 @@ class _Reader:
             raise self._wrong(
                 f"{kind} looks at earlier records, so it may flag or stop; only content may reject (law 3)"
             )
-        if rule.memory and self._contract not in GATED:
-            raise self._wrong(f"{kind} is for topics of {' and '.join(GATED)}")
+        if rule.memory and self._contract not in REMEMBERED:
+            raise self._wrong(f"{kind} is for topics of {', '.join(REMEMBERED)}")
         if self._contract in RESULTS and action != "stop":
             raise self._wrong("results are recomputed with every event: the only action here is stop")
         return rule
@@ -194,7 +204,7 @@ class _Reader:
         raise self._wrong(f"action: expected fail, flag or stop, got {value!r}")
 
     def column(self, key: str) -> str:
-        """Return a column that the topic's records have as a decimal."""
+        """Return a column that the topic's records have as a number."""
         name, known = self._take(key), columns(self._contract)
         if name not in known:
             raise self._wrong(f"{key}: expected one of {', '.join(known)}, got {name!r}")
