@@ -16,32 +16,33 @@ from schemas.quality import parse
 from udfs.envelope import decode
 from udfs.normalize import Normalizer
 
-TOPIC = "raw.sim.trade.v1"
+SHARDS = (("raw.binance_spot.trade.v1", 0), ("raw.sim.trade.v1", 0), ("raw.sim.trade.v1", 1))
 QUALITY = parse(
     '["normalized.trade.v1".dear]\ntype="range"\naction="fail"\nfield="price"\nmost="8"\n'
     '["normalized.trade.v1".jump]\ntype="range"\naction="flag"\nfield="price"\nleast="2"\n'
 )
 
 
-def trade(symbol: str, number: int, seq: int) -> Raw:
-    time, entity_id = MIDNIGHT + number * SECOND, f"sim:{symbol}"
-    payload = binance_trade(symbol, number, time, str(1 + number % 9), "1")
-    return Raw(f"{entity_id}:trade:{number}", entity_id, "sim", "trade", time, "venue", time, "run", seq, payload)
+def trade(topic: str, symbol: str, number: int, seq: int) -> Raw:
+    time, venue = MIDNIGHT + number * SECOND, topic.split(".")[1]
+    payload, entity_id = binance_trade(symbol, number, time, str(1 + number % 9), "1"), f"{venue}:{symbol}"
+    return Raw(f"{entity_id}:trade:{number}", entity_id, venue, "trade", time, "venue", time, "run", seq, payload)
 
 
-#: Two shards of one collector, by partition: it numbers across them. Both end with a copy of their third record.
-SHARDS = {
-    partition: [trade("AB"[partition], n + 1, 2 * n + partition) for n in (*range(12), 2)] for partition in (0, 1)
+#: Each ends with a copy of its third record. Partition 1 has an entity of partition 0 too, as if partitions were added.
+LOGS = {
+    shard: [trade(shard[0], symbol, n + 1, 2 * n + 1) for symbol in "AB"[: 1 + shard[1]] for n in (*range(12), 2)]
+    for shard in SHARDS
 }
 
 
 def rows() -> pa.RecordBatch:
     """Return Bronze as a replay reads it: sorted by shard and offset."""
-    found = [(partition, k, raw) for partition, log in SHARDS.items() for k, raw in enumerate(log)]
+    found = [(*shard, k, raw) for shard, log in LOGS.items() for k, raw in enumerate(log)]
     columns = {name: [getattr(raw, name) for *_, raw in found] for name in Raw._fields}
     return pa.RecordBatch.from_pydict({
-        "topic": [TOPIC] * len(found), "kafka_partition": pa.array([one[0] for one in found], pa.int32()),
-        "kafka_offset": [one[1] for one in found], **columns,
+        "topic": [one[0] for one in found], "kafka_partition": pa.array([one[1] for one in found], pa.int32()),
+        "kafka_offset": [one[2] for one in found], **columns,
     })  # fmt: skip
 
 
@@ -53,16 +54,19 @@ def test_a_replay_folds_every_shard_as_the_stream_does(tmp_path: Path, size: int
     batches = [log.slice(start, size) for start in range(0, log.num_rows, size)]
     (counts,) = kernels.fold("trade", tmp_path, Span(), QUALITY, {})(batches)
 
-    done = [Normalizer(TOPIC, QUALITY).process(decode([envelope(raw) for raw in log])[0]) for log in SHARDS.values()]
+    done = [
+        Normalizer(topic, QUALITY).process(decode([envelope(raw) for raw in log])[0])
+        for (topic, _), log in LOGS.items()
+    ]
     values = {
         "trade": [value for one in done for value in one.trades.encode()],
         kernels.REJECTED: [letter.encode() for one in done for letter in one.dead_letters],
         kernels.SIDE: [record.value for one in done for record in one.side],
     }
-    assert [len(of) for of in values.values()] == [22, 2, 2]
+    assert [len(of) for of in values.values()] == [44, 4, 4]
     for name, expected in values.items():
         (path,) = (tmp_path / name).iterdir()
         assert pq.read_table(path)[kernels.VALUE].to_pylist() == expected
     assert {row["name"]: row["count"] for row in counts.to_pylist()} == {
-        "envelopes": 26, "frames": 22, "duplicates": 2, "dead_letters": 2, "not_normalized": 0, "written": 22,
+        "envelopes": 52, "frames": 44, "duplicates": 4, "dead_letters": 4, "not_normalized": 0, "written": 44,
     }  # fmt: skip
