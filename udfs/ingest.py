@@ -3,7 +3,8 @@ shard's log.
 
 A conflict is a copy of an event id that is remembered, with other content (see ``udfs.codec.content``) than the first.
 It is a duplicate like any other and becomes a dead letter besides. Bronze holds first copies only, so this is the one
-place that can see it. Kraken has none: there the id is a digest of the content.
+place that can see it. Kraken has none: there the id is a digest of the content. A row of reference data is compared
+without what its source restates in every edition.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from udfs.envelope import SOURCES, Envelopes, decode
 from udfs.names import Names, groups
 from udfs.rules import rules
 from udfs.times import DAY, date_text
+from udfs.venues import reference
 
 STATE_VERSION = 2
 #: What a venue's payloads say, apart from what differs from connection to connection.
@@ -150,7 +152,9 @@ class Ingestor:
         """Return the letters of copies whose content is not that of the first copy."""
         digest = np.empty(len(env), dtype=np.int64)
         shape = _CONTENT.get(self._rules.dialect_name, content.WHOLE)
-        content.content_digests(shape, content.WORDS, *env.payloads.parts, digest)
+        restating = self._rules.dialect_name == "reference"
+        payloads = Slices.of([reference.content(one) for one in env.payload]) if restating else env.payloads
+        content.content_digests(shape, content.WORDS, *payloads.parts, digest)
         found = self._dedup.differing(judged, digest, positions[index])
         return [
             conflict(
