@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 from batch import topics
 from batch.publish import send_rows
 from batch.views import KEYS
+from schemas.quality import Quality
 from udfs.adjust import BAR, FACTOR, adjust
+from udfs.factors import Limits, limits
 from udfs.history import Action, Close, History
 from udfs.lineage import Link, ancestors
 from udfs.plain import encode
@@ -73,6 +76,7 @@ def compute(
     *,
     entity: str | None = None,
     known_at: int | None = None,
+    quality: Quality | None = None,
 ) -> None:
     """Write the records of all series (or one) into `out`, a local folder, replaced.
 
@@ -83,6 +87,7 @@ def compute(
         out: where `results` finds them.
         entity: only the series of this entity.
         known_at: only what was known then: ingest times up to it, µs.
+        quality: the rules whose limits hold; by default the project's own.
     """
     known = _events(actions, ACTIONS, known_at)
     changes = known.where(fn.col("kind") == SYMBOL_CHANGE).collect()
@@ -94,7 +99,7 @@ def compute(
                 yield series, pair[1]
 
     events = known.rdd.map(_action).union(_events(closes, CLOSES, known_at).rdd.map(_close))
-    results = events.flatMap(placed).groupByKey().flatMap(_series)
+    results = events.flatMap(placed).groupByKey().flatMap(partial(_series, limits(quality)))
     shutil.rmtree(out, ignore_errors=True)
     spark.createDataFrame(results, _RESULT).write.parquet(str(out))
 
@@ -163,11 +168,11 @@ def _close(row: Row) -> tuple[str, Close]:
     )  # fmt: skip
 
 
-def _series(group: tuple[str, Any]) -> Iterator[tuple[str, bytes]]:
+def _series(allowed: Limits, group: tuple[str, Any]) -> Iterator[tuple[str, bytes]]:
     series, events = group[0], list(group[1])
     actions = [event for event in events if isinstance(event, Action)]
     closes = [event for event in events if isinstance(event, Close)]
-    factors, bars = adjust(History(series, actions, closes))
+    factors, bars = adjust(History(series, actions, closes), allowed)
     for kind, rows in ((FACTOR, factors), (BAR, bars)):
         yield from ((kind, encode(kind, row)) for row in rows)
 

@@ -13,6 +13,7 @@ from batch import adjust, adjust_stores
 from batch.bronze import table_exists
 from batch.clickhouse import Endpoint
 from batch.topics import Broker
+from schemas.quality import Quality
 from udfs.adjust import BAR
 
 
@@ -27,7 +28,12 @@ class Places:
 
 
 def restate(
-    spark: SparkSession, places: Places, *, entity: str | None = None, known_at: int | None = None
+    spark: SparkSession,
+    places: Places,
+    *,
+    entity: str | None = None,
+    known_at: int | None = None,
+    quality: Quality | None = None,
 ) -> dict[str, Any]:
     """Return how many records were published and stored, by kind and table, and which quality rules spoke.
 
@@ -36,7 +42,7 @@ def restate(
     """
     results = places.scratch / "results"
     actions, closes = adjust.inputs(spark, places.broker)
-    adjust.compute(spark, actions, closes, results, entity=entity, known_at=known_at)
+    adjust.compute(spark, actions, closes, results, entity=entity, known_at=known_at, quality=quality)
     published = adjust.publish(spark, places.broker, results)
     return {"published": published, "stored": _store(spark, places), "findings": adjust.findings(spark, results)}
 

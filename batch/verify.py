@@ -234,7 +234,7 @@ class _Run:
             side(self.spark, self.result.replayed.out, f"normalized.{kind}.v1")
             for kind in (adjust.ACTIONS, adjust.CLOSES)
         )
-        adjust.compute(self.spark, actions, closes, out)
+        adjust.compute(self.spark, actions, closes, out, quality=self.sources.quality)
         for kind, topic in adjust.TOPICS.items():
             expected = adjust.results(self.spark, out, kind).select("value")
             self._compare(topic, self._values(expected, kind), views.latest(self._values(self._topic(topic)[1], kind)))

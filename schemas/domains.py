@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -62,20 +61,12 @@ class Venue:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Limits of the quality rules of reference data, exact."""
-
-    dividend_tolerance: Fraction
-
-
-@dataclass(frozen=True)
 class Domains:
     """The whole file."""
 
     venues: dict[str, Venue]
     topics: dict[str, Topic]
     tables: dict[str, Table]
-    reference: Reference
 
     def topics_of(self, domain: str) -> list[str]:
         """Return the names of the topics that a domain owns and writes."""
@@ -172,5 +163,4 @@ def domains() -> Domains:
         for name, table in spec.get("tables", {}).items():
             key = tuple(part.strip() for part in table["key"].split(","))
             tables[name] = Table(name, domain, key, table["partition"], table["mode"], table.get("contract"))
-    reference = Reference(Fraction(doc["reference"]["dividend_tolerance"]))
-    return Domains(venues, topics, tables, reference)
+    return Domains(venues, topics, tables)

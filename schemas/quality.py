@@ -1,6 +1,7 @@
 """``quality.toml`` as frozen objects: which rules the records of a topic are held against.
 
-The language is five rule types and three actions. Whatever cannot be right is refused here, when the file is loaded,
+The language is five rule types and three actions, and the limits of what the kernels of adjusted series check by
+themselves. Whatever cannot be right is refused here, when the file is loaded,
 with the rule's name: a rule that is found wrong by a record at night would be too late.
 """
 
@@ -10,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -21,12 +23,28 @@ Action = Literal["fail", "flag", "stop"]
 Order = Literal["<", "<=", "==", "!=", ">=", ">"]
 DEFAULT = FOLDER / "quality.toml"
 SCALE = 12
-#: Columns that kernels derive for a contract, beyond its decimals; ``lag`` is ingest time minus event time, seconds.
-DERIVED: Mapping[str, tuple[str, ...]] = {"trade": ("lag",), "quote": ("lag",)}
+#: Columns that kernels derive for a contract, or read from its texts, beyond its decimals. In seconds: ``lag``, ingest
+#: time minus event time; ``age``, a revision's event time minus that of its trade.
+DERIVED: Mapping[str, tuple[str, ...]] = {
+    "trade": ("lag",),
+    "quote": ("lag",),
+    "trade_cancel": ("lag", "age"),
+    "trade_correct": ("lag", "age"),
+    "corporate_action": ("amount", "ratio"),
+    "daily_close": ("close", "volume", "published_adjusted_close"),
+}
 #: Topics whose records are normalized in the stream, one by one: any action.
-GATED = ("trade", "quote")
+GATED = tuple(DERIVED)
+#: Those of them whose records follow each other in time with a price each: rules may remember.
+REMEMBERED = ("trade", "quote", "daily_close")
 #: Contracts of which every version is a result of its own, so that only a halt is the same in both engines.
 RESULTS = ("bar", "quote_bar")
+#: Rules that the kernels of adjusted series (``udfs/factors.py``, ``udfs/adjust.py``) hold by name, per contract, each
+#: with the largest limit it may have; None: it has no limit.
+ADJUSTMENTS: Mapping[str, Mapping[str, int | None]] = {
+    "adjustment_factor": {"dividend_out_of_line": 1, "dividend_exceeds_close": 1, "currency_mismatch": None},
+    "adjusted_bar": {"out_of_range": 10**26},
+}
 #: Topic, name and action, as every rule begins.
 Base = tuple[str, str, Action]
 _LARGEST = 10 ** (15 + SCALE)
@@ -91,6 +109,13 @@ class Outlier(Rule):
 
 
 @dataclass(frozen=True)
+class Adjustment(Rule):
+    """A rule of ``ADJUSTMENTS``; its limit is exact, None where it has none."""
+
+    limit: Fraction | None
+
+
+@dataclass(frozen=True)
 class Quality:
     """The rules of every topic, in the order of the file."""
 
@@ -99,6 +124,10 @@ class Quality:
     def of(self, topic: str) -> tuple[Rule, ...]:
         """Return a topic's rules."""
         return tuple(rule for rule in self.rules if rule.topic == topic)
+
+    def limit(self, name: str) -> Fraction | None:
+        """Return the limit of a rule of ``ADJUSTMENTS``; None: it is not declared here."""
+        return next((rule.limit for rule in self.rules if isinstance(rule, Adjustment) and rule.name == name), None)
 
 
 def load(path: Path = DEFAULT) -> Quality:
@@ -153,8 +182,8 @@ class _Reader:
         if topic not in domains().topics:
             raise self._wrong("no such topic in domains.toml")
         self._contract = domains().topics[topic].contract
-        if self._contract not in (*GATED, *RESULTS):
-            raise self._wrong(f"rules are for topics of {', '.join((*GATED, *RESULTS))}")
+        if self._contract not in (*GATED, *RESULTS, *ADJUSTMENTS):
+            raise self._wrong(f"rules are for topics of {', '.join((*GATED, *RESULTS, *ADJUSTMENTS))}")
 
     def _wrong(self, message: str) -> QualityError:
         return QualityError(f"rule {self._label}: {message}")
@@ -164,6 +193,8 @@ class _Reader:
         kind, action = self._take("type"), self._action()
         if kind not in _KINDS:
             raise self._wrong(f"type: expected one of {', '.join(_KINDS)}, got {kind!r}")
+        if (kind == "adjustment") != (self._contract in ADJUSTMENTS):
+            raise self._wrong("rules of adjusted series, and no others, have the type adjustment")
         rule = _KINDS[kind](self, (self._topic, self._name, action))
         if self._spec:
             raise self._wrong(f"{kind} has no {', '.join(sorted(self._spec))}")
@@ -171,8 +202,8 @@ class _Reader:
             raise self._wrong(
                 f"{kind} looks at earlier records, so it may flag or stop; only content may reject (law 3)"
             )
-        if rule.memory and self._contract not in GATED:
-            raise self._wrong(f"{kind} is for topics of {' and '.join(GATED)}")
+        if rule.memory and self._contract not in REMEMBERED:
+            raise self._wrong(f"{kind} is for topics of {', '.join(REMEMBERED)}")
         if self._contract in RESULTS and action != "stop":
             raise self._wrong("results are recomputed with every event: the only action here is stop")
         return rule
@@ -194,7 +225,7 @@ class _Reader:
         raise self._wrong(f"action: expected fail, flag or stop, got {value!r}")
 
     def column(self, key: str) -> str:
-        """Return a column that the topic's records have as a decimal."""
+        """Return a column that the topic's records have as a number."""
         name, known = self._take(key), columns(self._contract)
         if name not in known:
             raise self._wrong(f"{key}: expected one of {', '.join(known)}, got {name!r}")
@@ -271,6 +302,27 @@ class _Reader:
         """Read an `Outlier`."""
         return Outlier(*base, self.thousandths("most_change", None, 8))
 
+    def adjustment(self, base: Base) -> Adjustment:
+        """Read an `Adjustment`."""
+        known = ADJUSTMENTS[self._contract or ""]
+        if self._name not in known:
+            raise self._wrong(f"the kernel knows {', '.join(known)}")
+        if base[2] != "flag":
+            raise self._wrong("the kernel marks its results: the only action here is flag")
+        most = known[self._name]
+        return Adjustment(*base, None if most is None else self.share("limit", most))
+
+    def share(self, key: str, most: int) -> Fraction:
+        """Return a decimal in 0..most, exact."""
+        text = self._take(key)
+        try:
+            found = Fraction(Decimal(text))
+        except (InvalidOperation, ValueError, OverflowError):
+            raise self._wrong(f"{key}: expected a decimal as text, got {text!r}") from None
+        if not 0 <= found <= most:
+            raise self._wrong(f"{key}: expected 0 to {most}, got {text!r}")
+        return found
+
 
 _KINDS: Mapping[str, Callable[[_Reader, Base], Rule]] = {
     "range": _Reader.range,
@@ -278,6 +330,7 @@ _KINDS: Mapping[str, Callable[[_Reader, Base], Rule]] = {
     "monotone": _Reader.monotone,
     "staleness": _Reader.staleness,
     "outlier": _Reader.outlier,
+    "adjustment": _Reader.adjustment,
 }
 
 

@@ -19,10 +19,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "polyglot", "tests")
+FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "polyglot", "tests")
 FILES = ("pyproject.toml",)
 MODEL, FOLD, BARS = "tests/property/test_model.py", "tests/property/test_fold.py", "tests/property/test_bars.py"
 WINDOWS, RULES = "tests/property/test_windows.py", "tests/unit/rules/test_jobs.py"
+VIEWS, REPLAY = "tests/unit/clickhouse/test_views.py", "tests/unit/batch/test_fold.py"
 
 
 @dataclass(frozen=True)
@@ -241,6 +242,41 @@ MUTATIONS = (
         "1 + lateness_ms // 1000",
         "2 + lateness_ms // 1000",
         (WINDOWS,),
+    ),
+    Mutation(
+        "law 7: merges keep the highest version, not what came last",
+        "sql/clickhouse/0001_bars.sql",
+        "ENGINE = ReplacingMergeTree(version)",
+        "ENGINE = ReplacingMergeTree",
+        (VIEWS,),
+    ),
+    Mutation(
+        "law 7: readers see the latest version before any merge",
+        "sql/clickhouse/0002_quote_bars.sql",
+        "SELECT * FROM quote_bars FINAL",
+        "SELECT * FROM quote_bars",
+        (VIEWS,),
+    ),
+    Mutation(
+        "law 7: what was known at a time is the latest version known then",
+        "sql/clickhouse/0003_adjusted_bars.sql",
+        "as_of DESC, version DESC LIMIT 1",
+        "as_of DESC, version LIMIT 1",
+        (VIEWS,),
+    ),
+    Mutation(
+        "law 7: a replay folds each shard by itself, as the stream does",
+        "batch/kernels.py",
+        "if key != shard or normalizer is None:",
+        "if normalizer is None:",
+        (REPLAY,),
+    ),
+    Mutation(
+        "law 7: a replay goes by the rules that the stream goes by",
+        "batch/kernels.py",
+        "Normalizer(key[0], quality, verdicts)",
+        "Normalizer(key[0], None, verdicts)",
+        (REPLAY,),
     ),
     Mutation(
         "law 8: a quotient is rounded once, half to even",

@@ -24,15 +24,12 @@ from typing import Any
 
 from udfs.decimals import ONE as SCALE
 from udfs.decimals import half_even
-from udfs.factors import ONE, Break, break_of
+from udfs.factors import ONE, OUT_OF_RANGE, Break, Limits, break_of, limits
 from udfs.history import Close, History
 from udfs.reference import split
 from udfs.venues.facts import SYMBOL_CHANGE
 
 FACTOR, BAR = "adjustment_factor", "adjusted_bar"
-#: What a decimal(38, 12) cannot hold, scaled.
-TOO_LARGE = 10**38
-OUT_OF_RANGE = "out_of_range"
 Row = dict[str, Any]
 Group = tuple[str, str]
 
@@ -61,13 +58,19 @@ class Reach:
     basis: Basis
 
 
-def adjust(history: History) -> tuple[list[Row], list[Row]]:
-    """Return the records of a series: its factors by ex date, and its bars by session and ``as_of``."""
-    breaks = [break_of(history, ex_date) for ex_date in sorted({one.ex_date for one in history.in_effect})]
+def adjust(history: History, allowed: Limits | None = None) -> tuple[list[Row], list[Row]]:
+    """Return the records of a series: its factors by ex date, and its bars by session and ``as_of``.
+
+    ``allowed`` are the limits of the quality rules; by default those of ``schemas/quality.toml``.
+    """
+    allowed = allowed or limits()
+    breaks = [break_of(history, ex_date, allowed) for ex_date in sorted({one.ex_date for one in history.in_effect})]
     reaches = [list(_reaches(history, breaks[i:])) for i in range(len(breaks))]
     by_date = _closes_by_date(history)
     factors = [_factor(history, one, reaches[i][0].basis, by_date) for i, one in enumerate(breaks)]
-    return factors, list(_bars(history, [one.ex_date for one in breaks], reaches, by_date))
+    return factors, list(
+        _bars(history, [one.ex_date for one in breaks], reaches, by_date, allowed.out_of_range * SCALE)
+    )
 
 
 def _closes_by_date(history: History) -> dict[int, Basis]:
@@ -125,7 +128,7 @@ def _factor(history: History, one: Break, announced: Basis, by_date: dict[int, B
 
 
 def _bars(
-    history: History, ex_dates: list[int], reaches: list[list[Reach]], by_date: dict[int, Basis]
+    history: History, ex_dates: list[int], reaches: list[list[Reach]], by_date: dict[int, Basis], end: Fraction
 ) -> Iterator[Row]:
     """Yield the bars, newest session first, so that the closes up to each break add up on the way."""
     links = _announced(history, _links(history))
@@ -133,15 +136,15 @@ def _bars(
     for date, closes in sorted(by_date.items(), reverse=True):
         up_to = [one.and_(closes) if ex_date >= date else one for ex_date, one in zip(ex_dates, up_to, strict=True)]
         close = history.traded.get(date)
-        yield _bar(history.series, date, close, Reach(date, ONE, ONE, ONE, (), links), closes)
+        yield _bar(history.series, date, close, Reach(date, ONE, ONE, ONE, (), links), closes, end)
         first = bisect_right(ex_dates, date)
         for k, reach in enumerate(reaches[first] if first < len(reaches) else ()):
-            yield _bar(history.series, date, close, reach, up_to[first + k])
+            yield _bar(history.series, date, close, reach, up_to[first + k], end)
 
 
-def _bar(series: str, date: int, close: Close | None, reach: Reach, closes: Basis) -> Row:
+def _bar(series: str, date: int, close: Close | None, reach: Reach, closes: Basis, end: Fraction) -> Row:
     basis = closes.and_(reach.basis)
-    numbers = _numbers(close, reach) if close else None
+    numbers = _numbers(close, reach, end) if close else None
     rules = reach.rules if close else ()  # they may have spoken about closes that are older than this session
     if close and numbers is None:
         close, rules = None, tuple(sorted((*rules, OUT_OF_RANGE)))
@@ -165,14 +168,14 @@ def _bar(series: str, date: int, close: Close | None, reach: Reach, closes: Basi
     }
 
 
-def _numbers(close: Close, reach: Reach) -> tuple[int, int, int] | None:
-    """Return adjusted close, total-return close and volume, each rounded once; None where one has no room."""
+def _numbers(close: Close, reach: Reach, end: Fraction) -> tuple[int, int, int] | None:
+    """Return adjusted close, total-return close and volume, each rounded once; None where one reaches `end`."""
     price, volume = Fraction(close.close), Fraction(close.volume or "0")
     found = tuple(
         rounded(value, factor)
         for value, factor in ((price, reach.price), (price, reach.total_return), (volume, reach.size))
     )
-    return (found[0], found[1], found[2]) if max(found) < TOO_LARGE else None
+    return (found[0], found[1], found[2]) if max(found) < end else None
 
 
 def rounded(value: Fraction, factor: Fraction) -> int:

@@ -2,6 +2,7 @@
 
 - A trade says what becomes of it: time, price, size and who took. So a venue may tell it twice in its own ways: over
   two connections, in its stream and in a REST answer, which has no sending time and other zeros at the end.
+- A row of reference data says what its source does not restate in every edition (`udfs.venues.reference.content`).
 - Everything else, and what is no good trade, says its payload's bytes, without what differs from connection to
   connection (`udfs.codec.content`).
 
@@ -21,6 +22,7 @@ from udfs.rejects import Reject
 from udfs.rules import Rules
 from udfs.table import Accepted, Table
 from udfs.times import EARLIEST, LATEST
+from udfs.venues import reference
 from udfs.venues.frames import MAX_PAYLOAD
 
 _BYTES = {"binance": content.WRAPPED, "coinbase": content.TYPED}
@@ -33,7 +35,8 @@ _ANY_TIME = 1 << 62
 
 def digests(rules: Rules, env: Envelopes, judged: Judged) -> Longs:
     """Return the digest of each record; ``judged`` is what `Dedup` says of the same batch."""
-    out = _digests(_BYTES.get(rules.dialect_name, content.WHOLE), env.payloads)
+    said = Slices.of([reference.content(one) for one in env.payload]) if rules.dialect_name == "reference" else env.payloads
+    out = _digests(_BYTES.get(rules.dialect_name, content.WHOLE), said)
     if rules.kind == "trade":
         trades = _trades(rules, env, judged)
         facts = np.stack([trades.time, *trades.numbers[:4], trades.flag.astype(np.int64)], axis=1, dtype="<i8")

@@ -27,6 +27,7 @@ from udfs.envelope import Envelopes, encode_one
 from udfs.gaps import Gaps
 from udfs.quality.gate import QualityGate
 from udfs.quality.memory import Memory
+from udfs.quality.rare import Rare, RareGate
 from udfs.quality.verdicts import side_records
 from udfs.rejects import Reject
 from udfs.resubmitted import Resubmitted, Verdicts, as_normalized
@@ -90,7 +91,10 @@ class Normalizer:
         self._gaps = Gaps(self._rules) if self._rules.sequenced else None
         self._memory = Memory()
         self._target = f"normalized.{self._rules.kind}.v1"
-        self._quality = QualityGate(self._rules.kind, (quality or default_quality()).of(self._target))
+        declared = (quality or default_quality()).of(self._target)
+        rare = self._rules.kind in RARE
+        self._quality = QualityGate(self._rules.kind, () if rare else declared)
+        self._rare_quality = RareGate(self._target, declared if rare else ())
         self._verdicts = verdicts or Verdicts()
         self._prefix: Octets = np.frombuffer(f"{self._rules.venue}:".encode(), dtype=np.uint8)
         self._shape = _shape(self._rules)
@@ -106,7 +110,7 @@ class Normalizer:
         numbers = Numbers(len(envelopes))
         todo = self._scan(envelopes, judged, table, numbers)
         rejected: dict[int, Reject] = {}
-        rare: list[tuple[int, RevisionRow | Fact]] = []
+        rare: list[tuple[int, Rare]] = []
         not_normalized = int(np.count_nonzero(todo == SEEN))
         behind = judged.verdict == BEHIND
         read = (todo == SEEN) | ((todo == SCANNED) & ~behind)
@@ -120,13 +124,15 @@ class Normalizer:
             if rows is None:
                 not_normalized += 1
             elif self._rules.kind in RARE:
-                rare += [(i, row) for row in cast("list[RevisionRow | Fact]", rows)]
+                rare += [(i, row) for row in cast("list[Rare]", rows)]
             else:
                 table.add(i, cast("list[TradeRow] | list[QuoteRow]", rows))
         named, id_size, received = as_normalized(envelopes, judged.claims)
         accepted = self._fit(named, received, table.rows(todo == SCANNED), rejected)
+        rare = self._fit_rare(received, rare, rejected)
         trades, quotes = self._batches(named, id_size, judged, accepted)
         side = self._rare(named, judged, rare) + self._follow(envelopes, judged, numbers)
+        side += self._rare_quality.marks(named, rare, received, self._memory, judged.entity)
         side += self._marks(quotes if self._rules.kind == "quote" else trades, received, judged.entity)
         letters = [self._dead_letter(envelopes, i, rejected[i]) for i in sorted(rejected)]
         frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
@@ -145,7 +151,15 @@ class Normalizer:
         frames = accepted.rows[sorted(failed)]
         return accepted.keep(np.flatnonzero(~np.isin(accepted.rows, frames)))
 
-    def _rare(self, env: Envelopes, judged: Judged, rare: list[tuple[int, RevisionRow | Fact]]) -> list[SideRecord]:
+    def _fit_rare(
+        self, received: Longs, rare: list[tuple[int, Rare]], rejected: dict[int, Reject]
+    ) -> list[tuple[int, Rare]]:
+        """Reject frames of which a row breaks a rule."""
+        failed = self._rare_quality.rejects(rare, received)
+        rejected |= failed
+        return [(i, row) for i, row in rare if i not in failed] if failed else rare
+
+    def _rare(self, env: Envelopes, judged: Judged, rare: list[tuple[int, Rare]]) -> list[SideRecord]:
         if not rare:
             return []
         rows = np.array([i for i, _ in rare], dtype=np.int64)

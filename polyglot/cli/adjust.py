@@ -12,6 +12,7 @@ from polyglot.cli._signals import until_stopped
 from polyglot.cli.replay import EntityOption, spark
 from polyglot.config import Settings
 from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from polyglot.jobs.rules import rules
 
 if TYPE_CHECKING:
     from batch.adjusting import Places
@@ -66,13 +67,13 @@ def adjust(
         raise CommandError(str(error), code=Exit.USAGE) from None
     if watch and json_output:
         raise CommandError("--watch has no end, and --json is one document", code=Exit.USAGE)
-    places = _places(settings)
+    places, quality = _places(settings), rules(settings)
     try:
         with spark(settings, console, "adjust") as session:
 
             def run() -> None:
                 console.info("computing series")
-                _show(console, restate(session, places, entity=entity, known_at=known_us))
+                _show(console, restate(session, places, entity=entity, known_at=known_us, quality=quality))
 
             follow(lambda: reached(places.broker), run, _patience(watch))
     except (BrokerError, ClickHouseUnavailableError) as error:

@@ -11,9 +11,11 @@ from polyglot.config import Settings
 from polyglot.letters.listing import Filter, Letter, letters
 from polyglot.letters.reading import records
 from schemas.domains import domains
-from schemas.quality import Quality
+from schemas.quality import ADJUSTMENTS, Quality
 
 _REASON = "quality."
+#: What records of adjusted series are versions of, besides their entity.
+_KEYS = {"adjustment_factor": ("ex_date",), "adjusted_bar": ("date", "as_of")}
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,19 @@ def counts(settings: Settings, quality: Quality, rejected: Iterable[Letter] | No
     topics = [name for name, topic in domains().topics.items() if topic.contract == "quality_flag"]
     flags = {(r["topic"], r["rule"], r["event_id"]) for _, r in records(settings, topics, "quality_flag")}
     found.update((topic, rule, "flag") for topic, rule, _ in flags)
+    for name in ADJUSTMENTS:
+        found.update((topic, rule, "flag") for topic, rule, *_ in _adjustments(settings, name))
     declared: dict[tuple[str, str, str], int] = {(rule.topic, rule.name, rule.action): 0 for rule in quality.rules}
     both = sorted({**declared, **found}.items())
     return [Line(topic, rule, action, count) for (topic, rule, action), count in both]
+
+
+def _adjustments(settings: Settings, name: str) -> set[tuple[Any, ...]]:
+    """Return what kernels of adjusted series marked: topic, rule and the record's key, whatever version said so."""
+    rules, topics = ADJUSTMENTS[name], [topic for topic, spec in domains().topics.items() if spec.contract == name]
+    return {
+        (topic, rule, record["entity_id"], *(record[key] for key in _KEYS[name]))
+        for topic, record in records(settings, topics, name, tuple(rules))
+        for rule in record["rules"].split(",")
+        if rule in rules
+    }

@@ -12,14 +12,20 @@ from polyglot.config import Settings
 from polyglot.readers.log import decode, messages
 
 
-def records(settings: Settings, topics: Sequence[str], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def records(
+    settings: Settings, topics: Sequence[str], name: str, words: Sequence[str] = ()
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (topic, record of contract ``name``) in the order of each partition; times are whole µs.
+
+    With ``words`` only records that have one of them somewhere: the others are not decoded.
 
     Raises:
         CommandError: the broker does not answer.
     """
     try:
+        sought = [word.encode() for word in words]
         for record in messages(settings, topics):
-            yield record.topic, decode(name, record.value)
+            if not sought or any(word in record.value for word in sought):
+                yield record.topic, decode(name, record.value)
     except KafkaException as error:
         raise no_answer(settings.kafka, error) from error

@@ -1,7 +1,8 @@
 """Each rule type, twice: over columns of a batch, and over one record's integers.
 
 Columns are pairs of int64 arrays, whole and part: value·1e12 = whole·1e12 + part, 0 <= part < 1e12. One record's
-values are plain integers, value·1e12. Durations are seconds. Both forms are exact, and a property holds them together.
+values are plain integers, value·1e12, or fractions of such where a source has more decimals. Durations are seconds.
+Both forms are exact, and a property holds them together.
 
 Names besides the record's own columns: ``price``, what *outlier* looks at; ``previous_close`` (whole < 0, or None:
 there is none yet); ``behind`` and ``silence``, see ``udfs.quality.memory``.
@@ -10,6 +11,7 @@ there is none yet); ``behind`` and ``silence``, see ``udfs.quality.memory``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +19,15 @@ import numpy.typing as npt
 from schemas.quality import SCALE, Compare, Monotone, Order, Outlier, Range, Rule, Staleness
 from udfs.codec.slices import Longs
 from udfs.decimals import ONE, plain
+from udfs.exact import MAX_DECIMALS
 
 Pair = tuple[Longs, Longs]
 Columns = Mapping[str, Pair]
-Values = Mapping[str, int | None]
+Number = int | Fraction
+Values = Mapping[str, Number | None]
 Mask = npt.NDArray[np.bool_]
 _MICROS = ONE // 1_000_000  # of a second, in value·1e12
+_FINE = 10 ** (MAX_DECIMALS - SCALE)
 
 
 def evaluate(rule: Rule, columns: Columns) -> Mask:
@@ -54,7 +59,8 @@ def violated(rule: Rule, values: Values) -> bool:
         price, close = values["price"], values["previous_close"]
         if price is None or close is None:
             return False
-        return abs(price - close) * 1_000 > rule.most_change * close
+        change = price - close
+        return max(change, -change) * 1_000 > rule.most_change * close
     if isinstance(rule, Compare):
         left, right = values[rule.left], values[rule.right]
         if left is None or right is None:
@@ -96,8 +102,11 @@ def _interval(rule: Rule) -> tuple[str, int | None, int | None]:
     raise TypeError(f"no such rule: {rule}")
 
 
-def _text(value: int | None) -> str:
-    return "nothing" if value is None else plain(value, SCALE)
+def _text(value: Number | None) -> str:
+    if value is None:
+        return "nothing"
+    fine = value * _FINE
+    return plain(int(fine), MAX_DECIMALS) if fine.denominator == 1 else str(Fraction(value, ONE))
 
 
 #: Whether an order holds, given the sign of left minus right.

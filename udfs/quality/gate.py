@@ -9,7 +9,7 @@ from __future__ import annotations
 from schemas.quality import Compare, Range, Rule
 from udfs.codec.slices import Longs
 from udfs.decimals import ONE
-from udfs.quality.checks import Columns, Pair, Values, evaluate, expected, observed
+from udfs.quality.checks import Columns, Number, Pair, Values, evaluate, expected, observed
 from udfs.quality.memory import seconds
 from udfs.rejects import Reject
 
@@ -42,9 +42,7 @@ class QualityGate:
         for rule in self._failing:
             for row in evaluate(rule, columns).nonzero()[0].tolist():
                 if row not in found:
-                    values = _values(columns, row)
-                    detail = f"{_field(rule)}: expected {expected(rule, values)}, got {observed(rule, values)}"
-                    found[row] = Reject(f"quality.{rule.name}", detail)
+                    found[row] = reject(rule, row_values(columns, row))
         return found
 
     def marks(self, columns: Columns) -> list[tuple[int, Rule, Values]]:
@@ -52,7 +50,13 @@ class QualityGate:
         found: list[tuple[int, int, Rule]] = []
         for place, rule in enumerate(self._passing):
             found += [(row, place, rule) for row in evaluate(rule, columns).nonzero()[0].tolist()]
-        return [(row, rule, _values(columns, row)) for row, _, rule in sorted(found, key=lambda one: one[:2])]
+        return [(row, rule, row_values(columns, row)) for row, _, rule in sorted(found, key=lambda one: one[:2])]
+
+
+def reject(rule: Rule, values: Values) -> Reject:
+    """Return the verdict of a rule on a row that breaks it."""
+    detail = f"{_field(rule)}: expected {expected(rule, values)}, got {observed(rule, values)}"
+    return Reject(f"quality.{rule.name}", detail)
 
 
 def _looks_at(rule: Rule, column: str) -> bool:
@@ -65,9 +69,9 @@ def _field(rule: Rule) -> str:
     return rule.field if isinstance(rule, Range) else rule.left if isinstance(rule, Compare) else "price"
 
 
-def _values(columns: Columns, row: int) -> Values:
+def row_values(columns: Columns, row: int) -> dict[str, Number | None]:
     """Return one row's values, as value·1e12."""
-    values: dict[str, int | None] = {
+    values: dict[str, Number | None] = {
         name: int(whole[row]) * ONE + int(part[row]) for name, (whole, part) in columns.items()
     }
     if "previous_close" in columns and columns["previous_close"][0][row] < 0:

@@ -25,7 +25,16 @@ def _flag(topic: str, rows: Rows, row: int, rule: Rule, values: Values) -> Quali
     record, part = int(rows.rows[row]), int(rows.part[row])
     event_id = rows.envelopes.event_ids[record].decode() + (f"#{part}" if part >= 0 else "")
     entity_id = rows.envelopes.entity_ids[record].decode()
+    return flag(topic, entity_id, event_id, int(rows.event_time[row]), rule, values)
+
+
+def flag(topic: str, entity_id: str, event_id: str, event_time: int, rule: Rule, values: Values) -> QualityFlag:
+    """Return the flag of one record that breaks a rule.
+
+    Raises:
+        QualityStop: the rule says so.
+    """
     found, wanted = observed(rule, values), expected(rule, values)
     if rule.action == "stop":
         raise QualityStop(rule, event_id, found, wanted)
-    return QualityFlag(rule.name, topic, entity_id, event_id, int(rows.event_time[row]), found, wanted)
+    return QualityFlag(rule.name, topic, entity_id, event_id, event_time, found, wanted)

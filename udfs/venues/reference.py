@@ -12,6 +12,8 @@ import re
 from fractions import Fraction
 from typing import Any
 
+import msgspec
+
 from udfs import exact
 from udfs.rejects import Reject, shown
 from udfs.times import from_iso
@@ -30,6 +32,9 @@ from udfs.venues.facts import (
 from udfs.venues.frames import Frame, decode, instrument, need
 
 ACTION, CLOSE = "corporate_action", "daily_close"
+#: What a source publishes as adjusted: it restates itself in every edition, with each later dividend, so that the fact
+#: of the row is the same with another value here.
+RESTATED = ("Adj Close", "published_adjusted_close")
 _SYMBOL = re.compile(r"[0-9A-Z][0-9A-Z.\-]{0,29}", re.ASCII)
 _ACTION_ID = re.compile(r"[^\s#@]{1,120}")
 _CURRENCY = re.compile(r"[A-Za-z]{3,4}", re.ASCII)
@@ -63,6 +68,21 @@ def facts(frame: Frame) -> Fact:
     if frame.channel == CLOSE:
         return _close(body)
     return _yahoo_action(body) if "kind" in body else _action(body)
+
+
+def content(payload: bytes) -> bytes:
+    """Return what a payload says apart from ``RESTATED``; whatever has none of it is returned as it is."""
+    if not any(name.encode() in payload for name in RESTATED):
+        return payload
+    try:
+        body = decode(payload)
+    except Reject:
+        return payload
+    fields = body.get("fields") if isinstance(body, dict) else None
+    if not isinstance(fields, dict) or fields.keys().isdisjoint(RESTATED):
+        return payload
+    kept = {name: value for name, value in fields.items() if name not in RESTATED}
+    return msgspec.json.encode({**body, "fields": kept}, order="sorted")
 
 
 # --- identity ---

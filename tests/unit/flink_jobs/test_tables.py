@@ -6,10 +6,7 @@ from flink_jobs import tables
 from polyglot.config import Settings
 
 
-@pytest.mark.parametrize(
-    ("settings", "own", "expected"),
-    [({}, None, "120000 ms"), ({"idle_after_s": 5}, None, "5000 ms"), ({"idle_after_s": 5}, 1.0, "1000 ms")],
-)
-def test_a_partition_is_idle_after_what_the_settings_say(settings, own, expected):
-    ddl = tables.contract_source("t", Settings(flink=settings), "trade", "normalized.trade.v1", "g", idle_after_s=own)
+@pytest.mark.parametrize(("settings", "expected"), [({}, "120000 ms"), ({"idle_after_s": 5}, "5000 ms")])
+def test_a_partition_is_idle_after_what_the_settings_say(settings, expected):
+    ddl = tables.contract_source("t", Settings(flink=settings), "trade", "normalized.trade.v1", "g")
     assert f"'scan.watermark.idle-timeout' = '{expected}'" in ddl

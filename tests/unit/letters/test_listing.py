@@ -33,10 +33,26 @@ FLAG = {"rule": "wide", "topic": "normalized.quote.v1", "entity_id": "sim:A", "e
         "observed": "2", "expected": "<= 1"}  # fmt: skip
 
 
+ADJUSTED = {
+    "adjustment_factor": [
+        {"entity_id": "reference:A", "ex_date": ex_date, "rules": rules}
+        for ex_date, rules in [
+            (1, "dividend_out_of_line"), (1, "currency_mismatch,dividend_out_of_line"),
+            (2, "dividend_out_of_line"), (3, ""),
+        ]
+    ],
+    # What is said of a factor is repeated in its bars, and counts once.
+    "adjusted_bar": [
+        {"entity_id": "reference:A", "date": 1, "as_of": as_of, "rules": "dividend_out_of_line,out_of_range"}
+        for as_of in (1, 1, 2)
+    ],
+}  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def topics(monkeypatch):
-    def records(settings, topics, name):
-        found = LETTERS if name == "dead_letter" else [FLAG, FLAG, {**FLAG, "event_id": "y"}]
+    def records(settings, topics, name, words=()):
+        found = {"dead_letter": LETTERS, "quality_flag": [FLAG, FLAG, {**FLAG, "event_id": "y"}], **ADJUSTED}[name]
         return ((topics[0], dict(one)) for one in found)
 
     monkeypatch.setattr(listing, "records", records)
@@ -90,9 +106,14 @@ def test_quality_counts_by_rule_and_topic(monkeypatch):
     declared = parse(
         '["normalized.trade.v1".dear]\ntype="range"\naction="fail"\nfield="price"\nmost="1"\n'
         '["normalized.trade.v1".still]\ntype="staleness"\naction="stop"\nlongest="1s"\n'
+        '["analytics.adjustment_factor.v1".dividend_exceeds_close]\ntype="adjustment"\naction="flag"\nlimit="1"\n'
     )
     found = [(one.topic, one.rule, one.action, one.count) for one in flags.counts(None, declared)]
     assert found == [
+        ("analytics.adjusted_bar.v1", "out_of_range", "flag", 2),
+        ("analytics.adjustment_factor.v1", "currency_mismatch", "flag", 1),
+        ("analytics.adjustment_factor.v1", "dividend_exceeds_close", "flag", 0),
+        ("analytics.adjustment_factor.v1", "dividend_out_of_line", "flag", 2),
         ("normalized.quote.v1", "wide", "flag", 2),
         ("normalized.trade.v1", "dear", "fail", 2),
         ("normalized.trade.v1", "still", "stop", 0),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 
 import pytest
 
-from udfs.adjust import adjust
-from udfs.factors import OTHER_CURRENCY, OUT_OF_LINE, TOO_LARGE, factors
+from schemas.quality import ADJUSTMENTS, default_quality, parse
+from udfs.adjust import BAR, FACTOR, adjust
+from udfs.factors import OTHER_CURRENCY, OUT_OF_LINE, OUT_OF_RANGE, TOO_LARGE, Limits, factors, limits
 from udfs.history import Action, Close, History
 from udfs.lineage import BEGIN, END, Link, Stretch, ancestors, stretches
 
@@ -150,14 +152,14 @@ def test_a_dividend_is_out_of_line_with_what_the_source_publishes(published, spe
     before, after = (
         close(day, price, published=p) for day, price, p in zip((1, 2), ("100", "101"), published, strict=True)
     )
-    found = factors(2, [dividend("d", 2, 1)], before, after)
+    found = factors(2, [dividend("d", 2, 1)], before, after, limits())
     assert (OUT_OF_LINE in found.rules) == speaks
     assert found.price == Fraction(99, 100)  # it speaks, and lets pass
 
 
 def test_closes_of_two_files_are_not_compared():
-    before = close(1, "100", published="100", source="old")
-    assert factors(2, [dividend("d", 2, 1)], before, close(2, "101", published="101", source="new")).rules == ()
+    before, after = close(1, "100", published="100", source="old"), close(2, "101", published="101", source="new")
+    assert factors(2, [dividend("d", 2, 1)], before, after, limits()).rules == ()
 
 
 def test_a_dividend_of_more_than_the_share_is_left_out():
@@ -177,3 +179,33 @@ def test_what_has_no_room_is_withdrawn_and_says_so():
     _, bars, _ = series(splits, WEEK)
     assert (bars[1, 2]["status"], bars[1, 2]["rules"]) == ("withdrawn", "out_of_range")
     assert bars[1, 1]["status"] == "live"
+
+
+def test_the_rules_go_by_the_limits_that_are_declared():
+    odd = close(2, "101", published="101.0002")
+    allowed = dataclasses.replace(limits(), out_of_line=Fraction(3, 10**6))
+    found = [
+        factors(2, [dividend("d", 2, 1)], close(1, "100", published="99"), odd, one).rules
+        for one in (limits(), allowed)
+    ]
+    assert found == [(OUT_OF_LINE,), ()]
+    half = dataclasses.replace(limits(), exceeds=Fraction(1, 2), out_of_range=Fraction(101))
+    factor, bars = adjust(History("v:A", [dividend("a", 2, 50)], WEEK), half)
+    assert (factor[0]["rules"], factor[0]["price_numerator"]) == (TOO_LARGE, "1")
+    said = {(bar["date"], bar["as_of"]): (bar["status"], bar["rules"]) for bar in bars}
+    assert said[1, 2] == ("live", TOO_LARGE)
+    assert said[2, 2] == ("withdrawn", OUT_OF_RANGE)
+
+
+def test_the_kernels_and_the_declared_rules_have_the_same_names():
+    assert ADJUSTMENTS[FACTOR].keys() == {OUT_OF_LINE, TOO_LARGE, OTHER_CURRENCY}
+    assert ADJUSTMENTS[BAR].keys() == {OUT_OF_RANGE}
+    assert {rule.name for rule in default_quality().rules if rule.topic.startswith("analytics.adjust")} == {
+        OUT_OF_LINE, TOO_LARGE, OTHER_CURRENCY, OUT_OF_RANGE,
+    }  # fmt: skip
+
+
+def test_a_file_of_rules_that_declares_no_limit_has_the_projects():
+    text = '["analytics.adjustment_factor.v1".dividend_exceeds_close]\ntype="adjustment"\naction="flag"\nlimit="0.5"'
+    assert limits(parse(text)) == dataclasses.replace(limits(), exceeds=Fraction(1, 2))
+    assert limits(parse("")) == limits() == Limits(Fraction(1, 10**6), Fraction(1), Fraction(10**26))

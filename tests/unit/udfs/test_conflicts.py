@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from support.captures import capture
+from support.reference import envelopes, rows
 
 from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.collect.wrap import Wrapper
@@ -174,3 +175,24 @@ def test_ordinary_copies_are_no_conflicts(source: str, copies: int) -> None:
         seen.update(duplicates=got.duplicates, conflicts=len(got.conflicts))
     assert seen["conflicts"] == 0
     assert seen["duplicates"] >= copies
+
+
+def test_a_newer_file_of_prices_conflicts_only_where_it_says_something_else() -> None:
+    """What a source publishes as adjusted restates itself with every later dividend: no news about a session."""
+    row = {"Datetime": "2024-05-02", "Close": "10.5", "Adj Close": "9.75", "Volume": "7", "Dividends": "0.25"}
+    own = {"date": "2024-05-03", "close": "11", "published_adjusted_close": "10.9", "revision": "0"}
+    bare = {name: value for name, value in own.items() if name != "published_adjusted_close"}
+
+    def conflicts(*told: dict[str, str]) -> list[str]:
+        found = envelopes(rows(*told))
+        got = {topic: ingest(*values, topic=topic) for topic, values in found.items()}
+        assert {len(one.bronze) for one in got.values()} == {1}
+        assert [one.duplicates for one in got.values()] == [len(told) - 1] * len(got)
+        return [letter.dead_letter_id.partition(":conflict:")[0] for one in got.values() for letter in one.conflicts]
+
+    assert conflicts(row, {**row, "Adj Close": "9.5"}, {**row, "Adj Close": ""}) == []
+    assert conflicts(own, {**own, "published_adjusted_close": "10.8"}, bare, own) == []
+    assert conflicts(row, {**row, "Adj Close": "9.5", "Close": "10.25"}) == [
+        "reference:X:daily_close:19845@0", "reference:X:corporate_action:cash_dividend:19845@0",
+    ]  # fmt: skip
+    assert conflicts(own, {**own, "close": "12"}) == ["reference:X:daily_close:19846@0"]
