@@ -13,6 +13,7 @@ from polyglot.stack.component import Component
 from polyglot.stack.flink import jobmanager, taskmanager
 from polyglot.stack.kafka import broker
 from polyglot.stack.redis import cache
+from polyglot.stack.registry import registry
 
 BUILDERS = {
     "kafka": broker,
@@ -31,7 +32,7 @@ NAMES = {
 
 
 def components(settings: Settings, only: Sequence[str] = ()) -> list[Component]:
-    """Return all components, or those that `only` names.
+    """Return all components, or those that `only` names. A registry is one of them where one is configured.
 
     Raises:
         CommandError: `only` has a name that does not exist.
@@ -41,7 +42,8 @@ def components(settings: Settings, only: Sequence[str] = ()) -> list[Component]:
         allowed = ", ".join(NAMES)
         raise CommandError(f"no component is called {unknown[0]!r}; there are: {allowed}", code=Exit.USAGE)
     wanted = {name for group in (only or NAMES) for name in NAMES[group]}
-    return [build(settings) for name, build in BUILDERS.items() if name in wanted]
+    found = [build(settings) for name, build in BUILDERS.items() if name in wanted]
+    return [*found, registry(settings)] if settings.registry.url and not only else found
 
 
 def fingerprint(component: Component) -> str:

@@ -128,6 +128,20 @@ def test_a_registry_that_counts_differently_fails_at_the_first_id():
         assert list(fake.ids) == [100]
 
 
+def test_a_registry_that_counts_from_1_cannot_know_which_numbers_the_lock_skipped():
+    first = min(one.id for one in all_contracts() if one.id > min(HOLES))
+    with pytest.raises(CommandError, match=rf"under id {min(HOLES)} in .*; ids\.lock pinned {first}"):
+        register(client(FakeRegistry()), all_contracts(), domains().topics.values())
+
+
+def test_a_registry_without_import_mode_says_so():
+    def answer(request):
+        return httpx.Response(404)
+
+    with pytest.raises(CommandError, match="has no IMPORT mode"):
+        register(client(answer), all_contracts(), domains().topics.values(), imported=True)
+
+
 def test_import_tells_such_a_registry_the_ids_and_leaves_it_writable():
     fake = FakeRegistry(first=100)
     register(client(fake), all_contracts(), domains().topics.values(), imported=True)

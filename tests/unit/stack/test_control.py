@@ -86,7 +86,7 @@ def test_wipe_does_not_follow_links_out_of_the_folder(settings, console, tmp_pat
 
 
 def test_a_local_broker_with_security_settings_is_refused(tmp_path, console):
-    settings = Settings(var_dir=tmp_path, kafka={"security_protocol": "SASL_SSL"})
+    settings = Settings(var_dir=tmp_path, kafka={"security_protocol": "SSL"})
     with pytest.raises(CommandError, match="PLAINTEXT") as refused:
         control.up(settings, console)
     assert refused.value.code is Exit.USAGE
@@ -113,6 +113,13 @@ def test_remote_services_are_not_started(tmp_path):
     settings = Settings(var_dir=tmp_path, clickhouse={"host": "ch.example"}, flink={"host": "flink.example"})
     managed = {one.name for one in components(settings) if one.managed}
     assert managed == {"kafka", "redis"}
+
+
+def test_a_configured_registry_is_a_component_that_is_not_started(tmp_path):
+    conf = Settings(var_dir=tmp_path, registry={"url": "http://registry.example:8081"})
+    *_, last = components(conf)
+    assert (last.name, last.managed, last.url) == ("registry", False, "http://registry.example:8081")
+    assert [one.name for one in components(conf, ["kafka"])] == ["kafka"]
 
 
 def test_tail_shows_the_end_of_a_log(tmp_path):
