@@ -1,14 +1,21 @@
 """Security settings as each client takes them, with passwords that hold what its notation uses itself."""
 
 import re
+import ssl
 import zipfile
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
+import httpx
 import pytest
 from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr, ValidationError
+from support.certificates import sign
 
 from flink_jobs import tables
 from polyglot.config import FLINK_SHADING, ClickHouseSettings, KafkaSettings, Settings
+from polyglot.stack.probes import probe_clickhouse
 
 AWKWARD = r"""it's "quoted" \ and; = {odd}"""
 LOGIN = {"security_protocol": "SASL_SSL", "sasl_username": "al'ice", "sasl_password": SecretStr(AWKWARD)}
@@ -123,3 +130,44 @@ def test_clickhouse_clients_trust_the_given_authorities():
     at = ClickHouseSettings(secure=True, ca_location="/ca.pem", password=SecretStr(AWKWARD)).login()
     assert (at["secure"], at["ca_cert"], at["password"]) == (True, "/ca.pem", AWKWARD)
     assert ClickHouseSettings().login()["ca_cert"] is None
+
+
+@contextmanager
+def https_server(certificate):
+    """Answer every POST with a version, over TLS."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"26.9\n")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_probe_of_clickhouse_trusts_the_given_authorities_only(tmp_path):
+    files = sign(tmp_path)
+    with https_server(files.server) as port:
+        assert probe_clickhouse(ClickHouseSettings(port=port, secure=True, ca_location=files.ca)) == "26.9"
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            probe_clickhouse(ClickHouseSettings(port=port, secure=True))
+
+
+def test_the_format_that_asks_a_registry_is_among_flinks_jars():
+    (path,) = (Settings().cache_dir / "jars" / "flink").glob("flink-sql-avro-confluent-registry-*.jar")
+    factories = zipfile.ZipFile(path).read("META-INF/services/org.apache.flink.table.factories.Factory").decode()
+    assert "org.apache.flink.formats.avro.registry.confluent.RegistryAvroFormatFactory" in factories.splitlines()

@@ -115,13 +115,6 @@ def test_remote_services_are_not_started(tmp_path):
     assert managed == {"kafka", "redis"}
 
 
-def test_a_configured_registry_is_a_component_that_is_not_started(tmp_path):
-    conf = Settings(var_dir=tmp_path, registry={"url": "http://registry.example:8081"})
-    *_, last = components(conf)
-    assert (last.name, last.managed, last.url) == ("registry", False, "http://registry.example:8081")
-    assert [one.name for one in components(conf, ["kafka"])] == ["kafka"]
-
-
 def test_tail_shows_the_end_of_a_log(tmp_path):
     path = tmp_path / "x.log"
     assert control.tail(path) == ""
