@@ -30,6 +30,7 @@ class Endpoint:
     password: str = field(repr=False)
     database: str
     secure: bool = False
+    ca_cert: str | None = None
 
     def client(self) -> Any:
         """Connect.
@@ -45,6 +46,7 @@ class Endpoint:
                 password=self.password,
                 database=self.database,
                 secure=self.secure,
+                ca_cert=self.ca_cert,
             )
         except (ClickHouseError, OSError) as error:
             raise ClickHouseUnavailableError(

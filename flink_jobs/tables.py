@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polyglot.config import Settings
+from polyglot.config import FLINK_SHADING, Settings
 from schemas.contracts import FOLDER, contract
 
 #: Columns that exist for the reducers only and are not kept in the lake.
@@ -40,8 +40,13 @@ def names(cols: Iterable[str]) -> str:
     return ", ".join(f"`{c}`" for c in cols)
 
 
+def _literal(text: str) -> str:
+    """Return a SQL string: a password may hold anything."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _create(table: str, cols: Sequence[str], options: dict[str, str], tail: str = "") -> str:
-    opts = ",\n  ".join(f"'{k}' = '{v}'" for k, v in options.items())
+    opts = ",\n  ".join(f"{_literal(k)} = {_literal(v)}" for k, v in options.items())
     body = ",\n  ".join(cols)
     return f"CREATE TEMPORARY TABLE {table} (\n  {body}\n) {tail} WITH (\n  {opts}\n)"
 
@@ -50,7 +55,7 @@ def _kafka(config: Settings, topics: Sequence[str]) -> dict[str, str]:
     return {
         "connector": "kafka",
         "topic": ";".join(topics),
-        **{f"properties.{k}": v for k, v in config.kafka.java().items()},
+        **{f"properties.{k}": v for k, v in config.kafka.java(shading=FLINK_SHADING).items()},
     }
 
 
@@ -245,6 +250,7 @@ def clickhouse_table(table: str, config: Settings, cols: dict[str, str], target:
             "table-name": target,
             "username": config.clickhouse.username,
             "password": config.clickhouse.password.get_secret_value(),
+            **({"ca-location": str(config.clickhouse.ca_location)} if config.clickhouse.ca_location else {}),
         },
     )
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,17 +21,30 @@ from pydantic_settings import (
 ROOT = Path(__file__).resolve().parent.parent
 
 
+#: Where the Kafka client in Flink's connector jar has its classes. Spark's has them under their own names.
+FLINK_SHADING = "org.apache.flink.kafka.shaded."
+_LOGIN_MODULES = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+}
+
+
 class KafkaSettings(BaseModel):
-    """Broker address and security, passed unchanged to every Kafka client (librdkafka, Flink, Spark)."""
+    """Broker address and security, passed to every Kafka client (librdkafka, Flink, Spark)."""
 
     bootstrap_servers: str = "127.0.0.1:19092"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: str | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
-    ssl_ca_location: Path | None = None
-    ssl_truststore_location: Path | None = None
+    ssl_ca_location: Path | None = Field(None, description="PEM of the CAs that the broker's certificate may be of")
+    ssl_truststore_location: Path | None = Field(None, description="JKS or PKCS#12 in place of it, for JVM clients")
     ssl_truststore_password: SecretStr | None = None
+    ssl_keystore_location: Path | None = Field(
+        None, description="one PEM with the client's certificate chain and its PKCS#8 key, where brokers ask for it"
+    )
+    ssl_key_password: SecretStr | None = Field(None, description="of the key, if that is encrypted")
     max_message_bytes: int = Field(16 * 1024 * 1024, description="largest record, bytes: broker, topics, clients")
     retention_ms: int | None = Field(
         -1,
@@ -39,38 +52,73 @@ class KafkaSettings(BaseModel):
         "with time-based retention deletes within minutes. None applies the contract's",
     )
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Refuse half a login: clients would report it minutes later, each in its own words."""
+        if self.security_protocol.startswith("SASL_"):
+            wanted = ("sasl_mechanism", "sasl_username", "sasl_password")
+            if missing := [name for name in wanted if getattr(self, name) is None]:
+                raise ValueError(f"security_protocol {self.security_protocol} needs {', '.join(missing)}")
+        return self
+
     def librdkafka(self) -> dict[str, str | int]:
         """Return the properties for confluent-kafka clients."""
-        conf: dict[str, str | int] = {
+        return {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
-        }
-        if self.sasl_mechanism:
-            conf["sasl.mechanism"] = self.sasl_mechanism
-        if self.sasl_username:
-            conf["sasl.username"] = self.sasl_username
-        if self.sasl_password:
-            conf["sasl.password"] = self.sasl_password.get_secret_value()
-        if self.ssl_ca_location:
-            conf["ssl.ca.location"] = str(self.ssl_ca_location)
-        return conf
+            **_given({
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": self.sasl_password,
+                "ssl.ca.location": self.ssl_ca_location,
+                # One file: OpenSSL takes of it what it looks for.
+                "ssl.certificate.location": self.ssl_keystore_location,
+                "ssl.key.location": self.ssl_keystore_location,
+                "ssl.key.password": self.ssl_key_password,
+            }),
+        }  # fmt: skip
 
-    def java(self) -> dict[str, str]:
-        """Return the properties for JVM clients (without the ``properties.``/``kafka.`` prefix of the engines)."""
-        conf = {"bootstrap.servers": self.bootstrap_servers, "security.protocol": self.security_protocol}
-        if self.sasl_mechanism:
-            conf["sasl.mechanism"] = self.sasl_mechanism
-        if self.sasl_username and self.sasl_password:
-            module = "plain.PlainLoginModule" if self.sasl_mechanism == "PLAIN" else "scram.ScramLoginModule"
-            conf["sasl.jaas.config"] = (
-                f"org.apache.kafka.common.security.{module} required "
-                f'username="{self.sasl_username}" password="{self.sasl_password.get_secret_value()}";'
-            )
-        if self.ssl_truststore_location:
-            conf["ssl.truststore.location"] = str(self.ssl_truststore_location)
-        if self.ssl_truststore_password:
-            conf["ssl.truststore.password"] = self.ssl_truststore_password.get_secret_value()
-        return conf
+    def java(self, *, shading: str = "") -> dict[str, str]:
+        """Return the properties for JVM clients (without the ``properties.``/``kafka.`` prefix of the engines).
+
+        ``shading`` is the prefix that the client's own classes have in its jar: `FLINK_SHADING` or nothing.
+        """
+        own_store = self.ssl_truststore_location is not None
+        return {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+            **_given({
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.jaas.config": self._jaas(shading),
+                "ssl.truststore.type": "PEM" if self.ssl_ca_location and not own_store else None,
+                "ssl.truststore.location": self.ssl_truststore_location if own_store else self.ssl_ca_location,
+                "ssl.truststore.password": self.ssl_truststore_password if own_store else None,
+                "ssl.keystore.type": "PEM" if self.ssl_keystore_location else None,
+                "ssl.keystore.location": self.ssl_keystore_location,
+                "ssl.key.password": self.ssl_key_password,
+            }),
+        }  # fmt: skip
+
+    def _jaas(self, shading: str) -> str | None:
+        if self.sasl_mechanism is None or self.sasl_username is None or self.sasl_password is None:
+            return None
+        username, password = (_quoted(one) for one in (self.sasl_username, self.sasl_password.get_secret_value()))
+        return f"{shading}{_LOGIN_MODULES[self.sasl_mechanism]} required username={username} password={password};"
+
+
+def _given(properties: dict[str, str | Path | SecretStr | None]) -> dict[str, str]:
+    """Return what is set, as clients take it."""
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in properties.items()
+        if value is not None
+    }
+
+
+def _quoted(text: str) -> str:
+    """Return a value as JAAS configurations write it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 class ClickHouseSettings(BaseModel):
@@ -82,12 +130,26 @@ class ClickHouseSettings(BaseModel):
     username: str = "polyglot"
     password: SecretStr = SecretStr("polyglot")
     database: str = "polyglot"
-    secure: bool = False
+    secure: bool = Field(False, description="HTTPS")
+    ca_location: Path | None = Field(
+        None, description="PEM of the CAs that may have signed its certificate, beside HTTPS; else the well-known ones"
+    )
 
     @property
     def url(self) -> str:
         """Return the endpoint as ``http(s)://host:port``."""
         return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
+
+    def login(self) -> dict[str, Any]:
+        """Return the arguments of ``clickhouse_connect.get_client``, all but the database."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "username": self.username,
+            "password": self.password.get_secret_value(),
+            "secure": self.secure,
+            "ca_cert": str(self.ca_location) if self.ca_location else None,
+        }
 
 
 class FlinkSettings(BaseModel):
@@ -173,6 +235,9 @@ class RegistrySettings(BaseModel):
     url: str | None = None
     username: str | None = None
     password: SecretStr | None = None
+    import_ids: bool = Field(
+        False, description="tell it the pinned ids (Confluent's IMPORT mode), for one that would count differently"
+    )
 
 
 class Settings(BaseSettings):

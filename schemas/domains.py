@@ -15,6 +15,16 @@ _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 @dataclass(frozen=True)
+class Domain:
+    """Whose topics and tables these are, and the service level that the owner promises. Times in milliseconds."""
+
+    name: str
+    owner: str
+    tier: str
+    lag_objective_ms: int
+
+
+@dataclass(frozen=True)
 class Topic:
     """One Kafka topic as its contract wants it. Times in milliseconds."""
 
@@ -25,7 +35,6 @@ class Topic:
     partitions: int
     replication: int
     retention_ms: int
-    compression: str
     max_skew_ms: int
     horizon_ms: int
     gap_grace_ms: int = 0
@@ -65,6 +74,7 @@ class Domains:
     """The whole file."""
 
     venues: dict[str, Venue]
+    domains: dict[str, Domain]
     topics: dict[str, Topic]
     tables: dict[str, Table]
 
@@ -129,7 +139,6 @@ def _topic(name: str, domain: str, spec: dict[str, Any], defaults: dict[str, Any
         partitions=merged["partitions"],
         replication=merged["replication"],
         retention_ms=duration_ms(merged["retention"]),
-        compression=merged["compression"],
         max_skew_ms=merged["max_skew_ms"],
         horizon_ms=merged["horizon_ms"],
         gap_grace_ms=merged["gap_grace_ms"],
@@ -152,7 +161,9 @@ def domains() -> Domains:
     }
     topics: dict[str, Topic] = {}
     tables: dict[str, Table] = {}
+    owned: dict[str, Domain] = {}
     for domain, spec in doc["domains"].items():
+        owned[domain] = Domain(domain, spec["owner"], spec["tier"], spec["lag_objective_ms"])
         if raw := spec.get("raw"):
             for venue in venues.values():
                 for channel in (*venue.channels, UNASSIGNED):
@@ -163,4 +174,4 @@ def domains() -> Domains:
         for name, table in spec.get("tables", {}).items():
             key = tuple(part.strip() for part in table["key"].split(","))
             tables[name] = Table(name, domain, key, table["partition"], table["mode"], table.get("contract"))
-    return Domains(venues, topics, tables)
+    return Domains(venues, owned, topics, tables)

@@ -35,7 +35,9 @@ _ANY_TIME = 1 << 62
 
 def digests(rules: Rules, env: Envelopes, judged: Judged) -> Longs:
     """Return the digest of each record; ``judged`` is what `Dedup` says of the same batch."""
-    said = Slices.of([reference.content(one) for one in env.payload]) if rules.dialect_name == "reference" else env.payloads
+    said = env.payloads
+    if rules.dialect_name == "reference":
+        said = Slices.of([reference.content(one) for one in env.payload])
     out = _digests(_BYTES.get(rules.dialect_name, content.WHOLE), said)
     if rules.kind == "trade":
         trades = _trades(rules, env, judged)

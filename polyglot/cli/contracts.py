@@ -102,25 +102,23 @@ def pin(json_output: JsonOption = False) -> None:
 
 def register_all(
     imported: Annotated[
-        bool, typer.Option("--import", help="Tell the registry the pinned ids (Confluent's IMPORT mode).")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--import/--no-import",
+            help="Tell the registry the pinned ids (Confluent's IMPORT mode).  [default: registry.import_ids]",
+            show_default=False,
+        ),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Register every contract with the configured schema registry, one subject TOPIC-value per topic.
 
     Fails if the registry has or gives other ids than the pinned ones.
     """
-    from polyglot.contracts.registry import Registry  # noqa: PLC0415
-    from polyglot.contracts.registry import register as carry_out  # noqa: PLC0415
-    from schemas.contracts import all_contracts  # noqa: PLC0415
-    from schemas.domains import domains  # noqa: PLC0415
+    from polyglot.contracts.registry import register_all as carry_out  # noqa: PLC0415
 
     console = Console(json_output=json_output)
-    registry = Registry(settings().registry)
-    try:
-        done = carry_out(registry, all_contracts(), domains().topics.values(), imported=imported)
-    finally:
-        registry.close()
+    done = carry_out(settings().registry, imported=imported)
     console.table(["subject", "contract", "id"], [[one.subject, one.contract, one.id] for one in done])
     console.result([vars(one) for one in done])
     console.success(f"{len(done)} subject versions are registered under the pinned ids")

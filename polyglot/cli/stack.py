@@ -175,15 +175,20 @@ def topics(
     """
     from polyglot.topics import apply as carry_out  # noqa: PLC0415
     from polyglot.topics import plan  # noqa: PLC0415
+    from schemas.domains import domains  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)
     steps = plan(conf)
+    owners = {step.topic: domains().domains[domains().topics[step.topic].domain] for step in steps}
     pending = [step for step in steps if step.action != "keep"]
     console.table(
-        ["topic", "action", "partitions", "retention.ms", "changes"],
+        ["topic", "owner", "tier", "lag objective", "action", "partitions", "retention.ms", "changes"],
         [
             [
                 step.topic,
+                owners[step.topic].owner,
+                owners[step.topic].tier,
+                f"{owners[step.topic].lag_objective_ms:,} ms",
                 step.action,
                 step.partitions,
                 step.config["retention.ms"],
@@ -194,7 +199,13 @@ def topics(
         styles=["red" if step.action == "conflict" else None if step.action == "keep" else "yellow" for step in steps],
     )
     touched = carry_out(conf, steps) if apply else 0
-    console.result({"applied": apply, "touched": touched, "steps": [step.document() for step in steps]})
+    console.result(
+        {
+            "applied": apply,
+            "touched": touched,
+            "steps": [{**step.document(), "owner": vars(owners[step.topic])} for step in steps],
+        }
+    )
     if apply:
         console.success(f"{touched} topics changed")
     else:

@@ -104,14 +104,11 @@ def sources(settings: Settings) -> Sources:
     from batch.topics import Broker  # noqa: PLC0415
     from batch.verify import Sources  # noqa: PLC0415
 
-    at = settings.clickhouse
     return Sources(
         lake_uri=settings.lake_uri,
         scratch=(settings.var_dir / "verify").resolve(),
         kafka=Broker(settings.kafka.librdkafka(), settings.kafka.java()),
-        clickhouse=Endpoint(
-            at.host, at.port, at.username, at.password.get_secret_value(), at.database, secure=at.secure
-        ),
+        clickhouse=Endpoint(**settings.clickhouse.login(), database=settings.clickhouse.database),
         quality=rules(settings),
     )
 

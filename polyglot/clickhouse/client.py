@@ -23,14 +23,7 @@ def connect(settings: Settings) -> Client:
     """
     at = settings.clickhouse
     try:
-        return clickhouse_connect.get_client(
-            host=at.host,
-            port=at.port,
-            username=at.username,
-            password=at.password.get_secret_value(),
-            database=at.database,
-            secure=at.secure,
-        )
+        return clickhouse_connect.get_client(**at.login(), database=at.database)
     except ClickHouseError as error:
         raise CommandError(
             f"no answer from ClickHouse at {at.url}: {error}", hint="Start it with: polyglot up", code=Exit.UNAVAILABLE

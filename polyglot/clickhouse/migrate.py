@@ -90,13 +90,7 @@ def apply(client: Client, database: str, migrations: list[Migration]) -> list[st
 
 def connect(target: ClickHouseSettings) -> Client:
     """Return a client of the server, not yet of the database, which may not exist."""
-    return clickhouse_connect.get_client(
-        host=target.host,
-        port=target.port,
-        username=target.username,
-        password=target.password.get_secret_value(),
-        interface="https" if target.secure else "http",
-    )
+    return clickhouse_connect.get_client(**target.login())
 
 
 def migrate(target: ClickHouseSettings | None = None, folder: Path = FOLDER) -> list[str]:

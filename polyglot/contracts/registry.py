@@ -16,8 +16,8 @@ import httpx
 from polyglot.config import RegistrySettings
 from polyglot.console import CommandError, Exit
 from polyglot.contracts.check import FULL
-from schemas.contracts import Contract
-from schemas.domains import Topic
+from schemas.contracts import Contract, all_contracts
+from schemas.domains import Topic, domains
 
 TIMEOUT_S = 10.0
 _NOT_FOUND = 404
@@ -77,7 +77,8 @@ class Registry:
         self._call("PUT", f"/config/{subject}", {"compatibility": level})
 
     def set_mode(self, subject: str, mode: str) -> None:
-        self._call("PUT", f"/mode/{subject}?force=true", {"mode": mode})
+        if self._call("PUT", f"/mode/{subject}?force=true", {"mode": mode}) is None:
+            raise CommandError(f"the registry at {self.url} has no IMPORT mode: it cannot be told the pinned ids")
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any] | None:
         """Return the answer's document, or None where the registry knows no such thing."""
@@ -97,9 +98,9 @@ def register(
 ) -> list[Registered]:
     """Register every version of every topic's contract under ``<topic>-value``; what is there already stays.
 
-    An empty registry that counts from 1 gives the pinned ids: each contract is registered once in order of ids before
-    any further subject of it, because some registries (Apicurio) use up a number for every subject. With `imported` the
-    registry is told the ids (Confluent's IMPORT mode, allowed on subjects that are new).
+    With `imported` the registry is told the ids (Confluent's IMPORT mode, allowed on subjects that are new). Else it
+    must give them by itself, by counting: it never does once the lock has skipped a number. Each contract is registered
+    once in order of ids before any further subject of it, because some registries use up a number for every subject.
 
     Raises:
         CommandError: the registry does not answer, refuses, or has or gives other ids than the pinned ones.
@@ -122,6 +123,20 @@ def register(
             )
         registry.set_compatibility(subject, "FULL_TRANSITIVE" if contract.name in FULL else "BACKWARD_TRANSITIVE")
     return [Registered(subject, contract.label, contract.id) for contract, subjects in pairs for subject in subjects]
+
+
+def register_all(settings: RegistrySettings, *, imported: bool | None = None) -> list[Registered]:
+    """Register every contract of this repository, with the settings' `import_ids` unless `imported` is given.
+
+    Raises:
+        CommandError: as `register`.
+    """
+    registry = Registry(settings)
+    try:
+        how = settings.import_ids if imported is None else imported
+        return register(registry, all_contracts(), domains().topics.values(), imported=how)
+    finally:
+        registry.close()
 
 
 def _refuse_conflicts(registry: Registry, contracts: Iterable[Contract]) -> None:

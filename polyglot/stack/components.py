@@ -13,6 +13,7 @@ from polyglot.stack.component import Component
 from polyglot.stack.flink import jobmanager, taskmanager
 from polyglot.stack.kafka import broker
 from polyglot.stack.redis import cache
+from polyglot.stack.registry import registry
 from polyglot.stack.watchers import adjust, metrics, repair
 
 BUILDERS = {
@@ -42,6 +43,8 @@ OPTIONAL = ("repair", "adjust", "metrics")
 def components(settings: Settings, only: Sequence[str] = (), more: Sequence[str] = ()) -> list[Component]:
     """Return the components that the settings ask for, or those that `only` names; and those that `more` names.
 
+    A registry is one of them where one is configured.
+
     Raises:
         CommandError: a name does not exist.
     """
@@ -51,7 +54,8 @@ def components(settings: Settings, only: Sequence[str] = (), more: Sequence[str]
         raise CommandError(f"no component is called {unknown[0]!r}; there are: {allowed}", code=Exit.USAGE)
     groups = only or [name for name in NAMES if name not in OPTIONAL or getattr(settings, name).enabled]
     wanted = {name for group in (*groups, *more) for name in NAMES[group]}
-    return [build(settings) for name, build in BUILDERS.items() if name in wanted]
+    found = [build(settings) for name, build in BUILDERS.items() if name in wanted]
+    return [*found, registry(settings)] if settings.registry.url and not only else found
 
 
 def fingerprint(component: Component) -> str:

@@ -61,7 +61,8 @@ def up(
 ) -> float:
     """Start what is not running and wait until everything answers; return the seconds that took.
 
-    Topics are applied as soon as the broker answers, ClickHouse migrations as soon as the gateway does.
+    Topics are applied as soon as the broker answers, ClickHouse migrations as soon as the gateway does, contracts are
+    registered as soon as a configured registry does.
     """
     layout = Layout.at(settings.var_dir)
     began = time.monotonic()
@@ -231,7 +232,7 @@ def _ask(component: Component) -> None:
 
 
 def after_start(settings: Settings, name: str) -> None:
-    """Bring a fresh component to what the contracts say: topics in the broker, tables in ClickHouse."""
+    """Bring a fresh component to what the contracts say: topics, tables in ClickHouse, schemas in a registry."""
     if name == "kafka":
         from polyglot.topics import apply, plan  # noqa: PLC0415 - needs a client library that `--help` can do without
 
@@ -240,6 +241,10 @@ def after_start(settings: Settings, name: str) -> None:
         from polyglot.clickhouse.migrate import migrate  # noqa: PLC0415 - as above
 
         migrate(settings.clickhouse)
+    elif name == "registry":
+        from polyglot.contracts.registry import register_all  # noqa: PLC0415 - as above
+
+        register_all(settings.registry)
 
 
 def tail(path: Path, lines: int = 15) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from polyglot.config import ClickHouseSettings, RedisSettings
+from polyglot.config import ClickHouseSettings, RedisSettings, RegistrySettings
 from polyglot.stack.component import Answer
 
 TIMEOUT_S = 3.0
@@ -34,10 +36,13 @@ def probe_kafka(conf: Mapping[str, str | int], version: str) -> Answer:
     return Answer(version, f"{len(metadata.brokers)} broker, {topics} topics")
 
 
-@lru_cache(maxsize=1)
-def http() -> httpx.Client:
-    """Return this process's HTTP client: making one parses every trusted certificate, too slow to do per probe."""
-    return httpx.Client(timeout=TIMEOUT_S)
+@lru_cache(maxsize=4)
+def http(ca: Path | None = None) -> httpx.Client:
+    """Return this process's HTTP client, which trusts the CAs of the PEM ``ca``, else the well-known ones.
+
+    Making one parses every trusted certificate, too slow to do per probe.
+    """
+    return httpx.Client(timeout=TIMEOUT_S, verify=ssl.create_default_context(cafile=ca) if ca else True)
 
 
 def _overview(url: str) -> dict[str, Any]:
@@ -64,9 +69,16 @@ def probe_taskmanager(url: str) -> Answer:
 
 def probe_clickhouse(conf: ClickHouseSettings) -> Answer:
     auth = (conf.username, conf.password.get_secret_value())
-    answer = http().post(conf.url, content="SELECT version()", auth=auth)
+    answer = http(conf.ca_location).post(conf.url, content="SELECT version()", auth=auth)
     answer.raise_for_status()
     return Answer(answer.text.strip())
+
+
+def probe_registry(conf: RegistrySettings) -> Answer:
+    auth = (conf.username, conf.password.get_secret_value()) if conf.username and conf.password else None
+    answer = http().get(f"{(conf.url or '').rstrip('/')}/subjects", auth=auth)
+    answer.raise_for_status()
+    return Answer("", f"{len(answer.json())} subjects")
 
 
 def probe_redis(conf: RedisSettings) -> Answer:

@@ -9,7 +9,7 @@ MIDNIGHT = 1_723_161_600_000_000  # 2024-08-09T00:00:00Z
 
 
 def topic(skew_ms: int = 5_000, horizon_ms: int = 120_000) -> Topic:
-    return Topic("raw.sim.trade.v1", "ingestion", "raw_envelope", "entity_id", 4, 1, -1, "lz4", skew_ms, horizon_ms)
+    return Topic("raw.sim.trade.v1", "ingestion", "raw_envelope", "entity_id", 4, 1, -1, skew_ms, horizon_ms)
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,12 @@ def test_a_pinned_file_that_changed_or_went_stops_every_reader(folder, monkeypat
     path.unlink()
     with pytest.raises(ContractError, match=r"quote\.v1\.avsc is pinned in ids\.lock but is not there"):
         all_contracts.__wrapped__()
+
+
+def test_every_topic_has_an_owner_and_a_service_level():
+    for topic in domains().topics.values():
+        domain = domains().domains[topic.domain]
+        assert domain.owner
+        assert domain.tier in {"gold", "silver"}
+        assert domain.lag_objective_ms > 0
+    assert domains().domains["normalization"].lag_objective_ms == 250

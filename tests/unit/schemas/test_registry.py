@@ -1,75 +1,15 @@
 """Registration, against a registry in memory that answers as Confluent's does."""
 
-import json
-
 import httpx
 import pytest
 from pydantic import SecretStr
+from support.registry import FakeRegistry
 
 from polyglot.config import RegistrySettings
 from polyglot.console import CommandError, Exit
 from polyglot.contracts.registry import Registry, register
 from schemas.contracts import all_contracts
 from schemas.domains import domains
-
-
-class FakeRegistry:
-    """Counts ids from `first`; one schema has one id under every subject.
-
-    With `wasteful`, a further subject of a known schema uses up a number all the same, as in Apicurio 3. It never gives
-    away the numbers in `taken`: they went to something that is gone.
-    """
-
-    def __init__(self, first: int = 1, *, wasteful: bool = False, taken: frozenset[int] = frozenset()) -> None:
-        self.next = first
-        self.taken = taken
-        self.wasteful = wasteful
-        self.ids: dict[int, dict] = {}
-        self.subjects: dict[str, dict[int, int]] = {}
-        self.levels: dict[str, str] = {}
-        self.modes: dict[str, str] = {}
-        self.calls: list[tuple[str, str]] = []
-        self.authorization: set[str | None] = set()
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        path, body = request.url.path, json.loads(request.content or "{}")
-        self.calls.append((request.method, path))
-        self.authorization.add(request.headers.get("authorization"))
-        match [request.method, *path.strip("/").split("/")]:
-            case ["GET", "schemas", "ids", number]:
-                known = self.ids.get(int(number))
-                return httpx.Response(200, json={"schema": json.dumps(known)}) if known else httpx.Response(404)
-            case ["POST", "subjects", subject]:
-                wanted = json.loads(body["schema"])
-                there = [one for one in self.subjects.get(subject, {}).values() if self.ids[one] == wanted]
-                return httpx.Response(200, json={"id": there[0]}) if there else httpx.Response(404)
-            case ["POST", "subjects", subject, "versions"]:
-                return self.add(subject, body)
-            case ["PUT", "config", subject]:
-                self.levels[subject] = body["compatibility"]
-                return httpx.Response(200, json=body)
-            case ["PUT", "mode", subject]:
-                self.modes[subject] = body["mode"]
-                return httpx.Response(200, json=body)
-        return httpx.Response(500, text=f"unexpected {request.method} {path}")
-
-    def add(self, subject: str, body: dict) -> httpx.Response:
-        schema = json.loads(body["schema"])
-        if "id" in body:
-            if self.modes.get(subject) != "IMPORT":
-                return httpx.Response(422, json={"message": "Subject is not in import mode"})
-            number = body["id"]
-        else:
-            while self.next in self.taken:
-                self.next += 1
-            same = [one for one, known in self.ids.items() if known == schema]
-            number = same[0] if same else self.next
-            self.next += self.wasteful or not same
-        self.ids[number] = schema
-        versions = self.subjects.setdefault(subject, {})
-        versions[len(versions) + 1] = number
-        return httpx.Response(200, json={"id": number})
-
 
 _PINNED = {one.id for one in all_contracts()}
 #: Ids that the lock does not give away.
@@ -126,6 +66,20 @@ def test_a_registry_that_counts_differently_fails_at_the_first_id():
             register(client(fake), all_contracts(), domains().topics.values())
         assert "--import" in failure.value.hint
         assert list(fake.ids) == [100]
+
+
+def test_a_registry_that_counts_from_1_cannot_know_which_numbers_the_lock_skipped():
+    first = min(one.id for one in all_contracts() if one.id > min(HOLES))
+    with pytest.raises(CommandError, match=rf"under id {min(HOLES)} in .*; ids\.lock pinned {first}"):
+        register(client(FakeRegistry()), all_contracts(), domains().topics.values())
+
+
+def test_a_registry_without_import_mode_says_so():
+    def answer(request):
+        return httpx.Response(404)
+
+    with pytest.raises(CommandError, match="has no IMPORT mode"):
+        register(client(answer), all_contracts(), domains().topics.values(), imported=True)
 
 
 def test_import_tells_such_a_registry_the_ids_and_leaves_it_writable():

@@ -1,5 +1,6 @@
 """The compose file, offline: by the real tool where it is installed, and by its structure everywhere."""
 
+import inspect
 import os
 import re
 import shutil
@@ -8,6 +9,8 @@ import subprocess
 import pytest
 import yaml
 
+from batch.session import spark_session
+from polyglot.collect.run import CHECKPOINTS
 from polyglot.config import ROOT, Settings
 from polyglot.stack.kafka import server_properties
 
@@ -101,6 +104,50 @@ def test_the_broker_is_configured_as_the_local_one(services):
         assert environment["KAFKA_" + name.replace(".", "_").upper()] == local[name], name
 
 
+def test_the_broker_writes_to_its_volume(services):
+    folders = [volume.split(":")[1] for volume in services["kafka"]["volumes"]]
+    assert services["kafka"]["environment"]["KAFKA_LOG_DIRS"] in folders
+
+
+def test_set_up_does_what_up_does_after_a_start(services):
+    (script,) = services["init"]["command"]
+    steps = [step.strip() for step in script.split("&&")]
+    assert steps == [
+        "python -m polyglot.cli topics --apply",
+        "python -m polyglot.cli contracts register",
+        "python -m polyglot.clickhouse.migrate",
+    ]
+    assert services["init"]["depends_on"].keys() >= {"kafka", "registry", "clickhouse"}
+    for name in ("jobmanager", "taskmanager", "cli"):
+        assert _waits_for(services, name) >= {"init", "registry"}, name
+
+
+def _waits_for(services, name):
+    direct = set(services[name].get("depends_on", {}))
+    return direct.union(*(_waits_for(services, other) for other in direct))
+
+
+def test_what_commands_remember_outlives_their_container(services):
+    home = re.search(r"POLYGLOT_VAR_DIR=(\S+)", (ROOT / "polyglot/stack/docker/Dockerfile").read_text())[1]
+    kept = {volume.split(":")[1] for volume in services["cli"]["volumes"]}
+    assert kept == {
+        f"{home}/{folder}" for folder in ("jobs", CHECKPOINTS, "flink/checkpoints", "flink/savepoints")
+    }  # fmt: skip
+
+
+def test_the_volumes_folders_belong_to_the_images_user(services):
+    text = (ROOT / "polyglot/stack/docker/Dockerfile").read_text()
+    for volume in services["cli"]["volumes"]:
+        assert re.search(rf"{volume.split(':')[1]}\s", text[: text.index("USER polyglot")]), volume
+
+
+def test_spark_fits_into_the_command_lines_container(services):
+    heap_mb = inspect.signature(spark_session).parameters["memory_mb"].default
+    limit = re.fullmatch(r"(\d+)g", services["cli"]["mem_limit"])
+    # Beside the heap: the JVM's own memory, the driver's Python and two workers.
+    assert int(limit[1]) * 1024 >= heap_mb + 1536
+
+
 def test_clients_are_chosen_by_configuration_that_exists(services, monkeypatch):
     for name in list(os.environ):
         if name.startswith("POLYGLOT_"):
@@ -111,7 +158,9 @@ def test_clients_are_chosen_by_configuration_that_exists(services, monkeypatch):
     assert settings.kafka.bootstrap_servers == "kafka:9092"
     assert settings.flink.url == "http://jobmanager:18081"
     assert settings.lake_uri == "s3a://lake"
-    assert settings.registry.url.endswith("/apis/ccompat/v7")
+    assert settings.registry.url == "http://registry:8081"
+    # A registry that counts by itself never gives the pinned ids: the lock has skipped numbers.
+    assert settings.registry.import_ids
 
 
 def test_the_image_uses_the_same_lock_and_poms_as_the_local_stack():

@@ -86,7 +86,7 @@ def test_wipe_does_not_follow_links_out_of_the_folder(settings, console, tmp_pat
 
 
 def test_a_local_broker_with_security_settings_is_refused(tmp_path, console):
-    settings = Settings(var_dir=tmp_path, kafka={"security_protocol": "SASL_SSL"})
+    settings = Settings(var_dir=tmp_path, kafka={"security_protocol": "SSL"})
     with pytest.raises(CommandError, match="PLAINTEXT") as refused:
         control.up(settings, console)
     assert refused.value.code is Exit.USAGE

@@ -10,7 +10,7 @@ from schemas.domains import Topic, domains
 def topic(**changes):
     fields = {
         "name": "normalized.trade.v1", "domain": "normalization", "contract": "trade", "key": "entity_id",
-        "partitions": 4, "replication": 1, "retention_ms": 1000, "compression": "lz4",
+        "partitions": 4, "replication": 1, "retention_ms": 1000,
         "max_skew_ms": 5000, "horizon_ms": 120000,
     }  # fmt: skip
     return Topic(**{**fields, **changes})

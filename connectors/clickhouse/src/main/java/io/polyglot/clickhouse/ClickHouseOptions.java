@@ -17,6 +17,7 @@ record ClickHouseOptions(
         String table,
         String username,
         String password,
+        String caLocation,
         int batchSize,
         long batchBytes,
         Duration flushInterval,
@@ -42,6 +43,11 @@ record ClickHouseOptions(
             ConfigOptions.key("username").stringType().defaultValue("default").withDescription("User.");
     static final ConfigOption<String> PASSWORD =
             ConfigOptions.key("password").stringType().defaultValue("").withDescription("Password.");
+    static final ConfigOption<String> CA_LOCATION = ConfigOptions.key("ca-location")
+            .stringType()
+            .noDefaultValue()
+            .withDescription("PEM file, on every TaskManager, of the CAs that may have signed the server's certificate;"
+                    + " without it those that Java trusts.");
     static final ConfigOption<Integer> BATCH_SIZE = ConfigOptions.key("sink.batch-size")
             .intType()
             .defaultValue(10_000)
@@ -73,7 +79,7 @@ record ClickHouseOptions(
 
     static final Set<ConfigOption<?>> REQUIRED = Set.of(URL, TABLE_NAME);
     static final Set<ConfigOption<?>> OPTIONAL = Set.of(
-            DATABASE_NAME, USERNAME, PASSWORD, BATCH_SIZE, BATCH_BYTES, FLUSH_INTERVAL, MAX_RETRIES,
+            DATABASE_NAME, USERNAME, PASSWORD, CA_LOCATION, BATCH_SIZE, BATCH_BYTES, FLUSH_INTERVAL, MAX_RETRIES,
             INITIAL_BACKOFF, MAX_BACKOFF, REQUEST_TIMEOUT);
 
     static ClickHouseOptions of(ReadableConfig config) {
@@ -83,6 +89,7 @@ record ClickHouseOptions(
                 config.get(TABLE_NAME),
                 config.get(USERNAME),
                 config.get(PASSWORD),
+                config.get(CA_LOCATION),
                 config.get(BATCH_SIZE),
                 config.get(BATCH_BYTES).getBytes(),
                 config.get(FLUSH_INTERVAL),

@@ -9,6 +9,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -36,10 +37,13 @@ final class InsertClient {
     InsertClient(ClickHouseOptions options, List<String> columns, SinkWriterMetricGroup metrics) {
         this.options = options;
         this.target = target(options, columns);
-        this.http = HttpClient.newBuilder()
+        HttpClient.Builder builder = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
-                .connectTimeout(options.requestTimeout())
-                .build();
+                .connectTimeout(options.requestTimeout());
+        if (options.caLocation() != null) {
+            builder.sslContext(TrustedAuthorities.of(Path.of(options.caLocation())));
+        }
+        this.http = builder.build();
         this.retries = metrics.counter("clickhouseRetries");
         this.errors = metrics.getNumRecordsSendErrorsCounter();
         metrics.setCurrentSendTimeGauge(() -> lastMillis);

@@ -9,17 +9,10 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.PriorityQueue;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledFuture;
 import java.util.stream.IntStream;
 import org.apache.flink.api.common.operators.ProcessingTimeService;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.metrics.Counter;
-import org.apache.flink.metrics.Gauge;
-import org.apache.flink.metrics.ThreadSafeSimpleCounter;
-import org.apache.flink.metrics.groups.OperatorIOMetricGroup;
-import org.apache.flink.metrics.groups.SinkWriterMetricGroup;
-import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.data.DecimalData;
@@ -247,46 +240,6 @@ class ClickHouseWriterTest {
                 "sink.retry.max-backoff", "5ms"));
         all.putAll(more);
         return ClickHouseOptions.of(Configuration.fromMap(all));
-    }
-
-    /** Counts; the counters of Flink's own unregistered group are new ones each time. */
-    private static final class Metrics extends UnregisteredMetricsGroup implements SinkWriterMetricGroup {
-        private final Map<String, Counter> counters = new ConcurrentHashMap<>();
-
-        @Override
-        public Counter counter(String name) {
-            return counters.computeIfAbsent(name, key -> new ThreadSafeSimpleCounter());
-        }
-
-        @Override
-        public Counter getNumRecordsSendCounter() {
-            return counter("sent");
-        }
-
-        @Override
-        public Counter getNumBytesSendCounter() {
-            return counter("bytes");
-        }
-
-        @Override
-        public Counter getNumRecordsSendErrorsCounter() {
-            return counter("errors");
-        }
-
-        @Override
-        public Counter getNumRecordsOutErrorsCounter() {
-            return counter("outErrors");
-        }
-
-        @Override
-        public void setCurrentSendTimeGauge(Gauge<Long> gauge) {
-            gauge.getValue();
-        }
-
-        @Override
-        public OperatorIOMetricGroup getIOMetricGroup() {
-            return UnregisteredMetricsGroup.createOperatorIOMetricGroup();
-        }
     }
 
     /** A clock that a test moves; timers run in the caller's thread as in a task's mailbox. */

@@ -2,6 +2,8 @@ package io.polyglot.clickhouse;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -13,6 +15,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import javax.net.ssl.SSLContext;
 
 /** Takes INSERTs like ClickHouse; answers with failures first if a test has put some in line. */
 final class FakeServer implements AutoCloseable {
@@ -25,6 +28,7 @@ final class FakeServer implements AutoCloseable {
     private final int port;
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private HttpServer server;
+    private String scheme = "http";
 
     FakeServer() throws IOException {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -33,15 +37,30 @@ final class FakeServer implements AutoCloseable {
     }
 
     FakeServer start() throws IOException {
-        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+        return start(HttpServer.create(address(), 0));
+    }
+
+    FakeServer startWithTls(SSLContext identity) throws IOException {
+        HttpsServer https = HttpsServer.create(address(), 0);
+        https.setHttpsConfigurator(new HttpsConfigurator(identity));
+        scheme = "https";
+        return start(https);
+    }
+
+    private FakeServer start(HttpServer made) {
+        server = made;
         server.setExecutor(threads);
         server.createContext("/", this::answer);
         server.start();
         return this;
     }
 
+    private InetSocketAddress address() {
+        return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+    }
+
     String url() {
-        return "http://127.0.0.1:" + port;
+        return scheme + "://127.0.0.1:" + port;
     }
 
     List<String> rows() {
