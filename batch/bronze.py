@@ -19,6 +19,7 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 
 from batch.ranges import DAY_US, Days, Span, day_text, warm_up_days
 from schemas.domains import UNASSIGNED, domains, raw_topic
+from udfs.envelope import encode_one
 from udfs.reference import KINDS as REFERENCE
 from udfs.resubmitted import AMEND, PREFIX, REDRIVE
 from udfs.revisions import KINDS as REVISIONS
@@ -165,6 +166,13 @@ def of_entities(rows: DataFrame, entity: Which) -> DataFrame:
     if not entity:
         return rows
     return rows.where(fn.col("entity_id").isin([entity] if isinstance(entity, str) else list(entity)))
+
+
+def envelope_at(bronze: DataFrame, topic: str, partition: int, offset: int) -> bytes | None:
+    """Return what came at a place of the log, as the Kafka value that it was; None: it is not in Bronze."""
+    at = (bronze.topic == topic) & (bronze.kafka_partition == partition) & (bronze.kafka_offset == offset)
+    row = bronze.where(at).select(*ENVELOPE).first()
+    return None if row is None else encode_one(*row)
 
 
 def plan(bronze: DataFrame, kind: str, span: Span, entity: Which, *, to_the_end: bool = False) -> Plan:

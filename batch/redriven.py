@@ -1,4 +1,4 @@
-"""Records that were redriven: a replay meets their originals first, and must know what became of them."""
+"""Records that were sent again: a replay meets their originals first, and must know what became of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 
-from batch.bronze import REDRIVEN
+from batch.bronze import AMENDED, REDRIVEN
 from batch.kernels import Copies
+from udfs.resubmitted import original_id
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ def redriven(bronze: DataFrame) -> Redriven:
     """Find the redriven rows of all of Bronze; their source ids begin alike, so whole files are passed over."""
     rows = bronze.where(REDRIVEN)
     return Redriven(tuple(rows.select("topic", "entity_id", "event_id", "source_id").collect()))
+
+
+def amended_events(bronze: DataFrame) -> frozenset[tuple[str, str, str]]:
+    """Return (topic, entity id, original event id) of the amended rows of all of Bronze."""
+    rows = bronze.where(AMENDED).select("topic", "entity_id", "event_id").collect()
+    return frozenset((row.topic, row.entity_id, original_id(row.event_id)) for row in rows)
 
 
 def newest_ingest_times(bronze: DataFrame, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], int]:

@@ -109,6 +109,13 @@ MUTATIONS = (
         ("tests/unit/udfs/test_amendments.py",),
     ),
     Mutation(
+        "law 6: a cancel that is amended restates the windows of its trade",
+        "batch/amend.py",
+        "[row.trade_time for row",
+        "[row.event_time for row",
+        ("tests/unit/batch/test_amend.py",),
+    ),
+    Mutation(
         "law 3: an amendment is judged by the gate, never waved through",
         "udfs/normalize.py",
         "todo[judged.claims] = 0",

@@ -14,6 +14,8 @@ from udfs.resubmitted import AMEND, source_id
 from udfs.wire import write_long, write_text
 
 TOPIC = "amendment.ingestion.v1"
+#: Why an event was rejected that came too late: for its topic's horizon, or for the ids that are remembered.
+REASONS = ("late", "behind_dedup_window")
 _HEADER = contract("amendment").header
 
 

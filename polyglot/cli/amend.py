@@ -49,13 +49,15 @@ def amend(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for Bronze, and again for what follows.")] = 900.0,
     json_output: JsonOption = False,
 ) -> None:
-    """Accept events that were dead-lettered as late, by a recorded amendment that every later replay obeys.
+    """Accept events that came too late, by a recorded amendment that every later replay obeys.
 
-    The events are sent into their raw topics once more, under ids of their own and with the wider horizon on record;
-    the amendment itself goes to amendment.ingestion.v1. What is amended already is left alone.
+    Too late is what was dead-lettered as late, and as behind_dedup_window (a backlog, a backfill). The events are sent
+    into their raw topics once more, under ids of their own and with the wider horizon on record; the amendment itself
+    goes to amendment.ingestion.v1. Copies of accepted events are left alone, and what is amended already.
     """
     from polyglot.jobs.amending import catch_up, submit  # noqa: PLC0415 - keeps --help instant
     from polyglot.jobs.drain import await_bronze  # noqa: PLC0415
+    from polyglot.jobs.tally import settle  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     span, reach = _span(start, end), _horizon(horizon)
@@ -63,11 +65,13 @@ def amend(
         since = await_bronze(settings, console, timeout)
         found = _find(settings, session, entity, span)
         catch_up(settings, found, entity, since)
-        what, events, document = _decide(found, entity, span, reach)
+        what, events, document, settled = _decide(found, entity, span, reach)
+        settle(settings, settled)
         _show(console, document)
         if events and not dry_run:
             console.info(f"amendment {what.amendment_id}: {what.events:,} events")
             submit(settings, what, events, found.newest)
+            settle(settings, [one.event_id for one in events])
             if with_repair:
                 _restate(settings, console, session, events, document, timeout)
     console.result({**document, "dry_run": dry_run})
@@ -106,14 +110,17 @@ def _find(settings: Settings, session: Session, entity: str, span: Span) -> Foun
     return find(session.get("amend"), settings.lake_uri, scratch, entity, span, rules(settings))
 
 
-def _decide(found: Found, entity: str, span: Span, horizon: int) -> tuple[Amendment, list[Late], dict[str, Any]]:
-    """Return the amendment, its events, and the numbers that explain it."""
+def _decide(
+    found: Found, entity: str, span: Span, horizon: int
+) -> tuple[Amendment, list[Late], dict[str, Any], list[str]]:
+    """Return the amendment, its events, the numbers that explain it, and the ids that no amendment can take."""
     from batch.amend import within  # noqa: PLC0415
     from udfs.amendments import amendment  # noqa: PLC0415
 
     assert span.start is not None  # noqa: S101 - both options are required
     assert span.end is not None  # noqa: S101
     events, refused = within(found.open, horizon, found.newest)
+    beyond = refused.pop("late", [])
     what = amendment(entity, span.start, span.end, horizon, [one.event_id for one in events])
     document: dict[str, Any] = {
         "entity": entity,
@@ -121,24 +128,28 @@ def _decide(found: Found, entity: str, span: Span, horizon: int) -> tuple[Amendm
         "horizon_us": horizon,
         "late": len(found.late),
         "amended_before": len(found.late) - len(found.open),
-        "accepted_in_time": found.accepted,
-        "beyond_the_horizon": refused.pop("late", 0),
-        "refused": refused,
+        "accepted_in_time": len(found.copies),
+        "beyond_the_horizon": len(beyond),
+        "refused": {reason: len(those) for reason, those in refused.items()},
         "amended": len(events),
         "amendment_id": what.amendment_id if events else None,
     }
-    return what, events, document
+    settled = [one.event_id for those in (found.copies, *refused.values()) for one in those]
+    settled += [one.event_id for one in found.late if one.event_id in found.amended]
+    return what, events, document, settled
 
 
 def _show(console: Console, document: dict[str, Any]) -> None:
     names = {
-        "late": "late events in the range",
+        "late": "events in the range that came too late",
         "amended_before": "of these amended before",
         "beyond_the_horizon": "of these beyond the horizon",
         "amended": "of these to amend",
-        "accepted_in_time": "late copies of events that were accepted in time",
+        "accepted_in_time": "late copies of events that were accepted",
     }
-    console.table(["", "events"], [[text, f"{document[name]:,}"] for name, text in names.items()])
+    rows = [[text, f"{document[name]:,}"] for name, text in names.items()]
+    rows += [[f"of these refused: {reason}", f"{count:,}"] for reason, count in document["refused"].items()]
+    console.table(["", "events"], rows)
 
 
 def _restate(

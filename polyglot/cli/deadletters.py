@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
 if TYPE_CHECKING:
     from polyglot.letters.listing import Filter, Letter
     from polyglot.letters.redrive import Known
+    from udfs.conflicts import Place
 
 PANEL = "Data"
 DomainOption = Annotated[str, typer.Option(help="Only letters of this domain: ingestion or normalization.")]
@@ -87,15 +88,58 @@ def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="As `polyglot deadletters ls` lists it.")],
     json_output: JsonOption = False,
 ) -> None:
-    """Show one dead letter: why, by which contract, and the record it rejected, decoded and in its original bytes."""
+    """Show one dead letter: why, by which contract, and the record it rejected, decoded and in its original bytes.
+
+    Of a conflict both contents: the copy that was rejected, and the first one, from its raw topic or from Bronze.
+    """
     from polyglot.letters.listing import letters  # noqa: PLC0415
 
-    console = Console(json_output=json_output)
-    found = [letter.document() for letter in letters(Settings(), _filter("", "", "", "", [letter_id]))]
-    for letter in found:
-        for name, value in letter.items():
+    settings, console = Settings(), Console(json_output=json_output)
+    found = []
+    for letter in letters(settings, _filter("", "", "", "", [letter_id])):
+        first = _first_copy(settings, console, letter)
+        found.append({**letter.document(), **({"first_copy": first} if first else {})})
+    for document in found:
+        for name, value in document.items():
             console.text(f"{name}: {json.dumps(value, indent=2) if isinstance(value, dict) else value}")
     console.result(found)
+
+
+def _first_copy(settings: Settings, console: Console, letter: Letter) -> dict[str, Any] | None:
+    """Return the other content of a conflict, where it lies and from where it was read; None for other letters."""
+    from confluent_kafka import KafkaException  # noqa: PLC0415
+
+    from polyglot.collect.producer import no_answer  # noqa: PLC0415
+    from polyglot.letters.listing import readable  # noqa: PLC0415
+    from polyglot.readers.conflicts import first_copy, first_place  # noqa: PLC0415
+
+    place = first_place(asdict(letter))
+    if place is None:
+        return None
+    try:
+        value, source = first_copy(settings, asdict(letter)), "kafka"
+    except KafkaException as error:
+        raise no_answer(settings.kafka, error) from error
+    if value is None:
+        console.info(f"{place.topic} does not have the first copy any more; looking in Bronze")
+        value, source = _from_bronze(settings, console, place), "bronze"
+    if value is None:
+        query = f"topic = '{place.topic}' AND kafka_partition = {place.partition} AND kafka_offset = {place.offset}"
+        console.warn(f"the first copy is in neither; Bronze would have it under: {query}")
+    shown = readable(value) if value is not None else {"envelope": None, "record_hex": None}
+    return {**place._asdict(), "found_in": source if value is not None else None, **shown}
+
+
+def _from_bronze(settings: Settings, console: Console, place: Place) -> bytes | None:
+    """Look up a record that retention has cut; None when it is not there, or Bronze cannot be read here."""
+    from batch.bronze import envelope_at, read_bronze  # noqa: PLC0415
+
+    try:
+        with spark(settings, console, "deadletters") as session:
+            return envelope_at(read_bronze(session, settings.lake_uri), *place)
+    except CommandError as error:
+        console.warn(f"Bronze cannot be read: {error}")
+        return None
 
 
 def redrive(
@@ -110,7 +154,7 @@ def redrive(
 
     Run `polyglot drain` before it: Bronze must know the records. Each copy is a new raw record; the letter of its
     original stays, here and in every replay. Letters of the ingestion domain are no records and cannot be sent again;
-    nor can those about time (late, future, behind_dedup_window), and none twice.
+    nor can those about time (what came too late is for `polyglot amend`), and none twice.
     """
     from polyglot.letters.listing import letters  # noqa: PLC0415
     from polyglot.letters.redrive import copies, send  # noqa: PLC0415
@@ -133,7 +177,7 @@ def redrive(
 def _known(settings: Settings, console: Console, found: list[Letter]) -> Known:
     """Ask Bronze."""
     from batch.bronze import read_bronze  # noqa: PLC0415
-    from batch.redriven import newest_ingest_times, redriven  # noqa: PLC0415
+    from batch.redriven import amended_events, newest_ingest_times, redriven  # noqa: PLC0415
     from polyglot.letters.redrive import Known  # noqa: PLC0415
 
     if not found:
@@ -142,4 +186,4 @@ def _known(settings: Settings, console: Console, found: list[Letter]) -> Known:
         bronze = read_bronze(session, settings.lake_uri)
         newest = newest_ingest_times(bronze, sorted({(letter.topic, letter.entity_id) for letter in found}))
         sent = redriven(bronze)
-        return Known(newest, sent.ids, sent.digests)
+        return Known(newest, sent.ids, sent.digests, amended_events(bronze))

@@ -1,61 +1,73 @@
-"""What waits for an operator: open repair requests, and late events with what was amended of them."""
+"""What waits for an operator: open repair requests, events that came too late, conflicts."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from polyglot.config import Settings
 from polyglot.console import CommandError
 from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.records import decoder, read
 from polyglot.jobs.repairs import count_open
+from polyglot.jobs.tally import Tally, cluster_of, load, save, settled
+from udfs.amendments import REASONS
 from udfs.amendments import TOPIC as AMENDMENTS
 
-DEAD_LETTERS = "deadletter.normalization.v1"
+DEAD_LETTERS = ("deadletter.ingestion.v1", "deadletter.normalization.v1")
 #: How long one look may read, seconds; the next look goes on from there.
 BUDGET_S = 1.5
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Counts of records; ``complete``: whether all dead letters are counted yet (each look counts on)."""
+    """What waits; ``complete``: whether all dead letters are counted yet (each look counts on).
+
+    ``dead_letters`` are records by reason, copies and second deliveries included. ``to_amend`` are distinct events that
+    came too late, without those that `polyglot amend` has amended, or has found to be copies of accepted events or
+    never to be amended. ``conflicts`` are distinct contents that came under the id of another.
+    """
 
     open_repairs: int
     dead_letters: dict[str, int]
     complete: bool
     amendments: int
     amended_events: int
-
-    @property
-    def late(self) -> int:
-        return self.dead_letters.get("late", 0)
+    to_amend: int
+    conflicts: int
 
     def rows(self) -> list[list[str]]:
         least = "" if self.complete else "at least "
+        letters = "polyglot deadletters ls --reason conflict"
         return [
             ["repair requests", f"{self.open_repairs:,} open", "polyglot repair" if self.open_repairs else ""],
-            ["late dead letters", f"{least}{self.late:,}", "polyglot amend" if self.late > self.amended_events else ""],
+            ["too late, not settled", f"{least}{self.to_amend:,} events", "polyglot amend" if self.to_amend else ""],
             ["amended events", f"{self.amended_events:,} in {self.amendments:,} amendments", ""],
+            ["conflicts", f"{least}{self.conflicts:,} contents", letters if self.conflicts else ""],
         ]
 
     def document(self) -> dict[str, Any]:
-        return {**asdict(self), "late": self.late}
+        return {**asdict(self), **{reason: self.dead_letters.get(reason, 0) for reason in REASONS}}
 
 
 def attention(settings: Settings) -> Attention | None:
     """Count what waits; None when the broker does not answer."""
     try:
-        reasons, complete = _reasons(settings)
+        cluster = cluster_of(settings)
+        tally, complete = _counted(settings, cluster)
         amended = _amended(settings)
-        return Attention(count_open(settings), reasons, complete, len(amended), sum(amended))
+        return Attention(
+            open_repairs=count_open(settings),
+            dead_letters=dict(tally.counts),
+            complete=complete and not tally.full,
+            amendments=len(amended),
+            amended_events=sum(amended),
+            to_amend=len(tally.late - settled(settings, cluster)),
+            conflicts=len(tally.conflicts),
+        )
     except (KafkaException, CommandError):
         return None
 
@@ -71,42 +83,25 @@ def _amended(settings: Settings) -> list[int]:
     return list(found.values())
 
 
-def _reasons(settings: Settings) -> tuple[dict[str, int], bool]:
-    """Count dead letters by reason, from where the last look stopped; return the counts and whether that is all."""
+def _counted(settings: Settings, cluster: str) -> tuple[Tally, bool]:
+    """Count dead letters from where the last look stopped; return the tally and whether that is all."""
     reader, decode = OffsetReader(settings), decoder("dead_letter")
-    begins, ends = reader.begins([DEAD_LETTERS]), reader.ends([DEAD_LETTERS])
-    cluster = AdminClient({**settings.kafka.librdkafka(), "log_level": 0}).list_topics(timeout=5.0).cluster_id
-    file = settings.var_dir.resolve() / "status" / "dead_letters.json"
-    at, counts = _load(file, cluster)
-    for partition, end in ((place[1], end) for place, end in ends.items()):
-        at.setdefault(partition, begins.get((DEAD_LETTERS, partition), 0))
-        if at[partition] > end:  # not the topic that was counted
-            at, counts = {p: begins[DEAD_LETTERS, p] for _, p in ends}, Counter()
-            break
-    begin = {(DEAD_LETTERS, partition): offset for partition, offset in at.items()}
+    begins, ends = reader.begins(DEAD_LETTERS), reader.ends(DEAD_LETTERS)
+    tally = load(settings, cluster)
+    if any(tally.at.get(_name(place), 0) > end for place, end in ends.items()):
+        tally = Tally()  # not the topics that were counted
+    for place in ends:
+        tally.at.setdefault(_name(place), begins.get(place, 0))
+    begin = {place: tally.at[_name(place)] for place in ends}
     for record in read(settings, begin, ends, budget_s=BUDGET_S):
-        at[record.partition] = record.offset + 1
+        tally.at[_name(record[:2])] = record.offset + 1
         try:
-            counts[decode(record.value)["reason"]] += 1
+            tally.take(decode(record.value))
         except ValueError:
-            counts["(not readable)"] += 1
-    _save(file, cluster, at, counts)
-    complete = all(at[partition] >= end or end == begins[topic, partition] for (topic, partition), end in ends.items())
-    return dict(counts), complete
+            tally.counts["(not readable)"] += 1
+    save(settings, cluster, tally)
+    return tally, all(tally.at[_name(place)] >= end or end == begins[place] for place, end in ends.items())
 
 
-def _load(file: Path, cluster: str) -> tuple[dict[int, int], Counter[str]]:
-    try:
-        saved = json.loads(file.read_text())
-        if saved["cluster"] != cluster:
-            return {}, Counter()
-        return {int(partition): int(offset) for partition, offset in saved["at"].items()}, Counter(saved["counts"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}, Counter()  # never counted before, or not by this version
-
-
-def _save(file: Path, cluster: str, at: dict[int, int], counts: Counter[str]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(".tmp")
-    fresh.write_text(json.dumps({"cluster": cluster, "at": at, "counts": counts}))
-    fresh.replace(file)
+def _name(place: tuple[str, int]) -> str:
+    return f"{place[0]}/{place[1]}"

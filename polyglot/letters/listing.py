@@ -26,21 +26,14 @@ class Letter(DeadLetter):
     @property
     def envelope(self) -> dict[str, Any] | None:
         """Return the rejected record's envelope, by the contract's names; None when it is none."""
-        found, _, bad = decode([self.record])
-        if bad:
-            return None
-        names = [field["name"] for field in contract("raw_envelope").schema["fields"]]
-        return dict(zip(names, found.row(0), strict=True))
+        return _envelope(self.record)
 
     def document(self) -> dict[str, Any]:
         """Return the letter for people and ``--json``: its record decoded as far as it can be."""
-        envelope = self.envelope
-        shown = None if envelope is None else {**envelope, "payload": printable(envelope["payload"])}
         return {
             **{field.name: getattr(self, field.name) for field in fields(self) if field.name != "record"},
             "event_time": when(self.event_time),
-            "envelope": shown,
-            "record_hex": self.record.hex(),
+            **readable(self.record),
         }
 
 
@@ -104,6 +97,21 @@ def counted(found: Iterable[Letter]) -> list[dict[str, Any]]:
 def when(micros: int) -> str:
     """Return µs UTC as ISO text."""
     return (_EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
+
+
+def readable(record: bytes) -> dict[str, Any]:
+    """Return a raw record for people: its envelope decoded, None when it is none, and its own bytes as hex."""
+    envelope = _envelope(record)
+    shown = None if envelope is None else {**envelope, "payload": printable(envelope["payload"])}
+    return {"envelope": shown, "record_hex": record.hex()}
+
+
+def _envelope(record: bytes) -> dict[str, Any] | None:
+    found, _, bad = decode([record])
+    if bad:
+        return None
+    names = [field["name"] for field in contract("raw_envelope").schema["fields"]]
+    return dict(zip(names, found.row(0), strict=True))
 
 
 def printable(content: bytes) -> str:

@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from polyglot.collect.producer import RawProducer
 from polyglot.config import Settings
 from polyglot.letters.listing import Letter
+from udfs.amendments import REASONS as TOO_LATE
 from udfs.conflicts import REASON as CONFLICT
 from udfs.envelope import encode_one
 from udfs.rejects import Reject
-from udfs.resubmitted import REDRIVE, Resubmitted, copy_id, digest_of, redriven, resubmitted
+from udfs.resubmitted import AMEND, REDRIVE, SUFFIX, Resubmitted, copy_id, digest_of, original_id, redriven, resubmitted
 
-#: Reasons that are about when a record came: sent again it is as late as it was, or its id may have been accepted.
-TIMELY = ("late", "future", "bad_amendment", "behind_dedup_window")
+#: Reasons for which no record is sent again, and why.
+FINAL = {
+    CONFLICT: "the first copy of its event id counts, whatever it says",
+    **dict.fromkeys(TOO_LATE, "polyglot amend takes it, unless its event is there already"),
+    **dict.fromkeys(("future", "bad_amendment"), "it would be so again"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,13 @@ class Known:
     """What Bronze knows.
 
     ``newest``: ingest time, µs, by (topic, entity). Of redriven records ``ids``, (topic, entity, event id), and
-    ``digests`` of what they are copies of.
+    ``digests`` of what they are copies of. ``amended``: (topic, entity, original event id) of what was amended.
     """
 
     newest: dict[tuple[str, str], int]
     ids: frozenset[tuple[str, str, str]] = frozenset()
     digests: frozenset[str] = frozenset()
+    amended: frozenset[tuple[str, str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -70,12 +76,13 @@ def copies(found: Iterable[Letter], known: Known) -> tuple[list[Copy], list[Skip
 
 
 def _obstacle(letter: Letter, known: Known) -> str:
-    if letter.reason == CONFLICT:
-        return "the first copy of its event id counts, whatever it says"
+    if why := FINAL.get(letter.reason, ""):
+        return f"{letter.reason}: {why}"
     if letter.domain != "normalization":
         return "it is no envelope: there is no record to judge again; have its source send a right one"
-    if letter.reason in TIMELY:
-        return f"{letter.reason}: it would be so again, or its event may be there already"
+    event = (letter.topic, letter.entity_id, original_id(letter.dead_letter_id))
+    if event in known.amended and SUFFIX[AMEND] not in letter.dead_letter_id:
+        return "another copy of its event, which came too late, was amended"
     if digest_of(letter.record) in known.digests:
         return "it was redriven before"
     return "" if letter.envelope is not None else "its record is not readable as an envelope"

@@ -98,6 +98,10 @@ def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pip
     assert first == trade.split(b" ", 1)[1].strip()
     assert decode("raw_envelope", letter["record"])["payload"] == first.replace(b'"p":"', b'"p":"1')
 
+    (shown,) = pipeline.json("deadletters", "show", letter["dead_letter_id"])
+    assert (shown["first_copy"]["found_in"], shown["first_copy"]["envelope"]["payload"]) == ("kafka", first.decode())
+    assert pipeline.json("status")["attention"]["conflicts"] == 1
+
     # The same hours were fed before, as the first venue's: these windows were gone, and are asked for.
     assert pipeline.json("repair")["requests"] > 0
     pipeline.json("drain", "--timeout", "400")

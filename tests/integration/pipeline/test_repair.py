@@ -1,10 +1,13 @@
-"""Beyond the horizon: what returns behind the watermark is repaired, late events are amended, all is equal."""
+"""Beyond the horizon: a venue that returns behind the watermark is repaired, late events and a backfill are amended,
+and all is equal.
+"""
 
+import gzip
 import json
 
 import pytest
 from support.metrics import suite
-from support.pipeline import await_watermark
+from support.pipeline import assert_equals_oracle, await_watermark
 from support.topics import records, view
 
 from polyglot.jobs.lifecycle import savepoint
@@ -31,6 +34,13 @@ def quote(symbol, number, event):
 def write(path, frames):
     path.write_text("".join(f"{time * 1000} {json.dumps(body, separators=(',', ':'))}\n" for time, body in frames))
     return str(path)
+
+
+def packed(path, frames):
+    write(path, frames)
+    found = path.with_suffix(".gz")
+    found.write_bytes(gzip.compress(path.read_bytes()))
+    return found
 
 
 def running():
@@ -73,7 +83,8 @@ def test_what_came_too_late_is_repaired_and_amended(pipeline, tmp_path):
     await_watermark(pipeline, NOON)
     assert feed(pipeline, write(tmp_path / "returning", returning()))["open_repair_requests"] == 40
     attention = pipeline.json("status")["attention"]
-    assert (attention["open_repairs"], attention["late"], attention["amended_events"]) == (40, LATE, 0)
+    assert (attention["open_repairs"], attention["late"], attention["to_amend"]) == (40, LATE, LATE)
+    assert attention["amended_events"] == 0
     before = pipeline.json("verify", "--store", "analytics", expect=1)
     assert before["differences"] > 40
 
@@ -103,7 +114,8 @@ def test_what_came_too_late_is_repaired_and_amended(pipeline, tmp_path):
     (event,) = records(pipeline.settings.kafka.bootstrap_servers, "amendment.ingestion.v1", "amendment")
     assert (event["entity_id"], event["events"], event["amendment_id"]) == (BTC, LATE, amended["amendment_id"])
     attention = pipeline.json("status")["attention"]
-    assert (attention["open_repairs"], attention["late"], attention["amended_events"]) == (0, LATE, LATE)
+    assert (attention["open_repairs"], attention["late"], attention["to_amend"]) == (0, LATE, 0)
+    assert attention["amended_events"] == LATE
     exposed, made = suite(pipeline), "polyglot_repair_requests"
     assert (exposed[f"{made}_total", "behind_watermark"], exposed[f"{made}_open", "behind_watermark"]) >= (40, 0)
     assert exposed[f"{made}_open", "behind_watermark"] == 0
@@ -124,3 +136,35 @@ def test_windows_that_were_dropped_before_a_restart_do_not_begin_anew(pipeline, 
     assert (repaired["requests"], repaired["entities"], repaired["unreadable"]) == (40, 1, [])
     assert repaired["published"] == 30 + 4 + 10
     assert pipeline.json("verify")["differences"] == 0
+
+
+def test_a_backfill_after_the_horizon_closes_the_gap_and_is_amended(pipeline, tmp_path):
+    """Two trades are missing; they come when the log is minutes further on, among copies of trades that are there."""
+    entity, start = "binance_coinm:BTCUSDT", NOON + 2 * DAY
+    every = [(start + n * SECOND, trade("BTCUSDT", n, start + n * SECOND - 50_000)) for n in range(1, 400)]
+    missing, copies = every[49:51], every[19:22]
+
+    def feed_coinm(name, frames):
+        pipeline.json("feed", "binance_coinm", "--capture", str(packed(tmp_path / name, frames)))
+        assert pipeline.json("drain", "--timeout", "400")["open_repair_requests"] == 0
+        return pipeline.json("gaps", "--all", "--entity", entity)
+
+    told = feed_coinm("kept", [frame for frame in every if frame not in missing])
+    assert [(gap["first_id"], gap["last_id"], gap["remaining"]) for gap in told["gaps"]] == [(50, 51, 2)]
+    waiting = pipeline.json("status")["attention"]["to_amend"]
+    assert feed_coinm("backfill", [*copies, *missing])["open"] == 0
+    letters = pipeline.json("deadletters", "ls", "--reason", "behind_dedup_window", "--entity", entity)
+    assert letters["count"] == len(missing) + len(copies)
+    # Which of them are copies only amend can tell.
+    attention = pipeline.json("status")["attention"]
+    assert (attention["to_amend"], attention["behind_dedup_window"]) == (waiting + 5, 5)
+
+    span = ["--entity", entity, "--from", "2024-08-10T12:00:00Z", "--to", "2024-08-10T12:10:00Z"]
+    amended = pipeline.json("amend", *span)
+    assert (amended["late"], amended["accepted_in_time"], amended["amended"]) == (len(missing), len(copies), 2)
+    assert pipeline.json("status")["attention"]["to_amend"] == waiting
+    expected = assert_equals_oracle(pipeline, [packed(tmp_path / "whole", every)], "binance_coinm")
+    assert expected[entity, "5m", start]["trade_count"] == 300
+    assert pipeline.json("verify")["differences"] == 0
+    again = pipeline.json("amend", *span, "--dry-run")
+    assert (again["late"], again["amended_before"], again["amended"]) == (2, 2, 0)

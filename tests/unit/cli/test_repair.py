@@ -4,13 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
+import batch.amend
+from batch.amend import Found, Late
 from batch.answered import Answered
-from batch.ranges import DAY_US
+from batch.ranges import DAY_US, Span
 from batch.requests import Request, coalesce
-from polyglot.cli import repair, run
+from polyglot.cli import amend, repair, run
 from polyglot.cli.repair import POLL_S, follow
 from polyglot.console import CommandError, Console, Exit
-from polyglot.jobs import attention, offsets
+from polyglot.jobs import offsets
 from polyglot.jobs.attention import Attention
 from polyglot.jobs.repairs import Backlog
 
@@ -49,23 +51,30 @@ def test_without_a_broker_repair_is_unavailable(monkeypatch, capsys):
 
 
 def test_what_waits_says_who_answers_it():
-    waiting = Attention(3, {"late": 7, "future": 1}, complete=False, amendments=1, amended_events=2)
+    letters = {"late": 7, "future": 1, "conflict": 3}
+    waiting = Attention(3, letters, complete=False, amendments=1, amended_events=2, to_amend=4, conflicts=2)
     assert waiting.rows() == [
         ["repair requests", "3 open", "polyglot repair"],
-        ["late dead letters", "at least 7", "polyglot amend"],
+        ["too late, not settled", "at least 4 events", "polyglot amend"],
         ["amended events", "2 in 1 amendments", ""],
+        ["conflicts", "at least 2 contents", "polyglot deadletters ls --reason conflict"],
     ]
-    assert (waiting.document()["open_repairs"], waiting.document()["late"]) == (3, 7)
+    shown = waiting.document()
+    assert (shown["open_repairs"], shown["late"], shown["behind_dedup_window"], shown["to_amend"]) == (3, 7, 0, 4)
+    quiet = Attention(0, letters, complete=True, amendments=1, amended_events=2, to_amend=0, conflicts=0)
+    assert [row[2] for row in quiet.rows()] == [""] * 4
 
 
-def test_counts_are_those_of_one_cluster(tmp_path):
-    file = tmp_path / "status" / "dead_letters.json"
-    assert attention._load(file, "a") == ({}, {})
-    attention._save(file, "a", {0: 5}, attention.Counter(late=2))
-    assert attention._load(file, "a") == ({0: 5}, {"late": 2})
-    assert attention._load(file, "b") == ({}, {})
-    file.write_text('{"cluster": "a", "at": 3')
-    assert attention._load(file, "a") == ({}, {})
+def test_what_amend_settled_is_what_no_amendment_can_change(monkeypatch):
+    """Copies of accepted events, what was amended, and what no horizon helps; what is beyond this one stays open."""
+    made = [Late("raw.sim.trade.v1", (name, "sim:A", *(None,) * 8)) for name in "abcdef"]
+    copied, before, never, beyond, taken, _ = made
+    monkeypatch.setattr(batch.amend, "within", lambda *_: ([taken], {"late": [beyond], "wrong_identity": [never]}))
+    found = Found([before, never, beyond, taken], [copied], {}, {"b"})
+    what, events, document, settled = amend._decide(found, "sim:A", Span(0, 10), 5)
+    assert (events, what.events, sorted(settled)) == ([taken], 1, ["a", "b", "c"])
+    assert (document["late"], document["amended_before"], document["accepted_in_time"]) == (4, 1, 1)
+    assert (document["beyond_the_horizon"], document["refused"]) == (1, {"wrong_identity": 1})
 
 
 class Stopped(BaseException):

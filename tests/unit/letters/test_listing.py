@@ -1,17 +1,23 @@
 """Dead letters and quality flags as the commands show them, from records as the topics hold them."""
 
 import json
+from contextlib import contextmanager
+from dataclasses import fields
 
 import pytest
 from typer.testing import CliRunner
 
-from polyglot.cli import build
+from batch import bronze
+from polyglot.cli import build, deadletters
 from polyglot.console import CommandError
 from polyglot.jobs.rest import innermost
 from polyglot.letters import flags, listing
-from polyglot.letters.listing import Filter, printable
+from polyglot.letters.listing import Filter, Letter, printable
+from polyglot.letters.redrive import Known, copies
+from polyglot.readers import conflicts
 from schemas.quality import parse
-from udfs.envelope import encode_one
+from udfs.conflicts import Place, conflict
+from udfs.envelope import decode, encode_one
 
 MIDNIGHT = 1_723_161_600_000_000
 VALUE = encode_one("sim:A:trade:1", "sim:A", "sim", "trade", MIDNIGHT, "venue", MIDNIGHT, "a", 1, b'{"e":"trade"}')
@@ -96,6 +102,89 @@ def test_show_has_the_record_decoded_and_its_bytes():
     assert bytes.fromhex(shown["record_hex"]) == VALUE
     (bad,) = run("deadletters", "show", "sim:A:trade:5")
     assert (bad["envelope"], bad["record_hex"], bad["reason"]) == (None, "ff00", "bad_magic")
+
+
+FIRST = encode_one("sim:A:trade:1", "sim:A", "sim", "trade", MIDNIGHT, "venue", MIDNIGHT, "b", 7, b'{"e":"first"}')
+CONFLICT = conflict(decode([VALUE])[0].row(0), VALUE, 2, Place("raw.sim.trade.v1", 3, 40), 1)
+
+
+@pytest.fixture
+def in_conflict(monkeypatch):
+    """One conflict's letter; what Kafka and Bronze have at the place of the first copy is in ``there``."""
+    there = {"kafka": FIRST, "bronze": None}
+    record = {field.name: getattr(CONFLICT, field.name) for field in fields(CONFLICT)}
+    monkeypatch.setattr(listing, "records", lambda settings, topics, name: iter([(topics[0], record)]))
+    places = []
+
+    def at(name):
+        def found(*place):
+            places.append((name, *place[-3:]))
+            return there[name]
+
+        return found
+
+    @contextmanager
+    def spark(settings, console, name):
+        yield None
+
+    monkeypatch.setattr(conflicts, "value_at", at("kafka"))
+    monkeypatch.setattr(deadletters, "spark", spark)
+    monkeypatch.setattr(bronze, "read_bronze", lambda session, uri: None)
+    monkeypatch.setattr(bronze, "envelope_at", at("bronze"))
+    yield there
+    assert {place[1:] for place in places} == {("raw.sim.trade.v1", 3, 40)}
+
+
+def shown_first():
+    (shown,) = run("deadletters", "show", CONFLICT.dead_letter_id)
+    assert shown["envelope"]["payload"] == '{"e":"trade"}'
+    first = shown["first_copy"]
+    assert (first["topic"], first["partition"], first["offset"]) == ("raw.sim.trade.v1", 3, 40)
+    return first
+
+
+def test_a_conflict_is_shown_with_both_contents(in_conflict):
+    first = shown_first()
+    assert (first["found_in"], first["envelope"]["payload"]) == ("kafka", '{"e":"first"}')
+    assert bytes.fromhex(first["record_hex"]) == FIRST
+    done = CliRunner().invoke(build(), ["deadletters", "show", CONFLICT.dead_letter_id])
+    assert '{\\"e\\":\\"trade\\"}' in done.stdout
+    assert '{\\"e\\":\\"first\\"}' in done.stdout
+
+
+@pytest.mark.parametrize("kept", [None, VALUE.replace(b"trade:1", b"trade:2")])
+def test_the_first_copy_is_in_bronze_when_its_topic_has_it_no_more(in_conflict, kept):
+    """Retention has cut it, or the topic was made anew and something else lies at its place."""
+    in_conflict.update(kafka=kept, bronze=FIRST)
+    first = shown_first()
+    assert (first["found_in"], bytes.fromhex(first["record_hex"])) == ("bronze", FIRST)
+
+
+def test_a_first_copy_that_is_gone_is_said_to_be(in_conflict, monkeypatch):
+    in_conflict.update(kafka=None)
+    assert shown_first() == {
+        "topic": "raw.sim.trade.v1", "partition": 3, "offset": 40, "found_in": None, "envelope": None,
+        "record_hex": None,
+    }  # fmt: skip
+    asked = CliRunner().invoke(build(), ["deadletters", "show", CONFLICT.dead_letter_id])
+    assert "kafka_partition = 3 AND kafka_offset = 40" in asked.stderr
+    monkeypatch.setattr(bronze, "read_bronze", no_bronze)
+    assert shown_first()["found_in"] is None
+
+
+def no_bronze(session, uri):
+    raise CommandError("no Bronze")
+
+
+def test_redrive_leaves_to_amend_what_came_too_late_and_sends_nothing_that_was_amended():
+    found = [Letter(**record(n, reason)) for n, reason in ((1, "late"), (2, "behind_dedup_window"), (3, "future"))]
+    found += [Letter(**record(4)), Letter(**record(5))]
+    known = Known({}, amended=frozenset({("raw.sim.trade.v1", "sim:A", "sim:A:trade:4")}))
+    sent, skipped = copies(found, known)
+    assert [one.original_id for one in sent] == ["sim:A:trade:5"]
+    whys = [one.why for one in skipped]
+    assert ["polyglot amend" in why for why in whys] == [True, True, False, False]
+    assert "was amended" in whys[3]
 
 
 def test_redrive_wants_to_know_which():
