@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 
 from polyglot.config import Settings
-from polyglot.stack.component import Component
+from polyglot.stack.component import Answer, Component
 from polyglot.stack.layout import Layout
 from polyglot.stack.probes import http
 from polyglot.stack.state import read_state
@@ -29,9 +29,9 @@ def metrics(settings: Settings) -> Component:
     """Return the endpoint of the suite's own counts."""
     port, url = settings.metrics.port, settings.metrics.url
 
-    def probe() -> str:
+    def probe() -> Answer:
         http().options(url, timeout=5.0).raise_for_status()  # a GET would count what whole topics hold
-        return version("polyglot")
+        return Answer(version("polyglot"))
 
     return Component(
         name="metrics",
@@ -62,10 +62,10 @@ def _command(name: str) -> tuple[str, ...]:
     return sys.executable, "-m", "polyglot.cli", name
 
 
-def _alive(layout: Layout, name: str) -> str:
+def _alive(layout: Layout, name: str) -> Answer:
     """Return our version if the process runs: it listens nowhere, and what it has done is in the topics."""
     state = read_state(layout)
     running = state.components.get(name) if state else None
     if running is None or not running.alive:
         raise ConnectionError("it does not run")
-    return version("polyglot")
+    return Answer(version("polyglot"))
