@@ -12,7 +12,7 @@ import pytest
 from polyglot.chaos import campaign, disk
 from polyglot.chaos.faults import feeds as faults
 from polyglot.chaos.faults import processes, storage
-from polyglot.chaos.faults.feeds import HORIZON_S, SKEW_S
+from polyglot.chaos.faults.feeds import HORIZON_S, IDLE_AFTER_S, SKEW_S
 from polyglot.chaos.feeds import Feed
 from polyglot.chaos.plan import Strike, plan
 from polyglot.chaos.target import NotApplicableError, Target
@@ -138,8 +138,10 @@ class Silent:
     @contextmanager
     def silence(self):
         self.said.append("silent")
-        yield
-        self.said.append("heard")
+        try:
+            yield
+        finally:
+            self.said.append("heard")
 
     def through(self):
         return False
@@ -155,27 +157,52 @@ class Windows(Jobs):
         return self.marks
 
 
-@pytest.mark.parametrize("reasons", [["behind_watermark", "sequence_gap"], ["sequence_gap"]])
-def test_a_venue_is_silent_until_its_windows_are_dropped(tmp_path, monkeypatch, reasons):
-    target, lone = Windows(Settings(var_dir=tmp_path), Random(1)), Silent()
+@pytest.fixture
+def venue(tmp_path, monkeypatch):
+    """Return a target whose second venue can fall silent, and a function that says which requests will follow."""
+    target, lone, new = Windows(Settings(var_dir=tmp_path), Random(1)), Silent(), [[]]
     target.collectors = [lone]
     target.feed = Feed([("binance_usdm", Path("x"))], 0, 1000.0, 10.0)
-    clock = iter(range(10_000))
-    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
-    newest = iter([0, 10**9])
+    clock, newest = iter(range(10_000)), iter([0, 10**9])
     target._offsets = SimpleNamespace(newest_ms=lambda _: next(newest))
-    new = iter([[], [({"reason": reason, "entity_id": "binance_usdm:BTCUSDT"}, b"") for reason in reasons]])
-    monkeypatch.setattr(faults, "TopicReader", lambda *_: SimpleNamespace(new=lambda: next(new)))
+    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
+    monkeypatch.setattr(faults, "TopicReader", lambda *_: SimpleNamespace(new=lambda: new.pop(0)))
     monkeypatch.setattr(faults, "await_windows", lambda *_: lone.said.append("through"))
+
+    def follow(*reasons):
+        new.append([({"reason": reason, "entity_id": "binance_usdm:BTCUSDT"}, b"") for reason in reasons])
+
+    return target, lone, follow
+
+
+IDLE = {"POLYGLOT_FLINK__IDLE_AFTER_S": f"{IDLE_AFTER_S:g}"}
+
+
+def test_a_venue_is_silent_until_its_windows_are_dropped(venue):
+    target, lone, follow = venue
+    follow("behind_watermark", "sequence_gap")
     hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
-    idle = {"POLYGLOT_FLINK__IDLE_AFTER_S": "10"}
-    assert target.done == [("analytics", 1, idle), ("analytics", 1, {})]
+    assert hit["detail"].endswith("; 1 events met no window")
+    assert "skipped" not in hit
+    assert target.done == [("analytics", 1, IDLE), ("analytics", 1, {})]
     assert target.marks > 1000 * (HORIZON_S + SKEW_S)
     assert lone.said == ["silent", "heard", "through"]
-    if "behind_watermark" in reasons:
-        assert hit["detail"].endswith("; 1 events met no window")
-    else:
-        assert hit["skipped"] == "no event of the backlog met a dropped window"
+
+
+def test_a_silence_after_which_nobody_asks_for_repair_does_not_count(venue):
+    target, _, follow = venue
+    follow("sequence_gap")
+    hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
+    assert hit["skipped"] == "no event of the backlog met a dropped window"
+
+
+def test_a_silence_that_outlives_the_feed_ends_in_order(venue):
+    target, lone, _ = venue
+    target.windows_ms = lambda: setattr(target, "feeding", False)  # no watermark, and then no feed
+    hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
+    assert hit["skipped"].startswith("the feed was over before")
+    assert lone.said == ["silent", "heard", "through"]
+    assert target.done == [("analytics", 1, IDLE), ("analytics", 1, {})]
 
 
 def test_without_small_disks_none_is_full(target):
