@@ -60,6 +60,13 @@ MUTATIONS = (
         ("tests/unit/schemas/test_quality.py",),
     ),
     Mutation(
+        "law 3: a daily close that a rule rejects becomes a dead letter",
+        "udfs/normalize.py",
+        "rejected |= failed",
+        "pass",
+        ("tests/unit/udfs/test_quality_rare.py",),
+    ),
+    Mutation(
         "law 3: what was rejected and redriven stays rejected in every replay",
         "udfs/normalize.py",
         "if self._verdicts:",

@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
 def quality(json_output: JsonOption = False) -> None:
     """Show every rule of schemas/quality.toml with its action, and how many records it rejected or marked.
 
-    Counted in the topics: rejected ones are dead letters, marked ones are in quality.normalization.v1. A rule that
-    stopped a job shows in `polyglot jobs`.
+    Counted in the topics: rejected ones are dead letters, marked ones are in quality.normalization.v1; adjusted series
+    carry the rules that spoke of them. A rule that stopped a job shows in `polyglot jobs`.
     """
     from polyglot.letters.flags import counts  # noqa: PLC0415 - keeps --help instant
 

@@ -123,6 +123,7 @@ def test_a_late_dividend_restates_topic_lake_and_clickhouse_and_the_past_stays_k
     assert counts["normalized.corporate_action.v1"] == 3
     assert counts["normalized.daily_close.v1"] == 5
     assert counts["deadletter.normalization.v1"] == 2
+    assert counts["quality.normalization.v1"] == 1  # the split's session: half of the close before, and a little less
     assert (
         counts["analytics.adjusted_bar.v1"] == counts["gold_adjusted_bar"] == counts["clickhouse.adjusted_bars"] == 12
     )
@@ -150,3 +151,7 @@ def test_the_wrong_dividend_is_named_with_its_date(pipeline):
         {"entity_id": "reference:3988.HK", "ex_date": "2024-07-08", "rule": "dividend_out_of_line"}
     ]
     assert found["published"] == {"adjustment_factor": 3, "adjusted_bar": found["stored"]["gold_adjusted_bar"]}
+    counted = {one["rule"]: one["count"] for one in pipeline.json("quality") if "adjust" in one["topic"]}
+    assert counted == {
+        "dividend_out_of_line": 1, "dividend_exceeds_close": 0, "currency_mismatch": 0, "out_of_range": 0,
+    }  # fmt: skip
