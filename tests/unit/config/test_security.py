@@ -162,7 +162,7 @@ def https_server(certificate):
 def test_the_probe_of_clickhouse_trusts_the_given_authorities_only(tmp_path):
     files = sign(tmp_path)
     with https_server(files.server) as port:
-        assert probe_clickhouse(ClickHouseSettings(port=port, secure=True, ca_location=files.ca)) == "26.9"
+        assert probe_clickhouse(ClickHouseSettings(port=port, secure=True, ca_location=files.ca)).version == "26.9"
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             probe_clickhouse(ClickHouseSettings(port=port, secure=True))
 

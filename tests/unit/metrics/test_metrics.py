@@ -76,7 +76,7 @@ def test_letters_are_read_once_and_judged_by_the_commands_own_code(monkeypatch):
     monkeypatch.setattr(counts, "letters", lambda *_: readings.append(1) or [letter, letter])
     monkeypatch.setattr("polyglot.letters.flags.letters", lambda *_: pytest.fail("read a second time"))
     monkeypatch.setattr("polyglot.letters.flags.records", lambda *_: ())
-    monkeypatch.setattr(counts, "attention", lambda _: Attention(0, {}, complete=True, amendments=2, amended_events=6))
+    monkeypatch.setattr(counts, "attention", lambda _: Attention(0, {}, complete=True, amendments=2, amended_events=6, to_amend=0, conflicts=0))
     monkeypatch.setattr(counts, "count_by_reason", lambda _: {})
     monkeypatch.setattr(counts, "collect_groups", lambda _: [])
     found = counts.count(Settings(), parse(""))

@@ -37,7 +37,7 @@ def test_up_gives_it_the_contracts_under_their_pinned_ids_and_status_shows_them(
         after_start(settings, "registry")
         shown = status._examine(registry_of(components(settings)), None, {})
     assert fake.ids == {one.id: one.schema for one in all_contracts()}
-    assert (shown.health, shown.version) == (Health.HEALTHY, f"{len(domains().topics)} subjects")
+    assert (shown.health, shown.detail) == (Health.HEALTHY, f"{len(domains().topics)} subjects")
     assert fake.authorization == {"Basic dTpw"}
 
 
