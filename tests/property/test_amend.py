@@ -62,7 +62,8 @@ def newest(values: Sequence[bytes]) -> dict[str, int]:
 @pytest.mark.parametrize("topic", TOPICS)
 @given(data=st.data())
 def test_what_came_too_late_is_accepted_once_and_copies_never(topic: str, data: st.DataObject) -> None:
-    drawn = [raw for raw in data.draw(logs(topic)) if not raw.source_id.startswith("amend")]
+    # Without the drawn log's own amendments, and the frames that forge their ids.
+    drawn = [raw for raw in data.draw(logs(topic)) if not (raw.source_id + raw.event_id).count("amend")]
     # A collector's backlog: what it received in time, long after. Some of it is a copy, some was missing until now.
     lost = {raw.event_id for raw in drawn[::3]}
     kept = [raw for raw in drawn if raw.event_id not in lost]

@@ -1,5 +1,6 @@
 """``polyglot repair`` and ``amend`` before they reach anything: usage, and a broker that is away."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +12,9 @@ from batch.ranges import DAY_US, Span
 from batch.requests import Request, coalesce
 from polyglot.cli import amend, repair, run
 from polyglot.cli.repair import POLL_S, follow
+from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
-from polyglot.jobs import offsets
+from polyglot.jobs import amending, drain, offsets, tally
 from polyglot.jobs.attention import Attention
 from polyglot.jobs.repairs import Backlog
 
@@ -75,6 +77,28 @@ def test_what_amend_settled_is_what_no_amendment_can_change(monkeypatch):
     assert (events, what.events, sorted(settled)) == ([taken], 1, ["a", "b", "c"])
     assert (document["late"], document["amended_before"], document["accepted_in_time"]) == (4, 1, 1)
     assert (document["beyond_the_horizon"], document["refused"]) == (1, {"wrong_identity": 1})
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_amend_settles_what_it_found_and_what_it_sent(dry, monkeypatch, tmp_path, capsys):
+    sent = []
+    time = 1_723_075_200_000_000
+    payload = json.dumps({"e": "trade", "E": 1, "s": "A", "t": 7, "p": "1", "q": "1", "T": time // 1_000, "m": True})
+    row = ("sim:A:trade:7", "sim:A", "sim", "trade", time, "venue", time, "a", 1, payload.encode())
+    taken, copied = Late("raw.sim.trade.v1", row), Late("raw.sim.trade.v1", ("sim:A:trade:8", *row[1:]))
+    found = Found([taken], [copied], {"raw.sim.trade.v1": time + 3_600_000_000})
+    monkeypatch.setenv("POLYGLOT_VAR_DIR", str(tmp_path))
+    monkeypatch.setattr(drain, "await_bronze", lambda *_: {})
+    monkeypatch.setattr(amend, "_find", lambda *_: found)
+    monkeypatch.setattr(amending, "catch_up", lambda *_: None)
+    monkeypatch.setattr(amending, "submit", lambda _settings, what, events, _newest: sent.append((what, events)))
+    monkeypatch.setattr(tally, "cluster_of", lambda _: "one")
+    assert run(["amend", *SPAN, "--no-repair", "--json", *(["--dry-run"] if dry else [])]) == Exit.OK
+    document = json.loads(capsys.readouterr().out)
+    assert (document["late"], document["accepted_in_time"], document["amended"], document["refused"]) == (1, 1, 1, {})
+    assert [events for _, events in sent] == ([] if dry else [[taken]])
+    names = ["sim:A:trade:8"] if dry else ["sim:A:trade:7", "sim:A:trade:8"]
+    assert tally.settled(Settings(), "one") == set(map(tally.digest_of, names))
 
 
 class Stopped(BaseException):
