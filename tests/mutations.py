@@ -236,6 +236,13 @@ MUTATIONS = (
         (WINDOWS,),
     ),
     Mutation(
+        "law 6: windows dropped before a restart do not begin anew after it",
+        "flink_jobs/analytics.py",
+        "_fresh(job, kind, cols, TIME, keeping_watermark)",
+        "_fresh(job, kind, cols, TIME, without_watermark)",
+        (RULES,),
+    ),
+    Mutation(
         "law 8: a quotient is rounded once, half to even",
         "udfs/decimals.py",
         "if 2 * rest > denominator or (2 * rest == denominator and quotient & 1):",
