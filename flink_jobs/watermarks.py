@@ -6,7 +6,7 @@ with what comes then, and nothing would tell. Two small operators, between a tab
 
 from __future__ import annotations
 
-from py4j.java_gateway import JavaPackage
+from py4j.java_gateway import JavaClass
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment, Table
 
@@ -24,5 +24,5 @@ def without_watermark(env: StreamTableEnvironment, table: Table, uid: str) -> Ta
     return Table(_tables().withoutWatermark(env._j_tenv, table._j_table, uid), env)  # noqa: SLF001
 
 
-def _tables() -> JavaPackage:
+def _tables() -> JavaClass:
     return get_gateway().jvm.io.polyglot.watermarks.Tables

@@ -258,6 +258,13 @@ MUTATIONS = (
         (WINDOWS,),
     ),
     Mutation(
+        "law 6: windows dropped before a restart do not begin anew after it",
+        "flink_jobs/analytics.py",
+        "_fresh(job, kind, cols, TIME, keeping_watermark)",
+        "_fresh(job, kind, cols, TIME, without_watermark)",
+        (RULES,),
+    ),
+    Mutation(
         "law 7: merges keep the highest version, not what came last",
         "sql/clickhouse/0001_bars.sql",
         "ENGINE = ReplacingMergeTree(version)",

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
 from flink_jobs import analytics
 from flink_jobs.late_firing import late_firing
+from polyglot.config import Settings
 from schemas.domains import domains
 
 JOBS = sorted((Path(__file__).parents[3] / "flink_jobs").glob("*.py"))
@@ -41,3 +43,20 @@ def test_the_windows_get_these_options(monkeypatch):
         analytics.main()
     longest = max(topic.horizon_ms + topic.max_skew_ms for topic in domains().topics_becoming("trade", "quote"))
     assert seen.value.args == ("analytics", late_firing(longest))
+
+
+def test_windows_and_requests_read_watermarks_that_survive_a_restart(monkeypatch):
+    job = MagicMock(settings=Settings())
+    monkeypatch.setattr(analytics, "start", lambda *_: job)
+    for name in ("_updates", "halting"):
+        monkeypatch.setattr(analytics, name, MagicMock())
+    for name in ("keeping_watermark", "without_watermark"):
+        monkeypatch.setattr(analytics, name, lambda _env, _table, uid, name=name: (name, uid))
+    analytics.main()
+    views = dict(call.args for call in job.table.create_temporary_view.call_args_list)
+    assert {name: view for name, view in views.items() if name.startswith("fresh_")} == {
+        "fresh_trade": ("keeping_watermark", "watermark-trade"),
+        "fresh_quote": ("keeping_watermark", "watermark-quote"),
+        "fresh_trade_cancel": ("without_watermark", "watermark-trade_cancel"),
+        "fresh_trade_correct": ("without_watermark", "watermark-trade_correct"),
+    }
