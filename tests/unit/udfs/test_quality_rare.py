@@ -19,6 +19,8 @@ from udfs.envelope import encode_one
 from udfs.normalize import Normalized, Normalizer
 from udfs.quality import QualityStop
 from udfs.quality.flags import TOPIC as FLAGS
+from udfs.rejects import Reject
+from udfs.resubmitted import Verdicts, redriven
 
 CLOSES, ACTIONS = "raw.reference.daily_close.v1", "raw.reference.corporate_action.v1"
 CANCEL = {"e": "tradeCancel", "E": 0, "T": NOW // 1000, "s": "A", "i": 7, "t": 5, "O": NOW // 1000 - 500, "r": 1}
@@ -218,3 +220,23 @@ def test_flags_equal_a_plain_oracle_however_the_log_is_cut_and_saved(
         fold = Normalizer.restore(CLOSES, state, RULES)
     assert letters == len(told) - len(kept)
     assert found == expected(kept)
+
+
+def test_a_rejected_close_is_redriven_under_its_own_id_and_its_verdict_stands() -> None:
+    strict = parse(rule("daily_close", 'type="range"\nfield="close"\nmost="9"', "fail", "too_dear"))
+    (value,) = closes(("2024-05-01", "10"))
+    (letter,) = fold(CLOSES, [value], strict).dead_letters
+    copy = redriven(letter.dead_letter_id, 1, NOW, Reject(letter.reason, letter.detail), value)
+    original = envelope.decode([value])[0].row(0)
+    again = encode_one(
+        copy.copy_id, *original[1:6], NOW + 60_000_000, copy.source_id, copy.number, original[9]
+    )  # fmt: skip
+    lax = parse(rule("daily_close", 'type="range"\nfield="close"\nmost="9"'))
+    stream = Normalizer(CLOSES, lax).process(envelope.decode([again])[0])
+    (record,) = others(stream)
+    assert (record["event_id"], record["close"]) == (original[0], "10")
+    assert flags(stream) == [("19844@0", "odd", "10", "<= 9")]
+    replay = Normalizer(CLOSES, lax, Verdicts([(copy.copy_id, copy.source_id)]))
+    got = replay.process(envelope.decode([value, again])[0])
+    assert [one.encode() for one in got.dead_letters] == [letter.encode()]
+    assert [one.value for one in got.side] == [one.value for one in stream.side]
