@@ -86,7 +86,8 @@ def test_a_killed_component_comes_back_and_its_orphans_do_not_stay(stack):
     second = wait_for(lambda: (one := stack.running("worker")) and one.pid != first.pid and one)
     assert (second.restarts, second.last_exit) == (1, "signal 9")
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
-    assert int(stack.layout.pid_file("worker").read_text()) == second.pid
+    # Written right behind the state.
+    wait_for(lambda: int(stack.layout.pid_file("worker").read_text()) == second.pid)
 
 
 def test_a_component_that_cannot_start_does_not_disturb_the_others(stack):
