@@ -132,8 +132,8 @@ class Silent:
 
     name, paused = "lone", False
 
-    def __init__(self):
-        self.said = []
+    def __init__(self, target):
+        self.target, self.said = target, []
 
     @contextmanager
     def silence(self):
@@ -141,7 +141,7 @@ class Silent:
         try:
             yield
         finally:
-            self.said.append("heard")
+            self.said.append(f"heard after {len(self.target.done)} restarts")
 
     def through(self):
         return False
@@ -160,7 +160,8 @@ class Windows(Jobs):
 @pytest.fixture
 def venue(tmp_path, monkeypatch):
     """Return a target whose second venue can fall silent, and a function that says which requests will follow."""
-    target, lone, new = Windows(Settings(var_dir=tmp_path), Random(1)), Silent(), [[]]
+    target, new = Windows(Settings(var_dir=tmp_path), Random(1)), [[]]
+    lone = Silent(target)
     target.collectors = [lone]
     target.feed = Feed([("binance_usdm", Path("x"))], 0, 1000.0, 10.0)
     clock, newest = iter(range(10_000)), iter([0, 10**9])
@@ -186,7 +187,7 @@ def test_a_venue_is_silent_until_its_windows_are_dropped(venue):
     assert "skipped" not in hit
     assert target.done == [("analytics", 1, IDLE), ("analytics", 1, {})]
     assert target.marks > 1000 * (HORIZON_S + SKEW_S)
-    assert lone.said == ["silent", "heard", "through"]
+    assert lone.said == ["silent", "heard after 2 restarts", "through"]
 
 
 def test_a_silence_after_which_nobody_asks_for_repair_does_not_count(venue):
@@ -201,7 +202,7 @@ def test_a_silence_that_outlives_the_feed_ends_in_order(venue):
     target.windows_ms = lambda: setattr(target, "feeding", False)  # no watermark, and then no feed
     hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
     assert hit["skipped"].startswith("the feed was over before")
-    assert lone.said == ["silent", "heard", "through"]
+    assert lone.said == ["silent", "heard after 2 restarts"]
     assert target.done == [("analytics", 1, IDLE), ("analytics", 1, {})]
 
 
