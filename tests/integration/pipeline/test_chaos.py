@@ -6,8 +6,9 @@ from support.stack import Stack
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 FAULTS = ("kill-taskmanager", "restart-broker-in-transaction", "clock-jump", "kill-collector", "kill-clickhouse")
-#: Of this seed the gateway dies first, with the inserts of running jobs in flight.
-SEED = "19"
+#: Of this seed the gateway dies first, with the inserts of running jobs in flight, and the broker last: on a slow
+#: machine it is away for longer than what is left of the feed, and a fault behind it would meet no load.
+SEED = "136"
 
 
 @pytest.fixture
