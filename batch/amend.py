@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 
 from batch.bronze import AMENDED, read_bronze, topics_of
+from batch.checks import frame_id
 from batch.ranges import DAY_US, Span
 from batch.replay import KINDS, records, rejected, replay, side
 from batch.requests import Kind, Request
@@ -148,9 +149,7 @@ def _accepted(spark: SparkSession, out: Path, ids: Sequence[str]) -> set[str]:
         return set()
     folded = [records(spark, out, kind) for kind in KINDS]
     folded += [revisions(side(spark, out, f"normalized.{kind}.v1"), kind) for kind in REVISIONS]
-    # An event of a frame with several is numbered behind the frame's id.
-    found = [rows.select(fn.regexp_replace("event_id", "#[0-9]+$", "").alias("id")) for rows in folded]
-    return {one for rows in found for one in _among(spark, rows, ids)}
+    return {one for rows in folded for one in _among(spark, rows.select(frame_id().alias("id")), ids)}
 
 
 def _elsewhere(spark: SparkSession, bronze: DataFrame, replayed: Span, ids: Sequence[str]) -> set[str]:

@@ -26,25 +26,25 @@ from udfs.venues import reference
 from udfs.venues.frames import MAX_PAYLOAD
 
 _BYTES = {"binance": content.WRAPPED, "coinbase": content.TYPED}
-_SHAPES = {"trade": scanning.TRADE, "agg_trade": scanning.AGG_TRADE}
-#: How the scanner marks what it has read.
-SCANNED = 2
 #: How late a frame is does not matter to what it says.
 _ANY_TIME = 1 << 62
 
 
 def digests(rules: Rules, env: Envelopes, judged: Judged) -> Longs:
     """Return the digest of each record; ``judged`` is what `Dedup` says of the same batch."""
-    said = env.payloads
+    said, shape = env.payloads, _BYTES.get(rules.dialect_name, content.WHOLE)
     if rules.dialect_name == "reference":
         said = Slices.of([reference.content(one) for one in env.payload])
-    out = _digests(_BYTES.get(rules.dialect_name, content.WHOLE), said)
-    if rules.kind == "trade":
-        trades = _trades(rules, env, judged)
-        facts = np.stack([trades.time, *trades.numbers[:4], trades.flag.astype(np.int64)], axis=1, dtype="<i8")
-        width = facts.shape[1] * facts.itemsize
-        size = np.full(len(facts), width, dtype=np.int64)
-        out[trades.rows] = _digests(content.WHOLE, Slices.packed(facts.tobytes(), size))
+    if rules.kind != "trade":
+        return _digests(shape, said)
+    trades = _trades(rules, env, judged)
+    facts = np.stack([trades.time, *trades.numbers[:4], trades.flag.astype(np.int64)], axis=1, dtype="<i8")
+    width = facts.shape[1] * facts.itemsize
+    size = np.full(len(facts), width, dtype=np.int64)
+    out = np.empty(len(env), dtype=np.int64)
+    out[trades.rows] = _digests(content.WHOLE, Slices.packed(facts.tobytes(), size))
+    others = np.setdiff1d(np.arange(len(env)), trades.rows)
+    out[others] = _digests(shape, said.take(others))
     return out
 
 
@@ -62,15 +62,15 @@ def _trades(rules: Rules, env: Envelopes, judged: Judged) -> Accepted:
     if rules.dialect_name == "binance":
         before: Octets = np.frombuffer(f"{rules.venue}:".encode(), dtype=np.uint8)
         scanning.scan_frames(
-            _SHAPES[rules.channel], scanning.WORDS, before, MAX_PAYLOAD, _ANY_TIME, _ANY_TIME, EARLIEST, LATEST,
+            scanning.SHAPES[rules.channel], scanning.WORDS, before, MAX_PAYLOAD, _ANY_TIME, _ANY_TIME, EARLIEST, LATEST,
             todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low,
             env.event_time, env.from_ingest, env.ingest_time,
             table.time, table.numbers.ravel(), table.limbs.ravel(), table.flag,
         )  # fmt: skip
-    for i in np.flatnonzero((judged.in_topic == 1) & (todo != SCANNED)).tolist():
+    for i in np.flatnonzero((judged.in_topic == 1) & (todo != scanning.SCANNED)).tolist():
         try:
             frame, _ = gate.identify(rules, env, i)
             table.add(i, rules.dialect.trades(frame))
         except Reject:
             continue  # its bytes are all that can be compared
-    return table.rows(todo == SCANNED)
+    return table.rows(todo == scanning.SCANNED)

@@ -44,8 +44,8 @@ from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, Frame, QuoteRow, Revisio
 STATE_VERSION = 3
 #: Kinds whose rows are rare, so that each is a side record.
 RARE = (*REVISIONS, *reference.KINDS)
-#: How a scanner marks a record that it has accepted; one that is read for its numbers only is SEEN.
-SCANNED, SEEN = 2, 3
+#: How a record is marked that a scanner has read for its numbers only.
+SEEN = 3
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class Normalizer:
         rare: list[tuple[int, Rare]] = []
         not_normalized = int(np.count_nonzero(todo == SEEN))
         behind = judged.verdict == BEHIND
-        read = (todo == SEEN) | ((todo == SCANNED) & ~behind)
+        read = (todo == SEEN) | ((todo == scanning.SCANNED) & ~behind)
         for i in np.flatnonzero((judged.verdict != DUPLICATE) & ~read).tolist():
             try:
                 rows = self._gate(envelopes, i, numbers, behind=bool(behind[i]))
@@ -128,7 +128,7 @@ class Normalizer:
             else:
                 table.add(i, cast("list[TradeRow] | list[QuoteRow]", rows))
         named, id_size, received = as_normalized(envelopes, judged.claims)
-        accepted = self._fit(named, received, table.rows(todo == SCANNED), rejected)
+        accepted = self._fit(named, received, table.rows(todo == scanning.SCANNED), rejected)
         rare = self._fit_rare(received, rare, rejected)
         trades, quotes = self._batches(named, id_size, judged, accepted)
         side = self._rare(named, judged, rare) + self._follow(envelopes, judged, numbers)
@@ -235,7 +235,7 @@ class Normalizer:
                 table.time, table.numbers.ravel(), table.limbs.ravel(), table.flag,
             )  # fmt: skip
             if self._gaps is not None:
-                numbers.first = np.where(todo == SCANNED, judged.id_low, -1)
+                numbers.first = np.where(todo == scanning.SCANNED, judged.id_low, -1)
                 numbers.last = judged.id_low.copy()
         elif self._rules.dialect_name == "binance" and self._rules.channel == "depth":
             scan_depths(
@@ -243,7 +243,7 @@ class Normalizer:
                 todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low, judged.id_high,
                 env.event_time, env.from_ingest, numbers.first, numbers.last,
             )  # fmt: skip
-            todo[todo == SCANNED] = SEEN
+            todo[todo == scanning.SCANNED] = SEEN
         return todo
 
     def _dead_letter(self, env: Envelopes, i: int, reject: Reject) -> DeadLetter:
@@ -301,5 +301,4 @@ def _shape(rules: Rules) -> int:
     """Return which frames the scanner reads in this topic; 0: none."""
     if rules.dialect_name != "binance":
         return 0
-    shapes = {"trade": scanning.TRADE, "agg_trade": scanning.AGG_TRADE, "book_ticker": scanning.BOOK_TICKER}
-    return shapes.get(rules.channel, 0)
+    return scanning.SHAPES.get(rules.channel, 0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from udfs.codec.jit import BYTES, I8, I64, LONG, kernel
 from udfs.codec.reading import same
-from udfs.codec.scanning import body_at, flat_object, symbol_ok
+from udfs.codec.scanning import SCANNED, body_at, flat_object, symbol_ok
 from udfs.codec.slices import Bits, Longs, Octets
 
 NAME = np.frombuffer(b"depthUpdate", dtype=np.uint8)
@@ -95,6 +95,6 @@ def scan_depths(  # noqa: C901, PLR0912
         if after <= number[117] < max_number:
             first[i] = after
             last[i] = number[117]
-        todo[i] = 2
+        todo[i] = SCANNED
         count += 1
     return count

@@ -15,6 +15,10 @@ from udfs.codec.reading import same
 from udfs.codec.slices import Bits, Longs, Octets
 
 TRADE, AGG_TRADE, BOOK_TICKER = 1, 2, 3
+#: By channel of Binance's dialect, which frames `scan_frames` reads.
+SHAPES = {"trade": TRADE, "agg_trade": AGG_TRADE, "book_ticker": BOOK_TICKER}
+#: How a scanner marks a record that it has accepted.
+SCANNED = 2
 # : Rows of the matrix of numbers: price, size, (limbs of the notional) or bid, bid size, ask, ask size; each whole
 # and part.
 NUMBERS = 8
@@ -323,6 +327,6 @@ def scan_frames(  # noqa: C901, PLR0912, PLR0915
             limbs[3 * n + i] = l3
             flag[i] = -1 if kind[109] == 3 else 1
         time_out[i] = time
-        todo[i] = 2
+        todo[i] = SCANNED
         count += 1
     return count

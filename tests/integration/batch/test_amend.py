@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 from support import lake
 
-from batch.amend import amended, find, within
+from batch.amend import Late, amended, find, within
 from batch.bronze import envelope_at, read_bronze
 from batch.ranges import Span
 from batch.replay import records, replay
@@ -25,6 +25,8 @@ from udfs.envelope import decode
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
+#: (interval, start) → (version, value).
+Bars = dict[tuple[str, int], tuple[int, bytes]]
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 NOON = 1_723_118_400 * SECOND  # 2024-08-08T12:00Z
@@ -74,13 +76,7 @@ def test_an_amendment_is_obeyed_by_every_later_replay(spark: SparkSession, tmp_p
     events, refused = within(found.open, HORIZON, found.newest)
     assert (events, refused) == (found.open, {})
 
-    before = bars(spark, tmp_path, Span(MIDNIGHT, MIDNIGHT + DAY), "before")
-    what = amendment(ENTITY, NOON, NOON + 60 * SECOND, HORIZON, [one.event_id for one in events])
-    for number, one in enumerate(events, start=1):
-        append(rows, amended(one, what.source_id, number, found.newest[one.topic]))
-    lake.write_bronze(spark, tmp_path, rows)
-    after = bars(spark, tmp_path, Span(MIDNIGHT, MIDNIGHT + DAY), "after")
-    whole = bars(spark, tmp_path, Span(), "whole")
+    before, after, whole = amend_and_replay(spark, tmp_path, rows, events, found.newest)
     assert after == {key: value for key, value in whole.items() if key[1] < MIDNIGHT + DAY}
     assert after["1m", NOON][0] == before["1m", NOON][0] + 3 == 63
     seqs = [
@@ -98,6 +94,19 @@ def revision(number: int, trade_number: int, event: int, trade_time: int, **corr
     body = {"e": name, "E": 1, "s": "AUSDT", "i": number, "t": trade_number, "T": event // 1_000,
             "O": trade_time // 1_000, "r": 1, **correct}  # fmt: skip
     return json.dumps(body, separators=(",", ":")).encode()
+
+
+def amend_and_replay(
+    spark: SparkSession, root: Path, rows: list[dict[str, Any]], events: list[Late], newest: dict[str, int]
+) -> tuple[Bars, Bars, Bars]:
+    """Amend events; return the bars of their day before and after that, and those of a replay of everything."""
+    before = bars(spark, root, Span(MIDNIGHT, MIDNIGHT + DAY), "before")
+    what = amendment(ENTITY, NOON, NOON + 60 * SECOND, HORIZON, [one.event_id for one in events])
+    for number, one in enumerate(events, start=1):
+        append(rows, amended(one, what.source_id, number, newest[one.topic]))
+    lake.write_bronze(spark, root, rows)
+    after = bars(spark, root, Span(MIDNIGHT, MIDNIGHT + DAY), "after")
+    return before, after, bars(spark, root, Span(), "whole")
 
 
 def backlog() -> list[dict[str, Any]]:
@@ -129,15 +138,9 @@ def test_a_backfill_behind_the_remembered_ids_is_amended_and_its_copies_are_not(
     assert (events, refused) == (found.open, {})
     assert {request.start for one in events for request in one.requests()} == {NOON + n * SECOND for n in (10, 11)}
 
-    before = bars(spark, tmp_path, Span(MIDNIGHT, MIDNIGHT + DAY), "before")
-    what = amendment(ENTITY, NOON, NOON + 60 * SECOND, HORIZON, [one.event_id for one in events])
-    for number, one in enumerate(events, start=1):
-        append(rows, amended(one, what.source_id, number, found.newest[one.topic]))
-    lake.write_bronze(spark, tmp_path, rows)
-    after = bars(spark, tmp_path, Span(MIDNIGHT, MIDNIGHT + DAY), "after")
+    before, after, whole = amend_and_replay(spark, tmp_path, rows, events, found.newest)
     assert after.keys() - before.keys() == {("1s", NOON + n * SECOND) for n in (10, 11)}
     assert (before["1m", NOON][0], after["1m", NOON][0]) == (57, 59)
-    whole = bars(spark, tmp_path, Span(), "whole")
     assert after == {key: value for key, value in whole.items() if MIDNIGHT <= key[1] < MIDNIGHT + DAY}
     again = find(spark, tmp_path.as_uri(), tmp_path / "again", ENTITY, SPAN)
     assert (len(again.late), again.open) == (2, [])
@@ -193,7 +196,7 @@ def test_bronze_has_what_came_at_a_place_of_the_log(spark: SparkSession, tmp_pat
     assert envelope_at(bronze, place[0], place[1], 1_000_000) is None
 
 
-def bars(spark: SparkSession, root: Path, span: Span, name: str) -> dict[tuple[str, int], tuple[int, bytes]]:
+def bars(spark: SparkSession, root: Path, span: Span, name: str) -> Bars:
     done = replay(spark, root.as_uri(), root / name, span, [ENTITY], kinds=("trade",))
     assert done.records.keys() == {"trade", "bar"}
     return {
