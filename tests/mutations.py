@@ -83,8 +83,8 @@ MUTATIONS = (
     Mutation(
         "law 4: a trade is the same in the stream and in a REST answer",
         "udfs/contents.py",
-        'if rules.kind == "trade":',
-        'if rules.kind == "":',
+        'if rules.kind != "trade":',
+        'if rules.kind != "":',
         ("tests/unit/udfs/test_conflicts.py",),
     ),
     Mutation(
