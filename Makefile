@@ -32,7 +32,7 @@ down: .venv/.project  ## stop the local stack and leave nothing behind; data sta
 test: lint  ## run all checks and tests: lint, Java connectors, then Python (unit, property, integration)
 ifeq ($(strip $(ARGS)),)
 	@$(MAKE) --jobs=2 test-java test-unit
-	@$(BIN)/python -m pytest tests/integration
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration
 else  # one run, which fails if ARGS select nothing
 	@$(MAKE) test-java
 	@$(BIN)/python -m pytest $(ARGS)

@@ -157,11 +157,9 @@ def value_format(config: Settings, name: str) -> dict[str, str]:
             "avro-pinned.schema": name,
         }
     options = {"format": "avro-confluent", "avro-confluent.url": config.registry.url}
-    if config.registry.username and config.registry.password:
+    if config.registry.login:
         options["avro-confluent.basic-auth.credentials-source"] = "USER_INFO"
-        options["avro-confluent.basic-auth.user-info"] = (
-            f"{config.registry.username}:{config.registry.password.get_secret_value()}"
-        )
+        options["avro-confluent.basic-auth.user-info"] = ":".join(config.registry.login)
     return options
 
 

@@ -239,6 +239,11 @@ class RegistrySettings(BaseModel):
         False, description="tell it the pinned ids (Confluent's IMPORT mode), for one that would count differently"
     )
 
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """Return user and password for HTTP's basic authentication, where both are set."""
+        return (self.username, self.password.get_secret_value()) if self.username and self.password else None
+
 
 class Settings(BaseSettings):
     """Everything that may differ between a laptop, CI and production."""

@@ -42,11 +42,8 @@ class Registry:
                 hint="set POLYGLOT_REGISTRY__URL (and __USERNAME, __PASSWORD) to use one",
                 code=Exit.USAGE,
             )
-        auth = None
-        if settings.username is not None and settings.password is not None:
-            auth = httpx.BasicAuth(settings.username, settings.password.get_secret_value())
         self.url = settings.url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, auth=auth, timeout=TIMEOUT_S, transport=transport)
+        self._client = httpx.Client(base_url=self.url, auth=settings.login, timeout=TIMEOUT_S, transport=transport)
 
     def close(self) -> None:
         self._client.close()

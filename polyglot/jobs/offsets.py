@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
 from polyglot.config import Settings
 
@@ -42,16 +42,15 @@ class OffsetReader:
 
     def newest_ms(self, wanted: Iterable[str]) -> int:
         """Return the newest record time in these topics, ms UTC; -1 if they hold nothing."""
-        request = dict.fromkeys(self.partitions(wanted), OffsetSpec.max_timestamp())
-        futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S) if request else {}
-        return max((future.result().timestamp for future in futures.values()), default=-1)
+        return max((found.timestamp for found in self._listed(wanted, OffsetSpec.max_timestamp()).values()), default=-1)
 
     def _offsets(self, wanted: Iterable[str], spec: OffsetSpec) -> Offsets:
+        return {place: found.offset for place, found in self._listed(wanted, spec).items()}
+
+    def _listed(self, wanted: Iterable[str], spec: OffsetSpec) -> dict[tuple[str, int], ListOffsetsResultInfo]:
         request = dict.fromkeys(self.partitions(wanted), spec)
-        if not request:
-            return {}
-        futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S)
-        return {(p.topic, p.partition): f.result().offset for p, f in futures.items()}
+        futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S) if request else {}
+        return {(place.topic, place.partition): future.result() for place, future in futures.items()}
 
     def committed(self, group: str, places: Iterable[tuple[str, int]]) -> Offsets:
         """Return what a group has committed of these partitions; Flink's sources commit when a checkpoint completes.

@@ -75,8 +75,7 @@ def probe_clickhouse(conf: ClickHouseSettings) -> Answer:
 
 
 def probe_registry(conf: RegistrySettings) -> Answer:
-    auth = (conf.username, conf.password.get_secret_value()) if conf.username and conf.password else None
-    answer = http().get(f"{(conf.url or '').rstrip('/')}/subjects", auth=auth)
+    answer = http().get(f"{(conf.url or '').rstrip('/')}/subjects", auth=conf.login)
     answer.raise_for_status()
     return Answer("", f"{len(answer.json())} subjects")
 
