@@ -3,8 +3,10 @@
 import gzip
 import json
 import re
+from decimal import Decimal
 
 import pytest
+from property.frames import coinbase_match, coinbase_ticker, kraken_spread, kraken_trade
 from support.captures import capture
 from support.pipeline import assert_equals_oracle, assert_quotes_equal_oracle, await_watermark, tables
 from support.topics import records
@@ -16,8 +18,32 @@ from polyglot.readers.log import decode
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
-def test_usdm_capture(pipeline):
+#: When the capture begins, µs UTC.
+BEGIN = 1_723_161_255_000_000
+
+
+def _of_other_venues(folder):
+    """Write frames of Coinbase and Kraken from the capture's first seconds; return venue → file."""
+    made = {
+        "coinbase": (coinbase_match, coinbase_ticker, "BTC-USD"),
+        "kraken": (kraken_trade, kraken_spread, "XBT/USD"),
+    }
+    files = {}
+    for venue, (trade, quote, symbol) in made.items():
+        lines = []
+        for number in range(60):
+            at = BEGIN + number * 50_000
+            for build, identity in ((trade, 1 + number), (quote, 1_000 + number)):
+                frame = build(symbol, identity, at, str(60_000 + number), "0.25")
+                lines.append(b"%d %b\n" % ((at + 20_000) * 1_000, frame))
+        files[venue] = _written(folder / f"{venue}.gz", lines)
+    return files
+
+
+def test_usdm_capture_beside_other_venues(pipeline, tmp_path):
     path = capture("usdm_btcusdt_20240808.gz")
+    for venue, file in _of_other_venues(tmp_path).items():
+        assert pipeline.json("feed", venue, "--capture", str(file))["frames"] == 120
     fed = pipeline.json("feed", "binance_usdm", "--capture", str(path), "--speed", "40")
     assert fed["frames"] == 93_954
     # Sent once more, everything is a transport duplicate: nothing new anywhere.
@@ -27,15 +53,26 @@ def test_usdm_capture(pipeline):
     found = pipeline.json("verify", "--fail-on-empty")
     assert found["differences"] == 0
     rows = tables(found)
-    assert rows["normalized.trade.v1"] == rows["silver_trade"] == 21_313
-    assert rows["normalized.quote.v1"] == rows["silver_quote"] == 66_089
-    assert rows["bronze_raw"] == 93_954
+    matches, prints = 60, 120  # a frame of Kraken's holds one to three prints
+    assert rows["normalized.trade.v1"] == rows["silver_trade"] == 21_313 + matches + prints
+    assert rows["normalized.quote.v1"] == rows["silver_quote"] == 66_089 + 2 * 60
+    assert rows["bronze_raw"] == 93_954 + 2 * 120
+    books = accounts(pipeline.settings, found)
+    assert all(books["balance"].values()), books
+    assert (books["duplicates"], books["dead_letters"]) == (93_954, 0)
+
     expected = assert_equals_oracle(pipeline, [path], "binance_usdm")
     assert {interval for _, interval, _ in expected} == {"1s", "1m", "5m", "1h", "1d"}
     quotes = assert_quotes_equal_oracle(pipeline, [path], "binance_usdm")
     assert sum(bar["quote_count"] for bar in quotes.values()) == 66_089
-    shown = pipeline.json("query", "select (select count() from bars_latest), (select count() from quote_bars_latest)")
-    assert shown["rows"] == [[len(expected), len(quotes)]]
+    ours = "from {} where entity_id like 'binance_usdm:%'"
+    asked = f"select (select count() {ours}), (select count() {ours})".format("bars_latest", "quote_bars_latest")
+    assert pipeline.json("query", asked)["rows"] == [[len(expected), len(quotes)]]
+    day = "select entity_id, open, high, low, close, volume, trade_count from bars_latest where interval = '1d'"
+    days = {row[0]: [*map(Decimal, row[1:6]), row[6]] for row in pipeline.json("query", day)["rows"]}
+    first, last = Decimal(60_000), Decimal(60_059)
+    assert days["coinbase:BTC-USD"] == [first, last, first, last, Decimal(15), matches]
+    assert days["kraken:XBT/USD"] == [first, last, first, last, Decimal(30), prints]
 
 
 def _written(path, lines):
