@@ -22,8 +22,6 @@ from polyglot.demo.captures import detect_venue
 
 #: Frames per second that a collector of the first venue sends; the second venue sends a fraction of it.
 PACE = 500.0
-#: The same of captured frames, which are denser.
-CAPTURED_PACE = 1200.0
 OTHER_SHARE = 0.15
 #: Seconds of event time per second: a short outage of the clock is a long one of event time.
 SPEED = 10.0
@@ -116,7 +114,7 @@ def from_captures(
     """Prepare a round on captured frames; the simulated venue runs beside, at the same event times."""
     start_us = main[0].receive_us
     seconds = max((main[-1].receive_us - start_us) / 1e6, 1.0)
-    feed = Feed([], start_us, seconds, min(SPEED, CAPTURED_PACE * seconds / len(main)))
+    feed = Feed([], start_us, seconds, min(SPEED, PACE * seconds / len(main)))
     venue = detect_venue(paths[0])
     _write_redundant(folder, f"{seed}-{venue}", venue, main, feed, dice, jumps)
     count = round(OTHER_SHARE * len(main))

@@ -47,6 +47,13 @@ def test_a_round_that_broke_fails_the_campaign():
     assert report.row(found["rounds"][0])[-1] == "holds"
 
 
+def test_a_round_that_met_no_fault_is_no_seed():
+    idle = one(2, faults=[{"fault": "kill-broker", "at": 1.0, "detail": "", "skipped": "no load: 100% are fed"}])
+    found = report.summary([one(1), idle], [RUN])
+    assert (found["seeds"], found["rounds_run"], found["faults"]) == ([1], 2, 1)
+    assert report.row(idle)[-1] == "no fault"
+
+
 def test_nothing_run_proves_nothing():
     assert not report.summary([], [])["passed"]
 
