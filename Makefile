@@ -29,12 +29,12 @@ demo: setup  ## run the whole pipeline on simulated frames (or CAPTURE="file.gz 
 down: .venv/.project  ## stop the local stack and leave nothing behind; data stay (ARGS=--wipe deletes them)
 	@$(BIN)/polyglot down $(ARGS)
 
-test: lint  ## run all checks and tests: lint, Java connectors, then Python (unit, property, integration)
+test: setup  ## run all checks and tests: lint, Java connectors, then Python (unit, property, integration)
+	@$(MAKE) --jobs=2 --output-sync=target lint test-java
 ifeq ($(strip $(ARGS)),)
-	@$(MAKE) --jobs=2 test-java test-unit
+	@$(MAKE) test-unit
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration
 else  # one run, which fails if ARGS select nothing
-	@$(MAKE) test-java
 	@$(BIN)/python -m pytest $(ARGS)
 endif
 
