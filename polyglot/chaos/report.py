@@ -50,7 +50,7 @@ def commit(root: Path) -> str | None:
 def summary(rounds: list[dict[str, Any]], runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the document; counts of a round are of everything since its stack was fresh."""
     hits = [hit for one in rounds for hit in one["faults"]]
-    applied = Counter(hit["fault"] for hit in hits if "skipped" not in hit)
+    applied = Counter(name for one in rounds for name in _applied(one))
     requests = Counter[str]()
     for one in rounds:
         requests.update(one.get("repair_requests", {}))
@@ -86,14 +86,18 @@ def write(path: Path, document: dict[str, Any]) -> None:
     path.write_text(f"{head}[\n{lines}\n  ]\n}}\n")
 
 
+def _applied(one: dict[str, Any]) -> list[str]:
+    return [hit["fault"] for hit in one["faults"] if "skipped" not in hit]
+
+
 def _tried(one: dict[str, Any]) -> bool:
     """Whether any of the faults that were dealt to a round was applied."""
-    return not one["faults"] or any("skipped" not in hit for hit in one["faults"])
+    return bool(_applied(one) or not one["faults"])
 
 
 def row(one: dict[str, Any]) -> list[object]:
     """Return a round's line of the table."""
-    applied = [hit["fault"] for hit in one["faults"] if "skipped" not in hit]
+    applied = _applied(one)
     skipped = len(one["faults"]) - len(applied)
     faults = ", ".join(applied) + (f" ({skipped} skipped)" if skipped else "")
     if "error" in one:
