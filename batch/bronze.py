@@ -124,13 +124,16 @@ def newest_instant(spark: SparkSession, lake_uri: str) -> str:
     """Return the instant of Bronze's newest snapshot.
 
     Raises:
-        BronzeError: there is no such table, or Spark has stopped.
+        BronzeError: there is no such table, nothing was committed to it, or Spark has stopped.
     """
     path = _path(lake_uri)
     if not table_exists(spark, path):
         raise BronzeError(f"no Bronze table at {path}")
     jvm, files, _ = _hadoop(spark, path)
-    return str(jvm.org.apache.hudi.HoodieDataSourceHelpers.latestCommit(files, path))
+    hudi = jvm.org.apache.hudi.HoodieDataSourceHelpers
+    if not hudi.hasNewCommits(files, path, "0"):
+        raise BronzeError(f"nothing was committed to the Bronze table at {path} yet")
+    return str(hudi.latestCommit(files, path))
 
 
 def table_exists(spark: SparkSession, path: str) -> bool:

@@ -142,11 +142,11 @@ def sequence_check(log: DataFrame, kind: str, topic: str) -> Check:
         fn.count_distinct("event_id").alias("ids"),
         fn.count_distinct(frame_id()).alias("frames"),
     )
-    bad = groups.where("entity_id IS NULL OR low <> 1 OR high <> records OR seqs <> records OR ids <> records")
+    bad = fn.expr("entity_id IS NULL OR low <> 1 OR high <> records OR seqs <> records OR ids <> records")
     sums = (fn.sum(name) for name in ("records", "copies", "wrong_keys", "frames"))
-    total = groups.agg(*sums, fn.count("*")).collect()[0]
-    records, copies, wrong, frames, count = (int(value or 0) for value in total)
-    broken = bad.orderBy("entity_id", "ingest_date").limit(5).collect() if count else []
+    total = groups.agg(*sums, fn.count("*"), fn.count_if(bad)).collect()[0]
+    records, copies, wrong, frames, count, not_dense = (int(value or 0) for value in total)
+    broken = groups.where(bad).orderBy("entity_id", "ingest_date").limit(5).collect() if not_dense else []
     found = {
         "records": records,
         "frames": frames,
@@ -155,7 +155,7 @@ def sequence_check(log: DataFrame, kind: str, topic: str) -> Check:
         "entities_and_days": count,
         "not_dense": [row.asDict() for row in broken],
     }
-    return Check(f"entity_seq is dense in {topic}", not broken and wrong == 0, found)
+    return Check(f"entity_seq is dense in {topic}", not_dense == wrong == 0, found)
 
 
 def frame_id() -> Column:

@@ -8,6 +8,7 @@ digests, on any machine.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +82,8 @@ class Comparison:
 
 def buckets(view: View) -> Buckets:
     """Return rows and digest per (day, bucket)."""
+    if view.empty:
+        return {}
     rows = view.rows.select("day", "row", fn.pmod(fn.xxhash64("key"), fn.lit(BUCKETS)).cast("int").alias("bucket"))
     digest = fn.sha2(fn.concat_ws("", fn.transform(fn.sort_array(fn.collect_list("row")), fn.hex)).cast("binary"), 256)
     grouped = rows.groupBy("day", "bucket").agg(fn.count("*").alias("n"), digest.alias("digest"))
@@ -104,7 +107,8 @@ def day_lines(expected: Buckets, actual: Buckets) -> list[DayLine]:
 
 def compare(table: str, expected: View, actual: View, *, limit: int = 20) -> Comparison:
     """Compare a store's view with the replay's; at most `limit` differences are shown, all are counted."""
-    left, right = buckets(expected), buckets(actual)
+    with ThreadPoolExecutor(2) as pool:  # while one side is planned, on one core, the other one is computed
+        left, right = pool.map(buckets, (expected, actual))
     result = Comparison(table, day_lines(left, right))
     unequal = sorted(at for at in {*left, *right} if left.get(at) != right.get(at))
     if unequal:

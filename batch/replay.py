@@ -188,3 +188,9 @@ def side(spark: SparkSession, out: Path, topic: str, folded: str = "") -> DataFr
     files = out / kernels.SIDE / f"{folded}-*" if folded else out / kernels.SIDE
     rows = spark.read.schema(kernels.SIDE_SCHEMA).parquet(str(files))
     return rows.where(rows.topic == topic).select(kernels.VALUE)
+
+
+def side_topics(spark: SparkSession, out: Path) -> set[str]:
+    """Return the low-rate topics that a replay wrote records of."""
+    rows = spark.read.schema(kernels.SIDE_SCHEMA).parquet(str(out / kernels.SIDE))
+    return {row.topic for row in rows.select("topic").distinct().collect()}

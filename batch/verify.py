@@ -7,9 +7,11 @@ deadletter.normalization.v1 ──► same bytes                   raw.* ──�
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -18,7 +20,7 @@ from batch import adjust, adjust_stores, checks, clickhouse, topics, views
 from batch.bronze import RESUBMITTED, first_line, open_table, read_bronze, table_exists
 from batch.compare import Comparison, compare
 from batch.ranges import Days, Span
-from batch.replay import Replayed, records, rejected, replay, side
+from batch.replay import Replayed, records, rejected, replay, side, side_topics
 from batch.revisions import CANCEL, CORRECT
 from schemas.domains import domains
 from schemas.quality import Quality
@@ -160,7 +162,7 @@ class _Run:
         """Compare trades and quotes; the same event may repeat, with the same bytes only."""
         for kind in views.NORMALIZED:
             found, log = self._topic(TOPICS[kind])
-            self._compare(TOPICS[kind], self._expected(kind), views.first_copies(self._values(log, kind)))
+            self._compare(TOPICS[kind], self._expected(kind), views.first_copies(self._of(found, log, kind)))
             if found and found.complete:
                 self.result.checks.append(checks.sequence_check(log, kind, TOPICS[kind]))
             elif found:
@@ -178,25 +180,26 @@ class _Run:
             found, log = self._topic(topic)
             if kind in (CANCEL, CORRECT) and found and found.complete:
                 self.result.checks.append(checks.sequence_check(log, kind, topic))
-            expected = self._values(side(self.spark, self.result.replayed.out, topic), kind)
-            actual = self._values(log, kind)
+            told = side(self.spark, self.result.replayed.out, topic)
+            expected = self._values(told, kind, empty=topic not in self._told)
+            actual = self._of(found, log, kind)
             pick = views.latest if views.versioned(kind) else views.first_copies
             self._compare(topic, pick(expected), pick(actual))
 
     def analytics(self) -> None:
         """Compare bars; the latest version of each counts."""
         for kind in views.BARS:
-            _, log = self._topic(TOPICS[kind])
-            self._compare(TOPICS[kind], self._expected(kind), views.latest(self._values(log, kind)))
+            found, log = self._topic(TOPICS[kind])
+            self._compare(TOPICS[kind], self._expected(kind), views.latest(self._of(found, log, kind)))
 
     def dead_letters(self) -> None:
         """Compare rejected records; a whole replay only, since a rejected record's time is no bound to trust."""
         if self.span.bounded or self.entity:
             self.result.skipped["deadletters"] = "compared only without --from, --to and --entity"
             return
-        _, log = self._topic(DEAD_LETTERS)
+        found, log = self._topic(DEAD_LETTERS)
         expected = views.of_values(rejected(self.spark, self.result.replayed.out), "dead_letter", self.span, None)
-        actual = views.first_copies(self._values(log, "dead_letter"))
+        actual = views.first_copies(self._of(found, log, "dead_letter"))
         self._compare(DEAD_LETTERS, expected, actual)
 
     def lake(self, store: str, kinds: tuple[str, ...]) -> None:
@@ -230,26 +233,26 @@ class _Run:
             self.result.skipped["adjusted"] = "compared only without --from, --to and --entity"
             return
         out = self.sources.scratch / "adjusted"
-        actions, closes = (
-            side(self.spark, self.result.replayed.out, f"normalized.{kind}.v1")
-            for kind in (adjust.ACTIONS, adjust.CLOSES)
-        )
-        adjust.compute(self.spark, actions, closes, out, quality=self.sources.quality)
+        inputs = [f"normalized.{kind}.v1" for kind in (adjust.ACTIONS, adjust.CLOSES)]
+        none = self._told.isdisjoint(inputs)
+        if none:
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir(parents=True)
+        else:
+            actions, closes = (side(self.spark, self.result.replayed.out, topic) for topic in inputs)
+            adjust.compute(self.spark, actions, closes, out, quality=self.sources.quality)
         for kind, topic in adjust.TOPICS.items():
             expected = adjust.results(self.spark, out, kind).select("value")
-            self._compare(topic, self._values(expected, kind), views.latest(self._values(self._topic(topic)[1], kind)))
-            self._compare_adjusted(adjust_stores.TABLES[kind], kind, expected, self._hudi(adjust_stores.TABLES[kind]))
+            actual = views.latest(self._of(*self._topic(topic), kind))
+            self._compare(topic, self._values(expected, kind, empty=none), actual)
+            wanted = views.expected_table(expected, "clickhouse", kind, self.span, None, empty=none)
+            table = adjust_stores.TABLES[kind]
+            self._compare_rows(table, wanted, self._hudi(table), "clickhouse", kind)
             if kind == BAR and self.sources.clickhouse is not None:
                 target = self.sources.scratch / "adjusted_bars.parquet"
                 there = clickhouse.fetch(self.sources.clickhouse, "adjusted_bars", self._days(), target)
                 found = adjust_stores.dated(self.spark.read.parquet(str(target)), kind) if there else None
-                self._compare_adjusted("clickhouse.adjusted_bars", kind, expected, found)
-
-    def _compare_adjusted(self, table: str, kind: str, values: DataFrame, rows: DataFrame | None) -> None:
-        expected = views.expected_table(values, "clickhouse", kind, self.span, None)
-        nothing = views.View(expected.rows.where("false"), expected.names)
-        found = nothing if rows is None else views.of_table(rows, "clickhouse", kind, self.span, None)
-        self._compare(table, expected, found, "" if rows is not None else "no such table, or it is empty")
+                self._compare_rows("clickhouse.adjusted_bars", wanted, found, "clickhouse", kind)
 
     # --- parts ---
 
@@ -262,18 +265,28 @@ class _Run:
     def _compare_table(self, table: str, store: str, kind: str, rows: DataFrame | None) -> None:
         values = records(self.spark, self.result.replayed.out, kind).select("value")
         expected = views.expected_table(values, store, kind, self.span, self.entity)
+        self._compare_rows(table, expected, rows, store, kind)
+
+    def _compare_rows(self, table: str, expected: views.View, rows: DataFrame | None, store: str, kind: str) -> None:
         if rows is None:
-            nothing = views.View(expected.rows.where("false"), expected.names)
-            self._compare(table, expected, nothing, "there is no such table, or it is empty")
+            self._compare(table, expected, views.nothing(expected), "there is no such table, or it is empty")
         else:
             self._compare(table, expected, views.of_table(rows, store, kind, self.span, self.entity))
+
+    @cached_property
+    def _told(self) -> set[str]:
+        """The low-rate topics that the replay has records of."""
+        return side_topics(self.spark, self.result.replayed.out)
 
     def _expected(self, kind: str) -> views.View:
         values = records(self.spark, self.result.replayed.out, kind)
         return views.of_values(values, kind, self.span, self.entity)
 
-    def _values(self, log: DataFrame, kind: str) -> views.View:
-        return views.of_values(log, kind, self.span, self.entity)
+    def _values(self, rows: DataFrame, kind: str, *, empty: bool = False) -> views.View:
+        return views.of_values(rows, kind, self.span, self.entity, empty=empty)
+
+    def _of(self, found: topics.Extent | None, log: DataFrame, kind: str) -> views.View:
+        return self._values(log, kind, empty=found is None or found.empty)
 
     def _broker(self) -> topics.Broker:
         if self.sources.kafka is None:

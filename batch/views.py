@@ -7,7 +7,7 @@ are those texts, for a report; Spark does not compute them until a difference is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as fn
@@ -45,10 +45,14 @@ UNREADABLE = "(not readable)"
 
 @dataclass(frozen=True)
 class View:
-    """Rows of one store: day STRING, key STRING, row BINARY (32), fields ARRAY<STRING> named by `names`."""
+    """Rows of one store: day STRING, key STRING, row BINARY (32), fields ARRAY<STRING> named by `names`.
+
+    `empty`: it is known that there are none, so that nothing need be read to find out. Most rare topics are.
+    """
 
     rows: DataFrame
     names: tuple[str, ...]
+    empty: bool = False
 
 
 def field_names(kind: str) -> list[str]:
@@ -117,8 +121,13 @@ def sha256(column: Column) -> Column:
 # --- wire bytes ---
 
 
-def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> View:
-    """Return the view of records with a column ``value`` as they are, one row a record."""
+def nothing(like: View) -> View:
+    """Return the view of a store that is not there."""
+    return View(like.rows.where("false"), like.names, empty=True)
+
+
+def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None, *, empty: bool = False) -> View:
+    """Return the view of records with a column ``value`` as they are, one row a record; `empty`: there are none."""
     names = (*field_names(kind), kernels.VALUE)
     decoded = rows.select(kernels.VALUE, topics.decoded(fn.col(kernels.VALUE), kind).alias("d"))
     flat = within(kind, span, entity)(decoded.select(kernels.VALUE, "d.*"))
@@ -136,20 +145,20 @@ def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> Vie
             *([fn.col("version")] if versioned(kind) else []),
         ),
         names,
+        empty,
     )
 
 
 def first_copies(view: View) -> View:
     """Return a topic of facts as a set: the same bytes may repeat, the same key with other bytes stays and differs."""
-    return View(view.rows.dropDuplicates(["day", "key", "row"]), view.names)
+    return replace(view, rows=view.rows.dropDuplicates(["day", "key", "row"]))
 
 
 def latest(view: View) -> View:
     """Return a topic of versions as its latest per key; two different records of one version both stay, and differ."""
     newest = Window.partitionBy("key")
     distinct = view.rows.dropDuplicates(["key", "row"]).withColumn("newest", fn.max("version").over(newest))
-    rows = distinct.where("version IS NULL OR version = newest").drop("newest", "version")
-    return View(rows, view.names)
+    return replace(view, rows=distinct.where("version IS NULL OR version = newest").drop("newest", "version"))
 
 
 # --- columns ---
@@ -181,8 +190,10 @@ def of_table(rows: DataFrame, store: str, kind: str, span: Span, entity: str | N
     return _texts(within(kind, span, entity)(typed), names, kind, "ingest_date" if store == "silver" else "event_date")
 
 
-def expected_table(values: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> View:
-    """Return what a table must hold, decoded from the wire bytes of a replay."""
+def expected_table(
+    values: DataFrame, store: str, kind: str, span: Span, entity: str | None, *, empty: bool = False
+) -> View:
+    """Return what a table must hold, decoded from the wire bytes of a replay; `empty`: there are none."""
     names = table_names(store, kind)
     flat = values.select(topics.decoded(fn.col(kernels.VALUE), kind).alias("d")).select("d.*")
     flat = within(kind, span, entity)(flat)
@@ -191,7 +202,7 @@ def expected_table(values: DataFrame, store: str, kind: str, span: Span, entity:
         flat = flat.withColumn("ingest_date", iso_date("ingest_date"))
     else:
         flat = flat.withColumn("event_date", event_date(kind)).withColumn("bar_key", key_of(kind))
-    return _texts(flat, names, kind, day)
+    return replace(_texts(flat, names, kind, day), empty=empty)
 
 
 def _texts(rows: DataFrame, names: list[str], kind: str, day: str) -> View:

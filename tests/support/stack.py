@@ -42,13 +42,13 @@ class Stack:
             "POLYGLOT_METRICS__REFRESH_S": "0",
         }
 
-    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "polyglot.cli", *arguments],
             env=self.env, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
 
-    def json(self, *arguments: str, expect: int = 0, timeout: float = 300) -> dict:
+    def json(self, *arguments: str, expect: int = 0, timeout: float = 900) -> dict:
         done = self.run(*arguments, "--json", timeout=timeout)
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)

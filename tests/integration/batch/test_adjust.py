@@ -26,7 +26,7 @@ PAID = {"action_id": "d", "kind": "cash_dividend", "ex_date": "2024-05-05", "amo
 LATE = {"action_id": "l", "kind": "cash_dividend", "ex_date": "2024-05-03", "amount": "0.7", "symbol": "OLD"}
 FIRST = [*OLD, *NEW, *OTHER, CHANGE, SPLIT, PAID]
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
 def computed(spark: SparkSession, facts: list[dict[str, str]], out: Path, **options: Any) -> None:

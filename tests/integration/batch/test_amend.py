@@ -23,7 +23,7 @@ from batch.restate import _touched
 from udfs.amendments import amendment
 from udfs.envelope import decode
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 #: (interval, start) → (version, value).
 Bars = dict[tuple[str, int], tuple[int, bytes]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from support import lake
 
 import sql
 from batch import kernels, views
+from batch.bronze import BronzeError
 from batch.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, compare
 from batch.ranges import Span
 from batch.replay import Replayed, records, rejected, replay
@@ -236,6 +238,26 @@ def test_a_column_that_a_table_lacks_differs_everywhere(spark: SparkSession, rep
 def test_nothing_against_nothing_is_empty_not_equal() -> None:
     none = views.of_values(rows_of("trade").where("false"), "trade", EVERYTHING, None)
     assert compare("trade", none, none).status == "empty"
+    assert compare("trade", views.nothing(none), views.nothing(none)).status == "empty"
+
+
+def test_a_store_known_to_be_empty_lacks_everything() -> None:
+    everything = views.of_values(rows_of("bar"), "bar", EVERYTHING, None)
+    count = rows_of("bar").count()
+    assert compare("bar", everything, views.nothing(everything)).counts == {MISSING: count}
+    assert compare("bar", views.nothing(everything), everything).counts == {EXTRA: count}
+
+
+def test_a_bronze_without_a_commit_is_named(
+    spark: SparkSession, replayed: tuple[Path, Replayed], tmp_path: Path
+) -> None:
+    """Flink makes the table when its job starts, and commits at its first checkpoint."""
+    copied = shutil.copytree(replayed[0] / "bronze_raw", tmp_path / "bronze_raw")
+    for instant in (copied / ".hoodie" / "timeline").iterdir():
+        if instant.is_file():
+            instant.unlink()
+    with pytest.raises(BronzeError, match="nothing was committed"):
+        replay(spark, tmp_path.as_uri(), tmp_path / "out", EVERYTHING)
 
 
 @pytest.mark.parametrize(

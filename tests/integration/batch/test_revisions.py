@@ -16,7 +16,7 @@ from support.revised import revised_bars
 from batch.ranges import Span
 from batch.replay import Replayed, records, replay
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 START = 1_723_161_590_000  # ms, ten seconds before 2024-08-09
 ENTITY = "sim:BTCUSDT"

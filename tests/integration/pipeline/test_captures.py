@@ -15,7 +15,7 @@ from polyglot.demo.accounts import accounts
 from polyglot.readers.conflicts import first_copy
 from polyglot.readers.log import decode
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 
 #: When the capture begins, µs UTC.
@@ -103,7 +103,7 @@ def _spoiled(lines):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pipeline, tmp_path):
     """A part of the capture once more, as another venue's: its entities are its own."""
     whole = capture("usdm_btcusdt_20240808.gz")

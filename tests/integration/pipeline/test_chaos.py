@@ -3,7 +3,7 @@
 import pytest
 from support.stack import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 FAULTS = ("kill-taskmanager", "restart-broker-in-transaction", "clock-jump", "kill-collector", "kill-clickhouse")
 #: Of this seed the gateway dies first, with the inserts of running jobs in flight, and the broker last: on a slow

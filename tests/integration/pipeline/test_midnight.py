@@ -9,7 +9,7 @@ from support.stack import Stack
 
 from polyglot.config import FlinkSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 #: Of depth: updates, and the first file's snapshot.
 TRADES, QUOTES, DEPTHS = 9_757 + 10_147, 28_040 + 45_134, 6_495 + 1

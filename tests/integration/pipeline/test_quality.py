@@ -12,7 +12,7 @@ from polyglot.demo.accounts import accounts
 from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 DEAR = """
 ["normalized.trade.v1".too_dear]
