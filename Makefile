@@ -33,7 +33,7 @@ test: setup  ## run all checks and tests: lint, Java connectors, then Python (un
 	@$(MAKE) --jobs=2 --output-sync=target lint test-java
 ifeq ($(strip $(ARGS)),)
 	@$(MAKE) test-unit
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=10 tests/integration
 else  # one run, which fails if ARGS select nothing
 	@$(BIN)/python -m pytest $(ARGS)
 endif
