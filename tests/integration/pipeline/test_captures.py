@@ -49,7 +49,7 @@ def test_usdm_capture_beside_other_venues(pipeline, tmp_path):
     # Sent once more, everything is a transport duplicate: nothing new anywhere.
     again = pipeline.json("feed", "binance_usdm", "--capture", str(path), "--no-resume")
     assert again["frames"] == 93_954
-    pipeline.json("drain", "--timeout", "400")
+    pipeline.json("drain", "--timeout", "600")
     found = pipeline.json("verify", "--fail-on-empty")
     assert found["differences"] == 0
     rows = tables(found)
@@ -111,7 +111,7 @@ def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pip
         every = found.readlines()
     lines = every[:20_000]
     pipeline.json("feed", "binance_usdm", "--capture", str(whole), "--speed", "40")  # what was fed before is not again
-    pipeline.json("drain", "--timeout", "400")
+    pipeline.json("drain", "--timeout", "600")
     await_watermark(pipeline, int(every[-1].split()[0]) // 1000 - 10_000_000)
     kept, lost, other, numbers, trade = _spoiled(lines)
     entity = "binance_coinm:BTCUSDT"
@@ -119,7 +119,7 @@ def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pip
     def feed(name, part):
         path = _written(tmp_path / f"{name}.gz", part)
         pipeline.json("feed", "binance_coinm", "--capture", str(path), "--speed", "40")
-        pipeline.json("drain", "--timeout", "400")
+        pipeline.json("drain", "--timeout", "600")
         return pipeline.json("gaps", "--all", "--entity", entity)
 
     told = feed("kept", kept)["gaps"]
@@ -143,7 +143,7 @@ def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pip
 
     # The same hours were fed before, as the first venue's: these windows were gone, and are asked for.
     assert pipeline.json("repair")["requests"] > 0
-    pipeline.json("drain", "--timeout", "400")
+    pipeline.json("drain", "--timeout", "600")
     verified = pipeline.json("verify", "--fail-on-empty")
     assert verified["differences"] == 0
     assert tables(verified)["normalized.gaps.v1"] == len(numbers)

@@ -22,7 +22,7 @@ def test_late_trades_make_no_window_wrong(pipeline, tmp_path):
     path = tmp_path / "late.gz"
     fed = late.write(path, SYMBOLS, SECONDS, PER_SECOND, share=0.05, seed=4)
     pipeline.json("feed", "sim", "--capture", str(path), "--speed", SPEED)
-    pipeline.json("drain", "--timeout", "400")
+    pipeline.json("drain", "--timeout", "600")
     expected = assert_equals_oracle(pipeline, [path], "sim")
     windows = sum(interval == "1s" for _, interval, _ in expected)
     assert windows >= 50_000

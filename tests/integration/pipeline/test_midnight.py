@@ -28,7 +28,7 @@ def own(tmp_path_factory):
 
 def test_the_demo_of_spot_across_midnight(own):
     paths = [capture("spot_btcusdt_20240808.gz"), capture("spot_btcusdt_20240809.gz")]
-    report = own.json("demo", *(part for path in paths for part in ("--capture", str(path))), timeout=850)
+    report = own.json("demo", *(part for path in paths for part in ("--capture", str(path))), timeout=1500)
 
     assert report["trades"] == TRADES
     assert report["quotes"] == QUOTES

@@ -31,7 +31,7 @@ def test_a_backlog_longer_than_the_horizon_changes_nothing(pipeline):
     assert feed(pipeline, ALL)["sources"][0]["resumed_after"] == BEFORE
     for job, path in paths.items():
         pipeline.json("submit", job, "--from-savepoint", path)
-    pipeline.json("drain", "--timeout", "400")
+    pipeline.json("drain", "--timeout", "600")
     # The windows' state was kept by event time: what is late in the backlog met it, and nothing had to be asked for.
     asked = sum(OffsetReader(pipeline.settings).ends(["repair.analytics.v1"]).values())
     found = json.loads(pipeline.run("verify", "--fail-on-empty", "--json").stdout)

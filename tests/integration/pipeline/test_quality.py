@@ -69,7 +69,7 @@ def written(stack):
 
 
 def test_a_stop_ends_the_job_before_it_writes_and_says_why(strict):
-    strict.json("drain", "--timeout", "300")  # with a checkpoint of every job
+    strict.json("drain", "--timeout", "600")  # with a checkpoint of every job
     strict.json(*FEED, "--simulate", "3000")
     deadline = time.monotonic() + 90
     while (job := next(one for one in strict.json("jobs") if one["name"] == "normalize"))["state"] != "FAILED":
@@ -87,7 +87,7 @@ def test_a_stop_ends_the_job_before_it_writes_and_says_why(strict):
 def test_rejected_fixed_and_redriven(strict):
     before = written(strict)
     restart(strict, DEAR.format("fail"))
-    strict.json("drain", "--timeout", "300")
+    strict.json("drain", "--timeout", "600")
     assert written(strict) > before  # goes on behind what stopped it
     listed = strict.json("deadletters", "ls", "--reason", "quality", "--limit", "1")
     rejected = listed["count"]
@@ -102,7 +102,7 @@ def test_rejected_fixed_and_redriven(strict):
     restart(strict, DEAR.format("flag"))
     sent = strict.json("deadletters", "redrive", "--reason", "quality.too_dear")
     assert (sent["sent"], sent["skipped"]) == (rejected, [])
-    strict.json("drain", "--timeout", "300")
+    strict.json("drain", "--timeout", "600")
     found = strict.json("verify")
     assert found["differences"] == 0
     books = accounts(strict.settings, found)

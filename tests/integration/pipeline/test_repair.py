@@ -69,7 +69,7 @@ def seconds(symbol, start, which):
 
 def feed(stack, path):
     stack.json("feed", "binance_usdm", "--capture", path)
-    return stack.json("drain", "--timeout", "400")
+    return stack.json("drain", "--timeout", "600")
 
 
 def version(stack, interval, start):
@@ -146,7 +146,7 @@ def test_a_backfill_after_the_horizon_closes_the_gap_and_is_amended(pipeline, tm
 
     def feed_coinm(name, frames):
         pipeline.json("feed", "binance_coinm", "--capture", str(packed(tmp_path / name, frames)))
-        assert pipeline.json("drain", "--timeout", "400")["open_repair_requests"] == 0
+        assert pipeline.json("drain", "--timeout", "600")["open_repair_requests"] == 0
         return pipeline.json("gaps", "--all", "--entity", entity)
 
     told = feed_coinm("kept", [frame for frame in every if frame not in missing])

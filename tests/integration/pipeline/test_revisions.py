@@ -52,7 +52,7 @@ def oracle(frames):
 def feed(stack, count):
     """Feed the first `count` frames, as far as they were not fed before."""
     fed = stack.json("feed", "sim", "--simulate", str(count), *SPEC_OPTIONS)
-    stack.json("drain", "--timeout", "400")
+    stack.json("drain", "--timeout", "600")
     return fed
 
 
@@ -62,7 +62,7 @@ def published(stack):
 
 def assert_equal(stack, expected):
     """Demand that nothing is open, and that topic and stores have what the batch and the oracle have."""
-    assert stack.json("drain", "--timeout", "400")["open_repair_requests"] == 0
+    assert stack.json("drain", "--timeout", "600")["open_repair_requests"] == 0
     found = stack.json("verify", "--fail-on-empty")
     assert found["differences"] == 0
     assert {table["table"]: table["found"] for table in found["tables"]}["gold_bar"] == len(expected)
