@@ -118,12 +118,12 @@ def sha256(column: Column) -> Column:
     return fn.unhex(fn.sha2(column.cast("binary"), 256))
 
 
-# --- wire bytes ---
-
-
 def nothing(like: View) -> View:
     """Return the view of a store that is not there."""
     return View(like.rows.where("false"), like.names, empty=True)
+
+
+# --- wire bytes ---
 
 
 def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None, *, empty: bool = False) -> View:
