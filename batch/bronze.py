@@ -130,10 +130,10 @@ def newest_instant(spark: SparkSession, lake_uri: str) -> str:
     if not table_exists(spark, path):
         raise BronzeError(f"no Bronze table at {path}")
     jvm, files, _ = _hadoop(spark, path)
-    hudi = jvm.org.apache.hudi.HoodieDataSourceHelpers
-    if not hudi.hasNewCommits(files, path, "0"):
+    commits = jvm.org.apache.hudi.HoodieDataSourceHelpers.allCompletedCommitsCompactions(files, path)
+    if commits.empty():
         raise BronzeError(f"nothing was committed to the Bronze table at {path} yet")
-    return str(hudi.latestCommit(files, path))
+    return str(commits.lastInstant().get().requestedTime())
 
 
 def table_exists(spark: SparkSession, path: str) -> bool:

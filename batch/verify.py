@@ -7,7 +7,6 @@ deadletter.normalization.v1 ──► same bytes                   raw.* ──�
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -181,7 +180,7 @@ class _Run:
             if kind in (CANCEL, CORRECT) and found and found.complete:
                 self.result.checks.append(checks.sequence_check(log, kind, topic))
             told = side(self.spark, self.result.replayed.out, topic)
-            expected = self._values(told, kind, empty=topic not in self._told)
+            expected = self._values(told, kind, none=topic not in self._told)
             actual = self._of(found, log, kind)
             pick = views.latest if views.versioned(kind) else views.first_copies
             self._compare(topic, pick(expected), pick(actual))
@@ -236,16 +235,16 @@ class _Run:
         inputs = [f"normalized.{kind}.v1" for kind in (adjust.ACTIONS, adjust.CLOSES)]
         none = self._told.isdisjoint(inputs)
         if none:
-            shutil.rmtree(out, ignore_errors=True)
-            out.mkdir(parents=True)
+            adjust.compute_nothing(out)
         else:
             actions, closes = (side(self.spark, self.result.replayed.out, topic) for topic in inputs)
             adjust.compute(self.spark, actions, closes, out, quality=self.sources.quality)
         for kind, topic in adjust.TOPICS.items():
             expected = adjust.results(self.spark, out, kind).select("value")
             actual = views.latest(self._of(*self._topic(topic), kind))
-            self._compare(topic, self._values(expected, kind, empty=none), actual)
-            wanted = views.expected_table(expected, "clickhouse", kind, self.span, None, empty=none)
+            self._compare(topic, self._values(expected, kind, none=none), actual)
+            wanted = views.expected_table(expected, "clickhouse", kind, self.span, None)
+            wanted = views.nothing(wanted) if none else wanted
             table = adjust_stores.TABLES[kind]
             self._compare_rows(table, wanted, self._hudi(table), "clickhouse", kind)
             if kind == BAR and self.sources.clickhouse is not None:
@@ -282,11 +281,12 @@ class _Run:
         values = records(self.spark, self.result.replayed.out, kind)
         return views.of_values(values, kind, self.span, self.entity)
 
-    def _values(self, rows: DataFrame, kind: str, *, empty: bool = False) -> views.View:
-        return views.of_values(rows, kind, self.span, self.entity, empty=empty)
+    def _values(self, rows: DataFrame, kind: str, *, none: bool) -> views.View:
+        view = views.of_values(rows, kind, self.span, self.entity)
+        return views.nothing(view) if none else view
 
     def _of(self, found: topics.Extent | None, log: DataFrame, kind: str) -> views.View:
-        return self._values(log, kind, empty=found is None or found.empty)
+        return self._values(log, kind, none=found is None or found.empty)
 
     def _broker(self) -> topics.Broker:
         if self.sources.kafka is None:

@@ -119,15 +119,15 @@ def sha256(column: Column) -> Column:
 
 
 def nothing(like: View) -> View:
-    """Return the view of a store that is not there."""
-    return View(like.rows.where("false"), like.names, empty=True)
+    """Return the view of a store that is not there, or has no records."""
+    return replace(like, rows=like.rows.where("false"), empty=True)
 
 
 # --- wire bytes ---
 
 
-def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None, *, empty: bool = False) -> View:
-    """Return the view of records with a column ``value`` as they are, one row a record; `empty`: there are none."""
+def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> View:
+    """Return the view of records with a column ``value`` as they are, one row a record."""
     names = (*field_names(kind), kernels.VALUE)
     decoded = rows.select(kernels.VALUE, topics.decoded(fn.col(kernels.VALUE), kind).alias("d"))
     flat = within(kind, span, entity)(decoded.select(kernels.VALUE, "d.*"))
@@ -145,7 +145,6 @@ def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None, *, emp
             *([fn.col("version")] if versioned(kind) else []),
         ),
         names,
-        empty,
     )
 
 
@@ -190,10 +189,8 @@ def of_table(rows: DataFrame, store: str, kind: str, span: Span, entity: str | N
     return _texts(within(kind, span, entity)(typed), names, kind, "ingest_date" if store == "silver" else "event_date")
 
 
-def expected_table(
-    values: DataFrame, store: str, kind: str, span: Span, entity: str | None, *, empty: bool = False
-) -> View:
-    """Return what a table must hold, decoded from the wire bytes of a replay; `empty`: there are none."""
+def expected_table(values: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> View:
+    """Return what a table must hold, decoded from the wire bytes of a replay."""
     names = table_names(store, kind)
     flat = values.select(topics.decoded(fn.col(kernels.VALUE), kind).alias("d")).select("d.*")
     flat = within(kind, span, entity)(flat)
@@ -202,7 +199,7 @@ def expected_table(
         flat = flat.withColumn("ingest_date", iso_date("ingest_date"))
     else:
         flat = flat.withColumn("event_date", event_date(kind)).withColumn("bar_key", key_of(kind))
-    return replace(_texts(flat, names, kind, day), empty=empty)
+    return _texts(flat, names, kind, day)
 
 
 def _texts(rows: DataFrame, names: list[str], kind: str, day: str) -> View:
