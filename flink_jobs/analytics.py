@@ -131,7 +131,7 @@ def _stores(job: Job, bar: str, key: str) -> list[str]:
                 tables.contract_source(
                     f"{store}_log", config, bar, f"analytics.{bar}.v1", f"polyglot-{store}", fetch=fetch
                 )
-                for store, fetch in ((gold, tables.STORES), (clickhouse, tables.WINDOWS))
+                for store, fetch in ((gold, tables.STORES), (clickhouse, tables.SHARDS))
             ),
         ]
     )

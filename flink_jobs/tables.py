@@ -77,12 +77,12 @@ class Fetch:
     partition_bytes: int
 
 
-#: On the way to a fold.
-SHARDS = Fetch(20, 64 * 1024, 1024 * 1024)
-#: On the way to windows, and from them to ClickHouse.
+#: On the way to a fold, which packs what comes within as long as this; and to ClickHouse.
+SHARDS = Fetch(50, 64 * 1024, 1024 * 1024)
+#: On the way to windows.
 WINDOWS = Fetch(20, 64 * 1024, 256 * 1024)
 #: For what shows nothing before its next batch or commit anyway, and for kinds that are rare.
-STORES = Fetch(100, 512 * 1024, 1024 * 1024)
+STORES = Fetch(200, 512 * 1024, 2 * 1024 * 1024)
 
 
 def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -> dict[str, str]:

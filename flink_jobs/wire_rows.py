@@ -37,6 +37,8 @@ def normalized_columns(fold: Normalizer, partition: int, values: list[bytes]) ->
     out = fold.process(envelopes)
     topics, times, keys, encoded = dead_letter_columns("deadletter.normalization.v1", out.dead_letters)
     for target, kind in (("normalized.trade.v1", out.trades), ("normalized.quote.v1", out.quotes)):
+        if not len(kind):  # a topic's records are of one kind
+            continue
         topics += [target] * len(kind)
         times += (kind.event_time // 1000).tolist()
         keys += kind.keys()

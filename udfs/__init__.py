@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_COMPILED = ("reading", "identity", "admitting", "scanning", "writing", "gathering", "watching")
+_COMPILED = ("reading", "identity", "admitting", "scanning", "writing", "gathering", "watching", "narrowing")
 
 
 def warmup() -> None:

@@ -80,8 +80,10 @@ class Rows:
         """Return the Kafka values in one buffer, one after the other."""
         env = self.envelopes
         n = len(self.rows)
-        texts = (env.event_ids.size, env.entity_ids.size, env.entity_ids.size, env.source_ids.size, env.event_ids.size)
-        bound = n * (writing.FIXED + len(self.rules.venue)) + sum(int(size[self.rows].sum()) for size in texts)
+        event, entity, source = (
+            int(text.size[self.rows].sum()) for text in (env.event_ids, env.entity_ids, env.source_ids)
+        )
+        bound = n * (writing.FIXED + len(self.rules.venue)) + 2 * event + 2 * entity + source
         out = np.empty(bound, dtype=np.uint8)
         ends = np.empty(n, dtype=np.int64)
         used = self._write(

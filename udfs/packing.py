@@ -6,25 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from udfs.codec.narrowing import HEAD, write_narrow
 from udfs.codec.slices import Longs
-
-_WIDTHS = (np.uint8, np.uint16, np.uint32)
 
 
 def pack(values: Any) -> bytes:
-    """Return integers as: width in bytes, base (8 bytes), then value - base; equal values cost nothing."""
-    longs: Longs = np.asarray(values, dtype=np.int64)
+    """Return integers as: width in bytes, base (8 bytes), count (4), then value - base; equal values cost nothing."""
+    longs: Longs = np.ascontiguousarray(values, dtype=np.int64)
     if not len(longs):
         return b""
-    base, top = int(longs.min()), int(longs.max())
-    head = base.to_bytes(8, "little", signed=True) + len(longs).to_bytes(4, "little")
-    if base == top:
-        return b"\0" + head
-    for kind in _WIDTHS:
-        if top - base <= np.iinfo(kind).max:
-            narrow = (longs - base).astype(kind)
-            return bytes((narrow.itemsize,)) + head + narrow.tobytes()
-    return b"\x08" + head + longs.tobytes()
+    out = np.empty(HEAD + 8 * len(longs), dtype=np.uint8)
+    return out[: write_narrow(longs, out)].tobytes()
 
 
 def unpack(content: bytes) -> Longs:

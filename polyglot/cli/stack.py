@@ -108,10 +108,11 @@ def status(json_output: JsonOption = False) -> None:
 
     conf, console = settings(), Console(json_output=json_output)
     found = collect(conf)
-    jobs, groups = collect_jobs(conf), collect_groups(conf)
+    jobs = collect_jobs(conf)
     with FlinkRest(conf.flink.url) as rest:
         jobs = [replace(job, cause=rest.cause(job.id)) if job.state in TROUBLED else job for job in jobs]
-    waiting = _attention(conf) if any(one.name == "kafka" and one.health is Health.HEALTHY for one in found) else None
+    logged = any(one.name == "kafka" and one.health is Health.HEALTHY for one in found)  # asking in vain takes seconds
+    groups, waiting = (collect_groups(conf), _attention(conf)) if logged else ([], None)
     console.table(
         ["component", "health", "url", "version", "pid", "memory", "up since", "restarts", "detail", "metrics"],
         [one.row() for one in found],

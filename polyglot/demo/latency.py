@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +17,7 @@ from schemas.domains import domains
 
 NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1")
 _HEADER = 5
+_WAIT_MS = 10
 _NONE: dict[str, None] = dict.fromkeys(("p50", "p99", "max"))
 
 
@@ -46,14 +47,16 @@ def percentiles(waits: Sequence[float]) -> dict[str, float | int]:
 
 
 class LatencyProbe:
-    """Follow the raw and the normalized topics from their present ends and match records by event id.
+    """Follow the raw topics of ``venues`` and the normalized topics from their present ends; match by event id.
 
-    Both ends are watched by one consumer in one process, so that no two clocks are compared. Its own poll adds up to a
-    few milliseconds to either side.
+    Both ends are watched by one consumer in one process, so that no two clocks are compared. It sees a record up to
+    ``_WAIT_MS`` late, on either side. It is careful not to become what it measures: asking for every venue's partitions
+    whenever a byte is there cost the broker as much as the whole pipeline's requests.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, venues: Collection[str]) -> None:
         self._settings = settings
+        self._venues = venues
         self._seen: dict[str, float] = {}
         self._waits: list[tuple[float, float]] = []  # when it was readable in raw.*, s; for how many ms it was awaited
         self._stop = threading.Event()
@@ -83,13 +86,14 @@ class LatencyProbe:
             self._ready.set()
 
     def _follow(self) -> None:
-        raw = domains().raw_topics(normalized_only=True)
+        raw = [topic for topic in domains().raw_topics(normalized_only=True) if topic.split(".")[1] in self._venues]
         ends = OffsetReader(self._settings).ends([*raw, *NORMALIZED])
         consumer = Consumer({
             **self._settings.kafka.librdkafka(),
             "group.id": f"polyglot-latency-{uuid.uuid4()}",
             "enable.auto.commit": False,
-            "fetch.wait.max.ms": 5,
+            "fetch.wait.max.ms": _WAIT_MS,
+            "fetch.min.bytes": 64 * 1024,
         })  # fmt: skip
         consumer.assign([TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()])
         self._ready.set()

@@ -105,7 +105,8 @@ def run(
         submit(settings, console, list(JOBS))
     fed: list[dict[str, Any]] = []
     pace = PACE if captures else SIMULATED_PACE
-    with timings.step(console, f"feed at {pace:,.0f} frames/s"), LatencyProbe(settings) as probe:
+    venues = {venue for _, venue, *_ in feeds}
+    with timings.step(console, f"feed at {pace:,.0f} frames/s"), LatencyProbe(settings, venues) as probe:
         if warm_up:
             fed.append(_polyglot(_simulated(warm_up, seed)))
             _await_matched(probe)

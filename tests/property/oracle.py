@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import fastavro
@@ -38,24 +39,28 @@ class Raw(NamedTuple):
     payload: bytes
 
 
+@cache
+def _schema(name: str) -> Any:
+    return fastavro.parse_schema(contract(name).schema)
+
+
 def avro(name: str, record: dict[str, Any]) -> bytes:
     """Write a record with fastavro, in wire format."""
-    found = contract(name)
     out = io.BytesIO()
-    out.write(found.header)
-    fastavro.schemaless_writer(out, fastavro.parse_schema(found.schema), record)
+    out.write(contract(name).header)
+    fastavro.schemaless_writer(out, _schema(name), record)
     return out.getvalue()
 
 
 def read(name: str, value: bytes) -> dict[str, Any]:
     """Read a record with fastavro, and check its header."""
-    found = contract(name)
-    assert value[:5] == found.header
-    record = fastavro.schemaless_reader(io.BytesIO(value[5:]), fastavro.parse_schema(found.schema), None)
+    assert value[:5] == contract(name).header
+    record = fastavro.schemaless_reader(io.BytesIO(value[5:]), _schema(name), None)
     assert isinstance(record, dict)
     return record
 
 
+@lru_cache(maxsize=1024)
 def envelope(raw: Raw) -> bytes:
     """Write an envelope with fastavro; times stay integers."""
     return avro("raw_envelope", raw._asdict())

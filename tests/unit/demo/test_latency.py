@@ -10,7 +10,7 @@ from polyglot.demo.latency import LatencyProbe, percentiles
 
 def probe(*waits):
     """Return a probe that matched records: (readable in raw.* at, s; awaited, ms)."""
-    one = LatencyProbe(Settings())
+    one = LatencyProbe(Settings(), ["sim"])
     one._waits = list(waits)
     return one
 

@@ -60,7 +60,7 @@ class Probe:
 
     matched = 7
 
-    def __init__(self, _):
+    def __init__(self, settings, venues):
         pass
 
     def __enter__(self):
