@@ -49,6 +49,7 @@ def start(tmp_path: Path):
     yield run
     kill(members(stack_id))
     for child in children:
+        child.kill()  # in the first moment after its start a process shows no environment, and so is nobody's member
         child.wait()
 
 
