@@ -18,7 +18,7 @@ from schemas.domains import UNASSIGNED, domains, raw_topic
 SAVE_EVERY_S = 1.0
 TELL_EVERY_S = 5.0
 #: Frames that are due are sent this often. Each tick is a request per partition, which costs the broker far more than
-#: the frames in it: at 5,000 frames/s and ticks of 5 ms, two thirds of its time.
+#: the frames in it: at 5,000 frames/s and ticks of 5 ms, more than half of its time.
 TICK_S = 0.025
 
 

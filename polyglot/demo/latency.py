@@ -50,8 +50,8 @@ class LatencyProbe:
     """Follow the raw topics of ``venues`` and the normalized topics from their present ends; match by event id.
 
     Both ends are watched by one consumer in one process, so that no two clocks are compared. It sees a record up to
-    ``_WAIT_MS`` late, on either side. It is careful not to become what it measures: asking for every venue's partitions
-    whenever a byte is there cost the broker as much as the whole pipeline's requests.
+    ``_WAIT_MS`` late, on either side: the pipeline shares its cores with what measures it, and asking for all venues'
+    partitions whenever a byte is there takes twice the time.
     """
 
     def __init__(self, settings: Settings, venues: Collection[str]) -> None:
