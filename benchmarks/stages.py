@@ -12,6 +12,7 @@ from benchmarks import floor
 from benchmarks.measure import follow, source_counter, topic_counter
 from polyglot.collect.run import feed_simulated, pace
 from polyglot.collect.sim import SimSpec
+from polyglot.collect.sim.spec import VENUE
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console
 from polyglot.jobs.lifecycle import submit
@@ -54,7 +55,7 @@ def run_floor(settings: Settings, console: Console) -> float:
     size = str(settings.kafka.max_message_bytes)
     topic = NewTopic(floor.TOPIC, 4, 1, config={"max.message.bytes": size, "retention.ms": "-1"})
     admin.create_topics([topic])[floor.TOPIC].result(30)
-    raw = [name for name in domains().raw_topics(normalized_only=True) if name.startswith("raw.sim.")]
+    raw = domains().raw_topics(normalized_only=True, venues=[VENUE])
     total = sum(OffsetReader(settings).ends(raw).values())
     (done,) = submit(settings, console, ["floor"], fresh=True, package="benchmarks")
     samples = follow(topic_counter(settings, [floor.TOPIC]), total)
@@ -66,7 +67,7 @@ def run_floor(settings: Settings, console: Console) -> float:
 
 def run_normalize(settings: Settings, console: Console, manifest: dict[str, Any]) -> float:
     """Normalize the preloaded frames and check the count; return raw records per second."""
-    raw = [name for name in domains().raw_topics(normalized_only=True) if name.startswith("raw.sim.")]
+    raw = domains().raw_topics(normalized_only=True, venues=[VENUE])
     read = sum(OffsetReader(settings).ends(raw).values())
     expected: int = sum(manifest["normalized"].values())
     job_id = _alone(settings, console, "normalize")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -96,10 +97,12 @@ class Domains:
         """Return how far behind the newest one an accepted trade or quote may be: windows wait for it that long."""
         return max(topic.horizon_ms + topic.max_skew_ms for topic in self.topics_becoming("trade", "quote"))
 
-    def raw_topics(self, *, normalized_only: bool = False) -> list[str]:
-        """Return the names of raw topics; with ``normalized_only`` those that normalization reads."""
+    def raw_topics(self, *, normalized_only: bool = False, venues: Collection[str] | None = None) -> list[str]:
+        """Return the names of raw topics, of all venues or some; with ``normalized_only`` what normalization reads."""
         names = []
         for venue in self.venues.values():
+            if venues is not None and venue.name not in venues:
+                continue
             names += [
                 raw_topic(venue.name, channel)
                 for channel in venue.channels

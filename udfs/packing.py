@@ -25,9 +25,9 @@ def unpack(content: bytes) -> Longs:
         return np.zeros(0, dtype=np.int64)
     width = content[0]
     base = int.from_bytes(content[1:9], "little", signed=True)
-    count = int.from_bytes(content[9:13], "little")
+    count = int.from_bytes(content[9:HEAD], "little")
     if width == 0:
         return np.full(count, base, dtype=np.int64)
     if width == 8:
-        return np.frombuffer(content, dtype="<i8", offset=13).astype(np.int64)
-    return np.frombuffer(content, dtype=f"<u{width}", offset=13).astype(np.int64) + base
+        return np.frombuffer(content, dtype="<i8", offset=HEAD).astype(np.int64)
+    return np.frombuffer(content, dtype=f"<u{width}", offset=HEAD).astype(np.int64) + base

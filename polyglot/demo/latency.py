@@ -86,7 +86,7 @@ class LatencyProbe:
             self._ready.set()
 
     def _follow(self) -> None:
-        raw = [topic for topic in domains().raw_topics(normalized_only=True) if topic.split(".")[1] in self._venues]
+        raw = domains().raw_topics(normalized_only=True, venues=self._venues)
         ends = OffsetReader(self._settings).ends([*raw, *NORMALIZED])
         consumer = Consumer({
             **self._settings.kafka.librdkafka(),

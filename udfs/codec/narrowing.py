@@ -50,7 +50,6 @@ def write_narrow(values: Longs, out: Octets) -> int:
     at = _put(out, 1, np.uint64(base), 8)
     at = _put(out, at, np.uint64(len(values)), 4)
     origin = np.uint64(0) if width == 8 else np.uint64(base)
-    if width > 0:
-        for value in values:
-            at = _put(out, at, np.uint64(value) - origin, width)
+    for value in values:
+        at = _put(out, at, np.uint64(value) - origin, width)
     return at
