@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -17,11 +17,14 @@ from confluent_kafka.admin import (
     ConfigResource,
     ConfigSource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
+from polyglot.leaders import no_leader_yet
 from schemas.domains import Topic, domains
 
 TIMEOUT_S = 15.0
@@ -111,10 +114,10 @@ def plan(settings: Settings) -> list[Step]:
 
 
 def apply(settings: Settings, steps: Iterable[Step]) -> int:
-    """Create and alter as planned; return how many topics were touched.
+    """Create and alter as planned; return how many topics were touched. New topics can be used when it returns.
 
     Raises:
-        CommandError: the plan has a conflict, or the broker refused a step.
+        CommandError: the plan has a conflict, the broker refused a step, or does not open what it created.
     """
     steps = list(steps)
     conflicts = [f"{step.topic} {step.reason}" for step in steps if step.action == "conflict"]
@@ -142,6 +145,7 @@ def apply(settings: Settings, steps: Iterable[Step]) -> int:
         if new:
             for future in client.create_topics(new, operation_timeout=TIMEOUT_S).values():
                 future.result()
+            _await_leaders(client, new)
         if changed:
             for future in client.incremental_alter_configs(changed).values():
                 future.result()
@@ -152,6 +156,22 @@ def apply(settings: Settings, steps: Iterable[Step]) -> int:
 
 def _admin(settings: Settings) -> AdminClient:
     return AdminClient({**settings.kafka.librdkafka(), "socket.timeout.ms": int(TIMEOUT_S * 1000), "log_level": 0})
+
+
+def _await_leaders(client: AdminClient, created: Iterable[NewTopic]) -> None:
+    """Wait until the broker has opened the log of each new partition: it names itself as the leader before that."""
+    asked = {
+        TopicPartition(topic.topic, partition): OffsetSpec.latest()
+        for topic in created
+        for partition in range(topic.num_partitions)
+    }
+    patient = Retrying(
+        retry=retry_if_exception(no_leader_yet), stop=stop_after_delay(TIMEOUT_S), wait=wait_fixed(0.1), reraise=True
+    )
+    for attempt in patient:
+        with attempt:
+            for future in client.list_offsets(asked, request_timeout=TIMEOUT_S).values():
+                future.result()
 
 
 def _explicit_configs(client: AdminClient, topics: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from polyglot.config import KafkaSettings
 from polyglot.console import CommandError, Exit
+from polyglot.leaders import no_leader_yet
 
 #: Give up when the broker acknowledged nothing for this long, seconds.
 OUTAGE_TIMEOUT_S = 600.0
@@ -147,12 +149,24 @@ class RawProducer:
         self.acked_seq = after_seq
 
     def holds(self, topic: str, partition: int, offset: int) -> bool:
-        """Tell whether the log still reaches this offset (a recreated topic does not)."""
+        """Tell whether the log still reaches this offset (a recreated topic does not).
+
+        Raises:
+            CommandError: the broker does not answer. A "no" would have the whole source fed again.
+        """
         consumer = Consumer({**self._kafka.librdkafka(), "group.id": "polyglot-collect-probe"}, logger=_quiet_logger())
+        patient = Retrying(
+            retry=retry_if_exception(no_leader_yet),
+            stop=stop_after_delay(CONNECT_TIMEOUT_S), wait=wait_fixed(0.1), reraise=True,
+        )  # fmt: skip
         try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-        except KafkaException:
-            return False
+            low, high = patient(
+                consumer.get_watermark_offsets, TopicPartition(topic, partition), timeout=CONNECT_TIMEOUT_S
+            )
+        except KafkaException as error:
+            if error.args[0].code() in (KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 - librdkafka's names
+                return False
+            raise no_answer(self._kafka, error) from error
         finally:
             consumer.close()
         return bool(low <= offset < high)

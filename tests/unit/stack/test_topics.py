@@ -1,4 +1,9 @@
+from concurrent.futures import Future
+from typing import Any
+
 import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import NewTopic, OffsetSpec
 
 from polyglot import topics
 from polyglot.config import Settings
@@ -65,3 +70,46 @@ def test_a_plan_with_a_conflict_changes_nothing(settings, monkeypatch):
 def test_the_local_override_keeps_captures_of_years_ago(tmp_path):
     settings = Settings(var_dir=tmp_path)
     assert all(step.config["retention.ms"] == "-1" for step in compare(domains().topics.values(), {}, {}, settings))
+
+
+class NewBroker:
+    """Creates topics at once and opens their logs only at the third request, as a broker with a slow disk does."""
+
+    def __init__(self) -> None:
+        self.asked: list[set[tuple[str, int]]] = []
+
+    def create_topics(self, new: list[NewTopic], **_: object) -> dict[str, Future[None]]:
+        return {topic.topic: done(None) for topic in new}
+
+    def list_offsets(self, parts: dict[TopicPartition, OffsetSpec], **_: object) -> dict[TopicPartition, Future[int]]:
+        self.asked.append({(part.topic, part.partition) for part in parts})
+        if len(self.asked) < 3:
+            return {part: failed(KafkaError.NOT_LEADER_FOR_PARTITION) for part in parts}
+        return {part: done(0) for part in parts}
+
+
+def done(result: object) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(result)
+    return future
+
+
+def failed(code: int) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(KafkaException(KafkaError(code)))
+    return future
+
+
+def test_new_topics_can_be_used_when_apply_returns(settings, monkeypatch):
+    broker = NewBroker()
+    monkeypatch.setattr(topics, "_admin", lambda _: broker)
+    assert topics.apply(settings, [Step("a", "create", 2, 1), Step("b", "create", 1, 1)]) == 2
+    assert broker.asked == [{("a", 0), ("a", 1), ("b", 0)}] * 3
+
+
+def test_a_broker_that_does_not_open_what_it_created_is_said(settings, monkeypatch):
+    broker = NewBroker()
+    broker.list_offsets = lambda parts, **_: {part: failed(KafkaError.KAFKA_STORAGE_ERROR) for part in parts}
+    monkeypatch.setattr(topics, "_admin", lambda _: broker)
+    with pytest.raises(CommandError, match="the broker refused"):
+        topics.apply(settings, [Step("a", "create", 2, 1)])
