@@ -83,8 +83,8 @@ class NewBroker:
 
     def list_offsets(self, parts: dict[TopicPartition, OffsetSpec], **_: object) -> dict[TopicPartition, Future[int]]:
         self.asked.append({(part.topic, part.partition) for part in parts})
-        if len(self.asked) < 3:
-            return {part: failed(KafkaError.NOT_LEADER_FOR_PARTITION) for part in parts}
+        if not_yet := {1: KafkaError._NOENT, 2: KafkaError.NOT_LEADER_FOR_PARTITION}.get(len(self.asked)):
+            return {part: failed(not_yet) for part in parts}
         return {part: done(0) for part in parts}
 
 
