@@ -15,6 +15,8 @@ from polyglot.collect.block import Block
 from schemas.contracts import contract
 from udfs.wire import write_long, write_text
 
+#: Up to here, a column's numbers are written faster one by one.
+_FEW = 8
 _HEADER = contract("raw_envelope").header
 _SMALL = [write_long(n) for n in range(4096)]
 _SOURCE = {False: write_text("venue"), True: write_text("ingest")}
@@ -56,8 +58,8 @@ def _length(size: int) -> bytes:
 
 def longs(values: npt.NDArray[np.int64]) -> list[bytes]:
     """Return the Avro longs of a column; fast when all of them are positive and of one width."""
-    if not len(values):
-        return []
+    if len(values) < _FEW:
+        return [write_long(value) for value in values.tolist()]
     low, high = int(values.min()), int(values.max())
     width = len(write_long(high))
     if low < 0 or len(write_long(low)) != width:

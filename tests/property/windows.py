@@ -15,10 +15,9 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections import Counter
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from property.model import HORIZON, LENGTHS, SKEW
@@ -88,6 +87,11 @@ class _State:
         default_factory=set
     )  # windows that took one all the same, before their watermark was back
 
+    def copy(self) -> _State:
+        panes = {window: replace(pane, rows=pane.rows.copy()) for window, pane in self.panes.items()}
+        sets = {name: getattr(self, name).copy() for name in ("offsets", "taken", "cleaned", "dropped", "anew")}
+        return replace(self, panes=panes, **sets)
+
 
 class Published(NamedTuple):
     """A record for an analytics topic; ``window`` is None for a repair request."""
@@ -96,8 +100,52 @@ class Published(NamedTuple):
     window: Window | None
 
 
+class _Database(sqlite3.Connection):
+    """The log that a job has read, its duplicate filter, and the pane of which something is asked."""
+
+    #: The watermark that ``CURRENT_WATERMARK`` gives.
+    passed = NEVER
+
+    def create(self, kind: str) -> None:
+        for name, arguments, function in (
+            ("CONCAT", -1, lambda *parts: "".join(map(str, parts))),
+            ("FLOOR_SECOND", 1, lambda ms: ms // 1_000 * 1_000),
+            ("ADD_SECONDS", 2, lambda seconds, ms: ms + 1_000 * seconds),
+            ("CURRENT_WATERMARK", 1, lambda _: None if self.passed == NEVER else self.passed),
+        ):
+            self.create_function(name, arguments, function)
+        self.create_collation("amount", lambda a, b: (Decimal(a) > Decimal(b)) - (Decimal(a) < Decimal(b)))
+        amounts = ("price", "bid_price", "bid_size", "ask_price", "ask_size")
+        columns = [f"{name} TEXT COLLATE amount" if name in amounts else name for name in COLUMNS[kind]]
+        bar, source = BARS[kind], ", ".join([*columns, "rowtime", "`offset`", "pt INTEGER PRIMARY KEY"])
+        self.aggregates = {name: _sqlite(sql.aggregate(bar, "spark", name)) for name in INTERVALS[kind]}
+        self.repairs = _sqlite(repair_rows(NEWEST, bar, LATENESS_MS))
+        for statement in (
+            "CREATE TABLE pane (arrival INTEGER PRIMARY KEY)",
+            f"CREATE TABLE log ({source})",
+            "CREATE INDEX by_scope ON log (entity_id, ingest_date)",
+            f"CREATE VIEW fresh AS {fresh('log')}",
+            "CREATE VIEW chosen AS SELECT log.* FROM log JOIN pane ON pt = arrival",
+            f"CREATE VIEW {kind}s_keyed AS {sql.keyed(bar, 'spark', 'chosen')}",
+        ):
+            self.execute(_sqlite(statement))
+
+    def clear(self) -> None:
+        for table in ("log", "pane"):
+            self.execute(f"DELETE FROM {table}")
+        self.passed = NEVER
+
+
+@cache
+def _database(kind: str) -> _Database:
+    """Return the one database of a kind: jobs live one after the other, and it keeps its compiled statements."""
+    found = sqlite3.connect(":memory:", isolation_level=None, factory=_Database)
+    found.create(kind)
+    return found
+
+
 class WindowJob:
-    """The analytics job's branch of one kind, fed record by record."""
+    """The analytics job's branch of one kind, fed record by record. A new one ends the one before it of its kind."""
 
     def __init__(self, kind: str, partitions: int) -> None:
         self.kind, self.partitions = kind, partitions
@@ -105,32 +153,8 @@ class WindowJob:
         self.out: list[Published] = []
         self.parallelism = 1
         self._begin()
-        self._db = sqlite3.connect(":memory:", isolation_level=None)
-        for name, arguments, function in (
-            ("CONCAT", -1, lambda *parts: "".join(map(str, parts))),
-            ("FLOOR_SECOND", 1, lambda ms: ms // 1_000 * 1_000),
-            ("ADD_SECONDS", 2, lambda seconds, ms: ms + 1_000 * seconds),
-            ("CURRENT_WATERMARK", 1, lambda _: None if self._passed == NEVER else self._passed),
-        ):
-            self._db.create_function(name, arguments, function)
-        self._db.create_collation("amount", lambda a, b: (Decimal(a) > Decimal(b)) - (Decimal(a) < Decimal(b)))
-        self._create()
-
-    def _create(self) -> None:
-        amounts = ("price", "bid_price", "bid_size", "ask_price", "ask_size")
-        columns = [f"{name} TEXT COLLATE amount" if name in amounts else name for name in COLUMNS[self.kind]]
-        bar, source = BARS[self.kind], ", ".join([*columns, "rowtime", "`offset`", "pt INTEGER PRIMARY KEY"])
-        self._aggregates = {name: _sqlite(sql.aggregate(bar, "spark", name)) for name in INTERVALS[self.kind]}
-        self._repairs = _sqlite(repair_rows(NEWEST, bar, LATENESS_MS))
-        for statement in (
-            "CREATE TABLE pane (arrival INTEGER PRIMARY KEY)",
-            f"CREATE TABLE log ({source})",
-            "CREATE INDEX by_scope ON log (entity_id, ingest_date)",
-            f"CREATE VIEW fresh AS {fresh('log')}",
-            "CREATE VIEW chosen AS SELECT log.* FROM log JOIN pane ON pt = arrival",
-            f"CREATE VIEW {self.kind}s_keyed AS {sql.keyed(bar, 'spark', 'chosen')}",
-        ):
-            self._db.execute(_sqlite(statement))
+        self._db = _database(kind)
+        self._db.clear()
 
     def _begin(self) -> None:
         self._marks: dict[int, int] = {}
@@ -145,12 +169,12 @@ class WindowJob:
     def checkpoint(self) -> None:
         """Save what is saved: offsets, the duplicate filter's rows, the windows, and the watermark that was kept."""
         self.come_up()
-        self._saved = deepcopy(self.state)
+        self._saved = self.state.copy()
 
     def crash(self, parallelism: int | None = None) -> None:
         """Begin again at the last checkpoint; what was published since stays published."""
         self.parallelism = parallelism or self.parallelism
-        self.state = deepcopy(self._saved)
+        self.state = self._saved.copy()
         self._db.execute("DELETE FROM log WHERE pt > ?", (self.state.arrivals,))
         self._begin()
 
@@ -185,6 +209,7 @@ class WindowJob:
             self.come_up()
         self._passed = self._kept[subtask]
         self._advance()
+        self._db.passed = self._passed
         newest = (row["entity_id"], row["ingest_date"], self.state.arrivals)
         if self._db.execute(f"SELECT 1 FROM {NEWEST}", newest).fetchone():
             self._take(row, newest)
@@ -195,7 +220,7 @@ class WindowJob:
             self.come_up()
 
     def _take(self, row: dict[str, Any], newest: tuple[str, str, int]) -> None:
-        for request in self._db.execute(self._repairs, newest).fetchall():
+        for request in self._db.execute(self._db.repairs, newest).fetchall():
             self._publish(None, RowKind.INSERT, request)
         for window in windows_of(self.kind, row):
             self.state.taken[window] += 1
@@ -236,7 +261,7 @@ class WindowJob:
     def _fire(self, window: Window, pane: _Pane) -> None:
         self._db.execute("DELETE FROM pane")
         self._db.executemany("INSERT INTO pane VALUES (?)", [(arrival,) for arrival in pane.rows])
-        (found,) = self._db.execute(self._aggregates[window.interval]).fetchall()
+        (found,) = self._db.execute(self._db.aggregates[window.interval]).fetchall()
         if found == pane.said:
             return
         if pane.said is not None:
@@ -253,7 +278,7 @@ class WindowJob:
         """Aggregate and finish all that the duplicate filter has kept, in one go, as a replay does."""
         self._db.execute("DELETE FROM pane")
         self._db.execute("INSERT INTO pane SELECT pt FROM fresh")
-        rows = self._db.execute(self._aggregates[interval]).fetchall()
+        rows = self._db.execute(self._db.aggregates[interval]).fetchall()
         return [record[3] for row in rows for record in FINISH[self.kind](Row(*row))]
 
 
