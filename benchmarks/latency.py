@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any, Self
 
-from benchmarks.whole import feed
+from benchmarks.whole import WARM_UP_S, feed
 from polyglot.clickhouse.client import connect
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console
@@ -19,9 +19,6 @@ from polyglot.jobs.lifecycle import submit
 
 #: Messages per second whose way is timed, and those during which somebody asks for bars.
 LATENCY_RATE, QUERY_RATE = 5_000, 1_000
-#: Fed before latencies count: workers import kernels when the first record comes, and the JVM's compilers take two to
-#: three minutes. The aims are for a stream that runs for days; one minute in, the compilers take half a core.
-WARM_UP_S = 180
 NEWEST = "SELECT toUnixTimestamp64Micro(max(window_end)) FROM bars WHERE interval = '1s'"
 
 
