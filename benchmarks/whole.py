@@ -38,9 +38,12 @@ def _raw_lag(reader: OffsetReader) -> int:
     return max(lag(end, reader.committed(stage.group, end)) for stage, end in ends.items())
 
 
-def _steadily(rate: int, seconds: float, after_s: int = 0) -> list[str]:
-    """Return the arguments of a feed whose events begin so many seconds after the simulator's own beginning."""
-    start = datetime.fromtimestamp(DEFAULT_START_US / 1e6 + after_s, UTC).isoformat()
+def _steadily(rate: int, seconds: float, after: int = 0) -> list[str]:
+    """Return the arguments of a feed that begins after so many frames of another one.
+
+    The venue's ids are one per ms ahead of those at its own beginning, so a ms is left for each of those frames.
+    """
+    start = datetime.fromtimestamp(DEFAULT_START_US / 1e6 + after / 1e3, UTC).isoformat()
     frames = str(int(rate * seconds))
     return ["--simulate", frames, "--rate", str(rate), "--speed", "1", "--seed", "21", "--start", start, "--no-resume"]
 
@@ -65,7 +68,7 @@ def sustained(settings: Settings, console: Console, rate: int, minutes: float) -
     watcher.start()
     began = time.monotonic()
     with MemoryWatch(settings) as memory:
-        fed = feed(_steadily(rate, minutes * 60, after_s=WARM_UP_S))
+        fed = feed(_steadily(rate, minutes * 60, after=_WARM_UP_RATE * WARM_UP_S))
         feed_s = time.monotonic() - began
         drain_s = drain(settings, console, 1800)
     stop.set()

@@ -22,9 +22,9 @@ from confluent_kafka.admin import (
 )
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from polyglot.broker import no_leader_yet
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
-from polyglot.leaders import no_leader_yet
 from schemas.domains import Topic, domains
 
 TIMEOUT_S = 15.0

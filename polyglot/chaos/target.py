@@ -13,7 +13,6 @@ from random import Random
 from typing import TypeVar
 
 import psutil
-from confluent_kafka import KafkaException
 
 from polyglot.chaos.collectors import Collector
 from polyglot.chaos.disk import SmallDisk
@@ -93,7 +92,7 @@ class Target:
         """Return the share of the round's records that are in the log; while the broker is away, as last seen."""
         try:
             found = self.raw_records() - self.before
-        except KafkaException:
+        except CommandError:
             return self._fed
         self._fed = found / self.feed.records if self.feed else 0.0
         return self._fed

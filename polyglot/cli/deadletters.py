@@ -109,7 +109,7 @@ def _first_copy(settings: Settings, console: Console, letter: Letter) -> dict[st
     """Return the other content of a conflict, where it lies and from where it was read; None for other letters."""
     from confluent_kafka import KafkaException  # noqa: PLC0415
 
-    from polyglot.collect.producer import no_answer  # noqa: PLC0415
+    from polyglot.broker import no_answer  # noqa: PLC0415
     from polyglot.letters.listing import readable  # noqa: PLC0415
     from polyglot.readers.conflicts import first_copy, first_place  # noqa: PLC0415
 

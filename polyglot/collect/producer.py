@@ -21,9 +21,9 @@ from typing import Any, NoReturn
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from polyglot.broker import no_answer, no_leader_yet
 from polyglot.config import KafkaSettings
 from polyglot.console import CommandError, Exit
-from polyglot.leaders import no_leader_yet
 
 #: Give up when the broker acknowledged nothing for this long, seconds.
 OUTAGE_TIMEOUT_S = 600.0
@@ -51,15 +51,6 @@ class _Chunk:
         self.acked += 1
         if self.acked == self.size:
             self.last = (message.topic(), message.partition(), message.offset())
-
-
-def no_answer(kafka: KafkaSettings, error: KafkaException) -> CommandError:
-    """Return what a command says of a broker that cannot be reached."""
-    return CommandError(
-        f"no answer from Kafka at {kafka.bootstrap_servers}: {error.args[0].str()}",
-        hint="Start it with: polyglot up",
-        code=Exit.UNAVAILABLE,
-    )
 
 
 class RawProducer:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
+from polyglot.broker import no_answer
 from polyglot.config import Settings
 
 #: (topic, partition) → next offset.
@@ -15,16 +17,18 @@ _TIMEOUT_S = 20.0
 
 
 class OffsetReader:
-    """Reads offsets through one admin client."""
+    """Reads offsets through one admin client; what asks the broker raises CommandError when it does not answer."""
 
     def __init__(self, settings: Settings) -> None:
+        self._kafka = settings.kafka
         self._conf = settings.kafka.librdkafka()
         self._admin = AdminClient({**self._conf, "log_level": 2})
 
     def partitions(self, wanted: Iterable[str]) -> list[TopicPartition]:
         """Return the partitions of the topics named, as far as they exist."""
         names = set(wanted)
-        topics = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+        with self._answered():
+            topics = self._admin.list_topics(timeout=_TIMEOUT_S).topics
         return [
             TopicPartition(name, partition)
             for name, meta in sorted(topics.items())
@@ -49,8 +53,16 @@ class OffsetReader:
 
     def _listed(self, wanted: Iterable[str], spec: OffsetSpec) -> dict[tuple[str, int], ListOffsetsResultInfo]:
         request = dict.fromkeys(self.partitions(wanted), spec)
-        futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S) if request else {}
-        return {(place.topic, place.partition): future.result() for place, future in futures.items()}
+        with self._answered():
+            futures = self._admin.list_offsets(request, request_timeout=_TIMEOUT_S) if request else {}
+            return {(place.topic, place.partition): future.result() for place, future in futures.items()}
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as error:
+            raise no_answer(self._kafka, error) from error
 
     def committed(self, group: str, places: Iterable[tuple[str, int]]) -> Offsets:
         """Return what a group has committed of these partitions; Flink's sources commit when a checkpoint completes.

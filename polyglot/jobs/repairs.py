@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from batch.requests import Request
 from polyglot.config import Settings
-from polyglot.console import CommandError, Exit
 from polyglot.jobs.offsets import OffsetReader, Offsets, lag
 from polyglot.jobs.records import decoder, read
 
@@ -37,18 +36,11 @@ def _extent(reader: OffsetReader) -> tuple[Offsets, Offsets, Offsets]:
     return begins, begin, reader.ends([TOPIC])
 
 
-def _answering_extent(settings: Settings) -> tuple[Offsets, Offsets, Offsets]:
-    try:
-        return _extent(OffsetReader(settings))
-    except KafkaException as error:
-        raise CommandError(f"no answer from Kafka: {error}", hint="polyglot up", code=Exit.UNAVAILABLE) from error
-
-
 def count_open(settings: Settings) -> int:
     """Return how many requests are open; reads offsets only.
 
     Raises:
-        KafkaException: the broker does not answer.
+        CommandError: the broker does not answer.
     """
     _, begin, end = _extent(OffsetReader(settings))
     return lag(end, begin)
@@ -68,7 +60,7 @@ def count_by_reason(settings: Settings) -> dict[str, Asked]:
     Raises:
         CommandError: the broker does not answer.
     """
-    first, begin, end = _answering_extent(settings)
+    first, begin, end = _extent(OffsetReader(settings))
     decode = decoder("repair_request")
     made: Counter[str] = Counter()
     unanswered: Counter[str] = Counter()
@@ -88,7 +80,7 @@ def read_open(settings: Settings) -> Backlog:
     Raises:
         CommandError: the broker does not answer.
     """
-    _, begin, end = _answering_extent(settings)
+    _, begin, end = _extent(OffsetReader(settings))
     found, decode = Backlog(upto=end), decoder("repair_request")
     for record in read(settings, begin, end):
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from polyglot.collect.producer import no_answer
+from polyglot.broker import no_answer
 from polyglot.config import Settings
 from polyglot.readers.log import decode, messages
 

@@ -95,7 +95,7 @@ def test_a_request_is_open_until_its_offset_is_committed(monkeypatch):
     made = [RepairRequest("sim:A", "trade", 5_000_000, reason).encode() for reason in ("revised", "revised", "gap")]
     log = [Record(repairs.TOPIC, 0, offset, value) for offset, value in enumerate([*made, b"junk"])]
     place = (repairs.TOPIC, 0)
-    monkeypatch.setattr(repairs, "_answering_extent", lambda _: ({place: 0}, {place: 1}, {place: 4}))
+    monkeypatch.setattr(repairs, "_extent", lambda _: ({place: 0}, {place: 1}, {place: 4}))
     monkeypatch.setattr(repairs, "read", lambda _settings, begin, end: iter(log[begin[place] : end[place]]))
     assert repairs.count_by_reason(Settings()) == {
         "revised": Asked(2, 1), "gap": Asked(1, 1), "(not readable)": Asked(1, 1),
