@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from polyglot.config import KafkaSettings
 from polyglot.console import CommandError, Exit
@@ -14,11 +15,33 @@ _NO_LEADER_YET = {
     KafkaError.OFFSET_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 }
+_NO_SUCH_PARTITION = {
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - librdkafka's own
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 
 
-def no_leader_yet(error: BaseException) -> bool:
-    """Tell whether asking again helps: a topic was just created, or a broker started, and its logs are not open yet."""
-    return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER_YET
+def until_led(timeout_s: float) -> Retrying:
+    """Return how to ask of partitions whose logs may not be open yet: a topic is new, or the broker has just started.
+
+    A broker names itself as their leader before that.
+    """
+    return Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, KafkaException) and _code(error) in _NO_LEADER_YET),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
+
+
+def no_such_partition(error: KafkaException) -> bool:
+    """Tell whether a broker has answered, ``until_led`` at the end, that it does not have a partition."""
+    return _code(error) in _NO_SUCH_PARTITION
+
+
+def _code(error: KafkaException) -> int:
+    return int(error.args[0].code())
 
 
 def no_answer(kafka: KafkaSettings, error: KafkaException) -> CommandError:

@@ -20,9 +20,8 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from polyglot.broker import no_leader_yet
+from polyglot.broker import until_led
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
 from schemas.domains import Topic, domains
@@ -159,16 +158,13 @@ def _admin(settings: Settings) -> AdminClient:
 
 
 def _await_leaders(client: AdminClient, created: Iterable[NewTopic]) -> None:
-    """Wait until the broker has opened the log of each new partition: it names itself as the leader before that."""
+    """Wait until the broker has opened the log of each new partition."""
     asked = {
         TopicPartition(topic.topic, partition): OffsetSpec.latest()
         for topic in created
         for partition in range(topic.num_partitions)
     }
-    patient = Retrying(
-        retry=retry_if_exception(no_leader_yet), stop=stop_after_delay(TIMEOUT_S), wait=wait_fixed(0.1), reraise=True
-    )
-    for attempt in patient:
+    for attempt in until_led(TIMEOUT_S):
         with attempt:
             for future in client.list_offsets(asked, request_timeout=TIMEOUT_S).values():
                 future.result()

@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from polyglot.broker import no_answer, no_leader_yet
+from polyglot.broker import no_answer, no_such_partition, until_led
 from polyglot.config import KafkaSettings
 from polyglot.console import CommandError, Exit
 
@@ -146,16 +145,12 @@ class RawProducer:
             CommandError: the broker does not answer. A "no" would have the whole source fed again.
         """
         consumer = Consumer({**self._kafka.librdkafka(), "group.id": "polyglot-collect-probe"}, logger=_quiet_logger())
-        patient = Retrying(
-            retry=retry_if_exception(no_leader_yet),
-            stop=stop_after_delay(CONNECT_TIMEOUT_S), wait=wait_fixed(0.1), reraise=True,
-        )  # fmt: skip
         try:
-            low, high = patient(
+            low, high = until_led(CONNECT_TIMEOUT_S)(
                 consumer.get_watermark_offsets, TopicPartition(topic, partition), timeout=CONNECT_TIMEOUT_S
             )
         except KafkaException as error:
-            if error.args[0].code() in (KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 - librdkafka's names
+            if no_such_partition(error):
                 return False
             raise no_answer(self._kafka, error) from error
         finally:
