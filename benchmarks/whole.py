@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.memory import MemoryWatch
-from polyglot.collect.sim.spec import DEFAULT_START_US
+from polyglot.collect.sim import DEFAULT_START_US
 from polyglot.config import Settings
 from polyglot.console import Console
 from polyglot.jobs import JOBS, STAGES

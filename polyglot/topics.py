@@ -21,9 +21,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from polyglot.broker import until_led
+from polyglot.broker import no_answer, until_led
 from polyglot.config import Settings
-from polyglot.console import CommandError, Exit
+from polyglot.console import CommandError
 from schemas.domains import Topic, domains
 
 TIMEOUT_S = 15.0
@@ -105,11 +105,7 @@ def plan(settings: Settings) -> list[Step]:
         partitions = {name: len(found[name].partitions) for name in (topic.name for topic in wanted) if name in found}
         return compare(wanted, partitions, _explicit_configs(client, partitions), settings)
     except KafkaException as error:
-        raise CommandError(
-            f"the broker at {settings.kafka.bootstrap_servers} does not answer: {error}",
-            hint="start it: polyglot up",
-            code=Exit.UNAVAILABLE,
-        ) from error
+        raise no_answer(settings.kafka, error) from error
 
 
 def apply(settings: Settings, steps: Iterable[Step]) -> int:

@@ -107,19 +107,13 @@ def show(
 
 def _first_copy(settings: Settings, console: Console, letter: Letter) -> dict[str, Any] | None:
     """Return the other content of a conflict, where it lies and from where it was read; None for other letters."""
-    from confluent_kafka import KafkaException  # noqa: PLC0415
-
-    from polyglot.broker import no_answer  # noqa: PLC0415
     from polyglot.letters.listing import readable  # noqa: PLC0415
     from polyglot.readers.conflicts import first_copy, first_place  # noqa: PLC0415
 
     place = first_place(asdict(letter))
     if place is None:
         return None
-    try:
-        value, source = first_copy(settings, asdict(letter)), "kafka"
-    except KafkaException as error:
-        raise no_answer(settings.kafka, error) from error
+    value, source = first_copy(settings, asdict(letter)), "kafka"
     if value is None:
         console.info(f"{place.topic} does not have the first copy any more; looking in Bronze")
         value, source = _from_bronze(settings, console, place), "bronze"

@@ -9,7 +9,7 @@ import typer
 
 from polyglot.cli import JsonOption
 from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from polyglot.console import EXIT_CODES_HELP, Console
 
 _EXAMPLES = "polyglot gaps\n\n    polyglot gaps --all --entity binance_usdm:BTCUSDT\n\n    polyglot gaps --json"
 
@@ -28,15 +28,10 @@ def gaps(
     json_output: JsonOption = False,
 ) -> None:
     """List the open gaps: numbers that the venue gave (trade ids, update ids of the book) and the log does not have."""
-    from confluent_kafka import KafkaException  # noqa: PLC0415 - keeps --help instant
-
-    from polyglot.readers.gaps import gaps as read  # noqa: PLC0415
+    from polyglot.readers.gaps import gaps as read  # noqa: PLC0415 - keeps --help instant
 
     settings, console = Settings(), Console(json_output=json_output)
-    try:
-        found = read(settings, entity or None)
-    except KafkaException as error:
-        raise CommandError(f"the broker cannot be read: {error}", code=Exit.UNAVAILABLE) from error
+    found = read(settings, entity or None)
     wanted = [gap for gap in found if closed or gap["remaining"]]
     columns = ["entity", "channel", "reason", "found (ingest time)", "missing", "which", "version"]
     console.table(columns, [_row(gap) for gap in wanted[:limit]])

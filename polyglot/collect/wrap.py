@@ -15,7 +15,7 @@ from polyglot.collect.block import Block
 from schemas.contracts import contract
 from udfs.wire import write_long, write_text
 
-#: Up to here, a column's numbers are written faster one by one.
+#: A shorter column's numbers are written faster one by one.
 _FEW = 8
 _HEADER = contract("raw_envelope").header
 _SMALL = [write_long(n) for n in range(4096)]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaException
-
-from polyglot.broker import no_answer
 from polyglot.config import Settings
 from polyglot.readers.log import decode, messages
 
@@ -22,10 +19,7 @@ def records(
     Raises:
         CommandError: the broker does not answer.
     """
-    try:
-        sought = [word.encode() for word in words]
-        for record in messages(settings, topics):
-            if not sought or any(word in record.value for word in sought):
-                yield record.topic, decode(name, record.value)
-    except KafkaException as error:
-        raise no_answer(settings.kafka, error) from error
+    sought = [word.encode() for word in words]
+    for record in messages(settings, topics):
+        if not sought or any(word in record.value for word in sought):
+            yield record.topic, decode(name, record.value)

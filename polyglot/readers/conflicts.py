@@ -22,7 +22,7 @@ def first_copy(settings: Settings, letter: dict[str, Any]) -> bytes | None:
     then, under the same topic, partition and offset (``batch.bronze.envelope_at``).
 
     Raises:
-        KafkaException: the broker cannot be read.
+        CommandError: the broker does not answer.
     """
     place = first_place(letter)
     value = value_at(settings, *place) if place else None

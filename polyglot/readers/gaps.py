@@ -14,7 +14,7 @@ def gaps(settings: Settings, entity: str | None = None) -> list[dict[str, Any]]:
     """Return the latest version of every gap, of one entity or of all, in order of entity, channel and number.
 
     Raises:
-        KafkaException: the broker cannot be read.
+        CommandError: the broker does not answer.
     """
     latest: dict[str, dict[str, Any]] = {}
     for record in messages(settings, [TOPIC]):

@@ -15,8 +15,7 @@ def messages(settings: Settings, topics: Iterable[str]) -> Iterator[Record]:
     """Yield every record that the topics hold, in the order of each partition; topics that do not exist are empty.
 
     Raises:
-        KafkaException: the broker does not answer.
-        CommandError: it has stopped answering.
+        CommandError: the broker does not answer, or has stopped to.
     """
     yield from read(settings, {}, OffsetReader(settings).ends(topics))
 
@@ -25,8 +24,7 @@ def value_at(settings: Settings, topic: str, partition: int, offset: int) -> byt
     """Return the value of one record; None when retention has cut it, or it was never there.
 
     Raises:
-        KafkaException: the broker does not answer.
-        CommandError: it has stopped answering.
+        CommandError: the broker does not answer, or has stopped to.
     """
     place = (topic, partition)
     if not 0 <= offset < OffsetReader(settings).ends([topic]).get(place, 0):

@@ -133,7 +133,6 @@ class _Database(sqlite3.Connection):
     def clear(self) -> None:
         for table in ("log", "pane"):
             self.execute(f"DELETE FROM {table}")
-        self.passed = NEVER
 
 
 @cache
@@ -152,9 +151,9 @@ class WindowJob:
         self.state, self._saved = _State(), _State()
         self.out: list[Published] = []
         self.parallelism = 1
-        self._begin()
         self._db = _database(kind)
         self._db.clear()
+        self._begin()
 
     def _begin(self) -> None:
         self._marks: dict[int, int] = {}
@@ -162,7 +161,7 @@ class WindowJob:
         self._source = NEVER
         #: Of each subtask that has come up, what it has handed on; of the one that a row is in, the last of that.
         self._kept: dict[int, int] = {}
-        self._passed = NEVER
+        self._db.passed = NEVER
         #: The windows' own.
         self.watermark = NEVER
 
@@ -207,9 +206,8 @@ class WindowJob:
         self._hand_on(subtask)
         if not alone:
             self.come_up()
-        self._passed = self._kept[subtask]
+        self._db.passed = self._kept[subtask]
         self._advance()
-        self._db.passed = self._passed
         newest = (row["entity_id"], row["ingest_date"], self.state.arrivals)
         if self._db.execute(f"SELECT 1 FROM {NEWEST}", newest).fetchone():
             self._take(row, newest)
