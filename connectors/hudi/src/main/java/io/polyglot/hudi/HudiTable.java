@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.hudi.client.HoodieJavaWriteClient;
 import org.apache.hudi.client.WriteStatus;
@@ -26,9 +28,14 @@ import org.apache.hudi.storage.HoodieStorageUtils;
 import org.apache.hudi.storage.StorageConfiguration;
 import org.apache.hudi.storage.StoragePath;
 import org.apache.hudi.table.HoodieJavaTable;
+import org.apache.hudi.table.action.rollback.RollbackUtils;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One Hudi table on storage, and the few things the sink does with its timeline. Not thread safe. */
 final class HudiTable implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(HudiTable.class);
+
     static {
         // Hudi estimates record sizes with JOL, which otherwise starts a process to attach to this one: seconds, for
         // a precision that nobody needs.
@@ -90,7 +97,10 @@ final class HudiTable implements AutoCloseable {
 
     Map<String, State> states(List<String> instants) {
         var timeline = metaClient.reloadActiveTimeline();
-        return instants.stream().collect(Collectors.toMap(i -> i, i -> state(timeline, i)));
+        var rolledBack = inRollback(timeline);
+        // An instant whose rollback was cut off may have lost files already.
+        return instants.stream().collect(Collectors.toMap(i -> i,
+                i -> rolledBack.contains(i) ? State.MISSING : state(timeline, i)));
     }
 
     private State state(HoodieTimeline timeline, String instant) {
@@ -147,15 +157,37 @@ final class HudiTable implements AutoCloseable {
         return status.getStat();
     }
 
-    /** Removes what earlier attempts wrote but never handed to a committer. */
+    /**
+     * Removes what earlier attempts wrote but never handed to a committer, and ends removals that were cut off, by a
+     * kill or by Flink's interrupt of a task that it cancels.
+     */
     void rollbackOrphans(Set<String> handedOver) {
-        metaClient.reloadActiveTimeline().filterInflightsAndRequested().getInstants().stream()
+        var timeline = metaClient.reloadActiveTimeline();
+        var orphans = timeline.filterInflightsAndRequested().getInstants().stream()
                 .filter(i -> i.getAction().equals(metaClient.getCommitActionType()))
                 .map(HoodieInstant::requestedTime)
-                .filter(i -> !handedOver.contains(i))
+                .filter(i -> !handedOver.contains(i));
+        Stream.concat(orphans, inRollback(timeline).stream())
+                .distinct()
                 // Hudi refuses to roll back an instant while a later one is pending.
                 .sorted(Comparator.reverseOrder())
                 .forEach(client::rollback);
+    }
+
+    /** Instants whose rollback has begun and not ended; they may be gone from the timeline. */
+    private Set<String> inRollback(HoodieTimeline timeline) {
+        return timeline.filterPendingRollbackTimeline().getInstants().stream()
+                .map(this::target).flatMap(Optional::stream).collect(Collectors.toSet());
+    }
+
+    private Optional<String> target(HoodieInstant rollback) {
+        try {
+            return Optional.of(RollbackUtils.getRollbackPlan(metaClient, rollback).getInstantToRollback().getCommitTime());
+        } catch (IOException | RuntimeException e) {
+            // Cut off before its plan was whole, so nothing was removed: Hudi drops it with the instant's next rollback.
+            LOG.warn("{}: the plan of {} cannot be read", spec.path(), rollback, e);
+            return Optional.empty();
+        }
     }
 
     @Override

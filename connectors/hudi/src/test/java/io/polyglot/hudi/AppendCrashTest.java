@@ -3,8 +3,11 @@ package io.polyglot.hudi;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.apache.hudi.common.model.WriteOperationType;
 import org.junit.jupiter.api.BeforeEach;
@@ -137,6 +140,81 @@ class AppendCrashTest {
         new SinkRun(spec, checkpoint, true).close();
         assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 40));
         assertThat(Fixtures.pendingInstants(table)).isZero();
+    }
+
+    /** What {@link ClusterTest} meets by chance: Flink interrupts a task that it cancels, wherever that is. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void diesWhileRollingBack(boolean beforeTheInstantIsGone) throws Exception {
+        try (var run = new SinkRun(spec)) {
+            run.write(Fixtures.rows(0, 10));
+        }
+        cutOffRollback(beforeTheInstantIsGone);
+        try (var run = new SinkRun(spec)) {
+            assertThat(Fixtures.pendingInstants(table)).isZero();
+            run.write(Fixtures.rows(0, 10)).barrier();
+            run.complete();
+        }
+        assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 10));
+        assertThat(Fixtures.pendingInstants(table)).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void diesWhileTheRollbackIsPlanned(boolean nothingWritten) throws Exception {
+        try (var run = new SinkRun(spec)) {
+            run.write(Fixtures.rows(0, 10));
+        }
+        var rollback = cutOffRollback(true);
+        Files.delete(rollback.resolveSibling(rollback.getFileName() + ".inflight"));
+        var plan = rollback.resolveSibling(rollback.getFileName() + ".requested");
+        Files.write(plan, Arrays.copyOf(Files.readAllBytes(plan), nothingWritten ? 0 : 100));
+        try (var run = new SinkRun(spec)) {
+            assertThat(Fixtures.pendingInstants(table)).isZero();
+            run.write(Fixtures.rows(0, 10)).barrier();
+            run.complete();
+        }
+        assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 10));
+    }
+
+    @Test
+    void anInstantHalfRolledBackFailsLoudly() throws Exception {
+        SinkRun.Checkpoint checkpoint;
+        try (var run = new SinkRun(spec)) {
+            checkpoint = run.write(Fixtures.rows(0, 10)).barrier();
+        }
+        // Started without its checkpoint, which removes the instant, and then with it.
+        cutOffRollback(true);
+        assertThatThrownBy(() -> new SinkRun(spec, checkpoint, false))
+                .isInstanceOf(IllegalStateException.class).hasMessageContaining("is gone from the timeline");
+    }
+
+    /**
+     * Rolls the pending instant back, without the last steps.
+     *
+     * @return where in the timeline the rollback lies, without its state
+     */
+    private Path cutOffRollback(boolean beforeTheInstantIsGone) throws Exception {
+        var timeline = table.resolve(".hoodie/timeline");
+        var before = timeline(timeline);
+        new SinkRun(spec).close();
+        var done = timeline(timeline).stream().filter(f -> f.toString().endsWith(".rollback")).findFirst().orElseThrow();
+        Files.delete(done);
+        if (beforeTheInstantIsGone) {
+            for (var file : before) {
+                if (Files.notExists(file)) {
+                    Files.createFile(file);
+                }
+            }
+        }
+        var requested = done.getFileName().toString().split("_")[0];
+        return timeline.resolve(requested + ".rollback");
+    }
+
+    private static List<Path> timeline(Path folder) throws IOException {
+        try (var files = Files.list(folder)) {
+            return files.toList();
+        }
     }
 
     @Test
