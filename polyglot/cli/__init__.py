@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from typing import Annotated, NoReturn
+from functools import cache
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -45,6 +46,12 @@ def build() -> typer.Typer:
     return app
 
 
+@cache
+def _command() -> Any:
+    """Return what the library makes of the application's signatures, which takes it a while."""
+    return typer.main.get_command(build())
+
+
 def main() -> NoReturn:
     """Run the command line and exit with one of `polyglot.console.Exit`."""
     sys.exit(run(sys.argv[1:]))
@@ -54,7 +61,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; failures become a message and a hint on stderr."""
     console = Console()
     try:
-        build()(arguments, prog_name="polyglot")
+        _command()(arguments, prog_name="polyglot")
     except SystemExit as done:  # how the library ends a command, with its own message for wrong usage
         return int(done.code or Exit.OK)
     except CommandError as error:

@@ -343,12 +343,12 @@ def small() -> Iterator[None]:
 
 
 #: Parts share the cores (pytest-xdist); Hypothesis seeds a machine by its name, so each draws examples of its own.
-PARTS = 6
+PARTS = 24
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_laws_hold(part: int) -> None:
-    """Make six runs for each example of other tests: 2,160 in all, or 72,000 in an hour with `thorough`."""
-    runs = 6 * settings.default.max_examples
+    """Make 36 runs for each example of other tests: 2,160 in all, or 72,000 in an hour with `thorough`."""
+    runs = 36 * settings.default.max_examples // PARTS
     machine = type(f"Laws{part}", (Laws,), {})
     run_state_machine_as_test(machine, settings=settings(max_examples=runs, stateful_step_count=40, print_blob=True))
