@@ -8,11 +8,17 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from polyglot.config import KafkaSettings
 from polyglot.console import CommandError, Exit
 
+#: What a client asks again after: the errors that an answer about a partition can have and the protocol's guide calls
+#: retriable (https://kafka.apache.org/protocol#protocol_error_codes), without that of its disk.
 _NO_LEADER_YET = {
     KafkaError._NOENT,  # noqa: SLF001 - librdkafka found no leader of any partition that was asked for
+    KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.LISTENER_NOT_FOUND,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 }
 _NO_SUCH_PARTITION = {
