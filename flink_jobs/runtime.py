@@ -11,11 +11,12 @@ from pyflink.table import StreamTableEnvironment
 
 from polyglot.config import Settings, settings
 
+_FLUSH = "execution.buffer-timeout.interval"
 #: Options of all jobs. Latencies matter more than the last percent of throughput: buffers are flushed after 5 ms, and a
 #: Python bundle is one element because an element already is a micro-batch (design, "micro-batched keyed Python").
 DEFAULTS = {
     "table.local-time-zone": "UTC",
-    "execution.buffer-timeout.interval": "5 ms",
+    _FLUSH: "5 ms",
     "pipeline.object-reuse": "true",
     # State is found again by these ids. Without them they are hashes of how operators are chained, and that depends on
     # the parallelism: no rescaling from a savepoint.
@@ -61,7 +62,10 @@ class Job:
 
 
 def start(name: str, options: dict[str, str] | None = None) -> Job:
-    """Return a new job called ``name``; ``options`` are Flink options on top of the defaults."""
+    """Return a new job called ``name``; ``options`` are Flink options on top of the defaults.
+
+    The interval at which buffers are flushed is multiplied by the configuration's ``latency_factor``.
+    """
     config = settings()
     stream = StreamExecutionEnvironment.get_execution_environment()
     stream.set_parallelism(config.flink.parallelism)
@@ -73,6 +77,7 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
         "execution.checkpointing.interval": f"{round(config.flink.checkpoint_interval_s * 1000)} ms",
         **(options or {}),
     }
+    merged[_FLUSH] = f"{round(config.flink.latency_factor * int(merged[_FLUSH].removesuffix(' ms')))} ms"
     for key, value in merged.items():
         table.get_config().set(key, value)
     return Job(name, stream, table, config)

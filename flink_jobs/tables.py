@@ -66,6 +66,8 @@ class Fetch:
     Every answer costs the client and the broker what hundreds of records cost them. Were every record one, the broker
     alone would take half a core at 1,000 records per second.
 
+    ``wait_ms`` is multiplied by the configuration's ``latency_factor``.
+
     ``partition_bytes`` is how much one partition may return at once. Catching up, the client hands over one partition's
     share before the next one's, so this is how far partitions drift apart in event time. It is a speed limit as well:
     while a partition's share waits to be handed over, the client asks for the others only, and if those are idle, that
@@ -96,7 +98,7 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -
         "properties.max.partition.fetch.bytes": str(fetch.partition_bytes),
         "properties.fetch.max.bytes": str(4 * config.kafka.max_message_bytes),
         "properties.fetch.min.bytes": str(fetch.min_bytes),
-        "properties.fetch.max.wait.ms": str(fetch.wait_ms),
+        "properties.fetch.max.wait.ms": str(round(config.flink.latency_factor * fetch.wait_ms)),
         "properties.max.poll.records": "5000",
         "properties.client.dns.lookup": "use_all_dns_ips",
     }

@@ -173,6 +173,12 @@ class FlinkSettings(BaseModel):
         "a restart), and the windows would drop its rows. They are fired early as well, so an idle partition delays "
         "no bar by this much",
     )
+    latency_factor: float = Field(
+        1.0,
+        ge=1,
+        description="how much longer records may wait to be handed on together, at the broker and between tasks. The "
+        "latency objectives are for 1; more is for a machine that has better things to do than to ask for nothing",
+    )
     taskmanager_memory_mb: int = 3840
     taskmanager_slots: int = 12
 

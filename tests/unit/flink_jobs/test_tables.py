@@ -10,3 +10,9 @@ from polyglot.config import Settings
 def test_a_partition_is_idle_after_what_the_settings_say(settings, expected):
     ddl = tables.contract_source("t", Settings(flink=settings), "trade", "normalized.trade.v1", "g")
     assert f"'scan.watermark.idle-timeout' = '{expected}'" in ddl
+
+
+@pytest.mark.parametrize(("settings", "expected"), [({}, 50), ({"latency_factor": 4}, 200)])
+def test_the_broker_collects_records_for_as_long_as_the_settings_allow(settings, expected):
+    ddl = tables.wire_source("t", Settings(flink=settings), ["raw.sim.trade.v1"], "g", fetch=tables.Fetch(50, 1, 1))
+    assert f"'properties.fetch.max.wait.ms' = '{expected}'" in ddl
