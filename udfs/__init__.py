@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-
-_COMPILED = ("reading", "identity", "admitting", "scanning", "writing", "gathering", "watching", "narrowing")
+from pkgutil import iter_modules
 
 
 def warmup() -> None:
-    """Compile every kernel that is not in the cache yet (about 15 s of one core), or load it (about a second)."""
-    for name in _COMPILED:
-        import_module(f"udfs.codec.{name}")
+    """Compile every kernel that is not in the cache yet (about 20 s of one core), or load it (about a second)."""
+    codec = import_module("udfs.codec")
+    for module in iter_modules(codec.__path__, "udfs.codec."):
+        import_module(module.name)
