@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.memory import MemoryWatch
-from polyglot.collect.sim import DEFAULT_START_US
+from polyglot.collect.sim import DEFAULT_START_US, MAX_ID_STEP
 from polyglot.config import Settings
 from polyglot.console import Console
 from polyglot.jobs import JOBS, STAGES
@@ -41,9 +41,10 @@ def _raw_lag(reader: OffsetReader) -> int:
 def _steadily(rate: int, seconds: float, after: int = 0) -> list[str]:
     """Return the arguments of a feed that begins after so many frames of another one.
 
-    The venue's ids are one per ms ahead of those at its own beginning, so a ms is left for each of those frames.
+    The venue's ids are one per ms ahead of those at its own beginning, so as many ms are left as those frames may have
+    taken ids.
     """
-    start = datetime.fromtimestamp(DEFAULT_START_US / 1e6 + after / 1e3, UTC).isoformat()
+    start = datetime.fromtimestamp(DEFAULT_START_US / 1e6 + after * MAX_ID_STEP / 1e3, UTC).isoformat()
     frames = str(int(rate * seconds))
     return ["--simulate", frames, "--rate", str(rate), "--speed", "1", "--seed", "21", "--start", start, "--no-resume"]
 

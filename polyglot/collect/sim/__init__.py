@@ -5,6 +5,6 @@ or a receive time: only integer arithmetic on Philox streams, no clock.
 """
 
 from polyglot.collect.sim.source import Simulator
-from polyglot.collect.sim.spec import DEFAULT_START_US, SimSpec
+from polyglot.collect.sim.spec import DEFAULT_START_US, MAX_ID_STEP, SimSpec
 
-__all__ = ["DEFAULT_START_US", "SimSpec", "Simulator"]
+__all__ = ["DEFAULT_START_US", "MAX_ID_STEP", "SimSpec", "Simulator"]

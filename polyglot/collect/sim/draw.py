@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polyglot.collect.sim.instruments import Instrument, activity
-from polyglot.collect.sim.spec import MIN_DELAY_US, RESEND_MAX_US, SimSpec
+from polyglot.collect.sim.spec import MAX_ID_STEP, MIN_DELAY_US, RESEND_MAX_US, SimSpec
 
 Longs = npt.NDArray[np.int64]
 BLOCK = 8192
@@ -83,7 +83,7 @@ class Dice:
         order = np.argsort(symbol, kind="stable")
         steps = _STEPS[(raw[9] & np.uint64(7)).astype(np.int64)]
         ticks = np.abs(self._walk(order, symbol, steps, self._ticks)) + 1
-        updates = self._walk(order, symbol, 1 + _below(raw[10], 16), self._updates)
+        updates = self._walk(order, symbol, 1 + _below(raw[10], MAX_ID_STEP), self._updates)
         small, large = raw[11] < _EXTREME, raw[11] >= (1 << 32) - _EXTREME
         return Draws(
             event_us=event_us,

@@ -14,6 +14,8 @@ DEFAULT_START_US = 1_767_623_400_000_000
 MIN_DELAY_US = 2_000
 RESEND_MAX_US = 3_000_000
 MAX_SYMBOLS = 100_000
+#: How far the update id of an instrument's frame is ahead of the one before, at most.
+MAX_ID_STEP = 16
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class SimSpec:
     def id_offset(self) -> int:
         """Return what the venue's ids are ahead of those of the default start: a later sequence has later ids.
 
-        One per ms, so sequences at different times do not share ids unless an instrument has more than 1,000 a second.
+        One per ms, so sequences at different times share ids only where an instrument takes more than 1,000 a second,
+        of which a quote takes up to `MAX_ID_STEP`.
         """
         return (self.start_us - DEFAULT_START_US) // 1000 % 10**12
 

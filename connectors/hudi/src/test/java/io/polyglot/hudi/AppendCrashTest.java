@@ -189,34 +189,6 @@ class AppendCrashTest {
                 .isInstanceOf(IllegalStateException.class).hasMessageContaining("is gone from the timeline");
     }
 
-    /**
-     * Rolls the pending instant back, without the last steps.
-     *
-     * @return where in the timeline the rollback lies, without its state
-     */
-    private Path cutOffRollback(boolean beforeTheInstantIsGone) throws Exception {
-        var timeline = table.resolve(".hoodie/timeline");
-        var before = timeline(timeline);
-        new SinkRun(spec).close();
-        var done = timeline(timeline).stream().filter(f -> f.toString().endsWith(".rollback")).findFirst().orElseThrow();
-        Files.delete(done);
-        if (beforeTheInstantIsGone) {
-            for (var file : before) {
-                if (Files.notExists(file)) {
-                    Files.createFile(file);
-                }
-            }
-        }
-        var requested = done.getFileName().toString().split("_")[0];
-        return timeline.resolve(requested + ".rollback");
-    }
-
-    private static List<Path> timeline(Path folder) throws IOException {
-        try (var files = Files.list(folder)) {
-            return files.toList();
-        }
-    }
-
     @Test
     void aVanishedInstantFailsLoudly() throws Exception {
         SinkRun.Checkpoint checkpoint;
@@ -247,5 +219,33 @@ class AppendCrashTest {
             assertThat(run.alreadyCommitted()).isEqualTo(1);
         }
         assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 16));
+    }
+
+    /**
+     * Rolls the pending instant back, without the last steps.
+     *
+     * @return where in the timeline the rollback lies, without its state
+     */
+    private Path cutOffRollback(boolean beforeTheInstantIsGone) throws Exception {
+        var timeline = table.resolve(".hoodie/timeline");
+        var before = timeline(timeline);
+        new SinkRun(spec).close();
+        var done = timeline(timeline).stream().filter(f -> f.toString().endsWith(".rollback")).findFirst().orElseThrow();
+        Files.delete(done);
+        if (beforeTheInstantIsGone) {
+            for (var file : before) {
+                if (Files.notExists(file)) {
+                    Files.createFile(file);
+                }
+            }
+        }
+        var requested = done.getFileName().toString().split("_")[0];
+        return timeline.resolve(requested + ".rollback");
+    }
+
+    private static List<Path> timeline(Path folder) throws IOException {
+        try (var files = Files.list(folder)) {
+            return files.toList();
+        }
     }
 }
