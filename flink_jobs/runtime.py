@@ -77,7 +77,7 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
         "execution.checkpointing.interval": f"{round(config.flink.checkpoint_interval_s * 1000)} ms",
         **(options or {}),
     }
-    merged[_FLUSH] = f"{round(config.flink.latency_factor * int(merged[_FLUSH].removesuffix(' ms')))} ms"
+    merged[_FLUSH] = f"{config.flink.patience_ms(int(merged[_FLUSH].removesuffix(' ms')))} ms"
     for key, value in merged.items():
         table.get_config().set(key, value)
     return Job(name, stream, table, config)

@@ -98,7 +98,7 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -
         "properties.max.partition.fetch.bytes": str(fetch.partition_bytes),
         "properties.fetch.max.bytes": str(4 * config.kafka.max_message_bytes),
         "properties.fetch.min.bytes": str(fetch.min_bytes),
-        "properties.fetch.max.wait.ms": str(round(config.flink.latency_factor * fetch.wait_ms)),
+        "properties.fetch.max.wait.ms": str(config.flink.patience_ms(fetch.wait_ms)),
         "properties.max.poll.records": "5000",
         "properties.client.dns.lookup": "use_all_dns_ips",
     }

@@ -187,6 +187,10 @@ class FlinkSettings(BaseModel):
         """Return the REST endpoint and web UI."""
         return f"http://{self.host}:{self.rest_port}"
 
+    def patience_ms(self, least_ms: int) -> int:
+        """Return how long records may wait that wait ``least_ms`` where latencies count."""
+        return round(self.latency_factor * least_ms)
+
     @property
     def first_metrics_port(self) -> int:
         """Return the JobManager's Prometheus port; 0 where there is none."""

@@ -97,16 +97,9 @@ class AppendCrashTest {
 
     @Test
     void diesBeforeAnyCheckpoint() throws Exception {
-        try (var run = new SinkRun(spec)) {
-            run.write(Fixtures.rows(0, 10));
-        }
+        dieBeforeAnyCheckpoint();
         assertThat(Fixtures.pendingInstants(table)).isEqualTo(1);
-        try (var run = new SinkRun(spec)) {
-            assertThat(Fixtures.pendingInstants(table)).isZero();
-            run.write(Fixtures.rows(0, 10)).barrier();
-            run.complete();
-        }
-        assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 10));
+        startAnewAndEnd();
         try (var files = Files.walk(table)) {
             assertThat(files.filter(f -> f.toString().endsWith(".parquet"))).hasSize(2);
         }
@@ -146,35 +139,21 @@ class AppendCrashTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void diesWhileRollingBack(boolean beforeTheInstantIsGone) throws Exception {
-        try (var run = new SinkRun(spec)) {
-            run.write(Fixtures.rows(0, 10));
-        }
+        dieBeforeAnyCheckpoint();
         cutOffRollback(beforeTheInstantIsGone);
-        try (var run = new SinkRun(spec)) {
-            assertThat(Fixtures.pendingInstants(table)).isZero();
-            run.write(Fixtures.rows(0, 10)).barrier();
-            run.complete();
-        }
-        assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 10));
+        startAnewAndEnd();
         assertThat(Fixtures.pendingInstants(table)).isZero();
     }
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void diesWhileTheRollbackIsPlanned(boolean nothingWritten) throws Exception {
-        try (var run = new SinkRun(spec)) {
-            run.write(Fixtures.rows(0, 10));
-        }
+        dieBeforeAnyCheckpoint();
         var rollback = cutOffRollback(true);
         Files.delete(rollback.resolveSibling(rollback.getFileName() + ".inflight"));
         var plan = rollback.resolveSibling(rollback.getFileName() + ".requested");
         Files.write(plan, Arrays.copyOf(Files.readAllBytes(plan), nothingWritten ? 0 : 100));
-        try (var run = new SinkRun(spec)) {
-            assertThat(Fixtures.pendingInstants(table)).isZero();
-            run.write(Fixtures.rows(0, 10)).barrier();
-            run.complete();
-        }
-        assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 10));
+        startAnewAndEnd();
     }
 
     @Test
@@ -219,6 +198,22 @@ class AppendCrashTest {
             assertThat(run.alreadyCommitted()).isEqualTo(1);
         }
         assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 16));
+    }
+
+    private void dieBeforeAnyCheckpoint() throws Exception {
+        try (var run = new SinkRun(spec)) {
+            run.write(Fixtures.rows(0, 10));
+        }
+    }
+
+    /** Begins without what was left behind, writes the same rows and has them once. */
+    private void startAnewAndEnd() throws Exception {
+        try (var run = new SinkRun(spec)) {
+            assertThat(Fixtures.pendingInstants(table)).isZero();
+            run.write(Fixtures.rows(0, 10)).barrier();
+            run.complete();
+        }
+        assertThat(Fixtures.ids(table)).isEqualTo(Fixtures.expectedIds(0, 10));
     }
 
     /**
