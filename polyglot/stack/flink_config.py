@@ -112,9 +112,9 @@ def flink_config(settings: Settings) -> dict[str, Any]:
         "taskmanager.bind-host": loopback,
         **jobmanager_memory().options("jobmanager"),
         **taskmanager_memory(settings.flink.taskmanager_memory_mb).options("taskmanager"),
-        # A micro-batch is larger than what ten buffers hold. With eight floating ones a task that waits for its Python
-        # worker stops the one before it in the middle of a batch, and nobody works.
-        "taskmanager.network.memory.floating-buffers-per-gate": 64,
+        # A micro-batch is larger than what ten buffers of 32 kB hold, and Flink 2 fixes their number. A task that waits
+        # for its Python worker would stop the one before it in the middle of a batch, and nobody would work.
+        "taskmanager.memory.segment-size": "256kb",
         "taskmanager.cpu.cores": float(settings.flink.taskmanager_slots),
         "taskmanager.numberOfTaskSlots": settings.flink.taskmanager_slots,
         "parallelism.default": settings.flink.parallelism,

@@ -1,14 +1,16 @@
 import os
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 
+from flink_jobs.runtime import DEFAULTS
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
 from polyglot.stack import flink
 from polyglot.stack.flink import client_env, effective_config, home, jobmanager, library, taskmanager, write_home
-from polyglot.stack.flink_config import flatten, jobmanager_memory, taskmanager_memory
+from polyglot.stack.flink_config import flatten, flink_config, jobmanager_memory, taskmanager_memory
 from polyglot.stack.foreground import bind_overrides
 from polyglot.stack.foreground import run as run_in_foreground
 
@@ -59,6 +61,23 @@ def test_the_cluster_stays_within_the_budget():
 def test_configuration_has_no_process_size_beside_its_parts(settings):
     config = effective_config(settings)
     assert not [name for name in config if name.endswith("memory.process.size")]
+
+
+def test_flink_knows_every_option(settings):
+    """It ignores the others without a word, such as those that a new version no longer has."""
+    known = b""
+    for jar in [*home().glob("lib/flink-*.jar"), *home().glob("opt/flink-python-*.jar")]:
+        with zipfile.ZipFile(jar) as file:
+            known += b"".join(file.read(name) for name in file.namelist() if name.endswith("Options.class"))
+
+    def constant(text):
+        """A string as class files have it: two bytes of length come first."""
+        return len(text).to_bytes(2, "big") + text.encode()
+
+    asked = [name for name in (*flink_config(settings), *DEFAULTS) if not name.startswith("metrics.reporter.")]
+    assert len(asked) > 40
+    assert [name for name in asked if constant(name) not in known] == []
+    assert constant("taskmanager.network.memory.floating-buffers-per-gate") not in known  # removed by Flink 2.0
 
 
 def test_every_address_is_loopback(settings):
