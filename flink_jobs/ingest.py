@@ -1,8 +1,8 @@
 """Ingest: ``raw.*`` → Bronze, the immutable source-aligned table. What is no envelope goes to the dead letters, and so
 do copies of an event with other content than the first.
 
-raw.* ──(250 ms per shard)──► fold: contract gate, first copy only ──► bronze_raw
-                                                               └──► deadletter.ingestion.v1
+raw.* ──(250 ms per shard)──► fold: contract gate, first copy only ──┬──► bronze_raw
+                                                                     └──► deadletter.ingestion.v1
 """
 
 from __future__ import annotations

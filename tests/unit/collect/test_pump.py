@@ -1,7 +1,7 @@
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -38,8 +38,7 @@ class Memory:
     stuck_at: int = 1 << 60
     gone: bool = False
     sent: list[tuple[float, int]] = field(default_factory=list)
-    clock: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
+    clock: Any = time
     topics: list[str] = field(default_factory=list)
     acked_seq: int = 0
     position: tuple[str, int, int] = ("", -1, -1)
@@ -49,14 +48,14 @@ class Memory:
 
     def send(self, topics, keys, values, timestamps_ms, last_seq) -> None:
         assert len(topics) == len(keys) == len(values) == len(timestamps_ms)
-        now = self.clock()
+        now = self.clock.time()
         self.sent += [(now, stamp) for stamp in timestamps_ms]
         self.topics += topics
         if last_seq <= self.stuck_at:
             self.acked_seq, self.position = last_seq, (topics[-1], 0, len(self.sent) - 1)
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        self.sleep(timeout_s)
+        self.clock.sleep(timeout_s)
 
     def drain(self) -> None:
         pass
@@ -80,14 +79,15 @@ def test_as_fast_as_possible_sends_all_in_order_with_their_receive_times():
 
 
 class Clock:
-    """Time passes only while the pump waits: what is sent when does not depend on the machine."""
+    """Stands in for the module `time`, which passes only while the pump waits: the machine has no say in it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, memory: Memory) -> None:
-        self.now = 1_800_000_000.0
-        monkeypatch.setattr("polyglot.collect.pump.time", SimpleNamespace(time=self.time, monotonic=self.time))
-        memory.clock, memory.sleep = self.time, self.sleep
+    def __init__(self, now: float) -> None:
+        self.now = now
 
     def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
@@ -95,8 +95,9 @@ class Clock:
 
 
 def test_a_paced_run_sends_frames_when_they_are_due(monkeypatch):
-    memory = Memory()
-    began = Clock(monkeypatch, memory).time()
+    began = START / 1e6 + 1e8  # when a capture is fed does not matter
+    memory = Memory(clock=Clock(began))
+    monkeypatch.setattr("polyglot.collect.pump.time", memory.clock)
     Pump(Frames(10_000, 41), memory, "c", None).run(0, Pace(2.0), Silent())
     due = [began + (n - 1) * 0.010 / 2 for n in range(1, 42)]
     waited = [at - when for (at, _), when in zip(memory.sent, due, strict=True)]
@@ -105,9 +106,8 @@ def test_a_paced_run_sends_frames_when_they_are_due(monkeypatch):
 
 
 def test_wall_clock_pace_waits_for_the_receive_time_itself(monkeypatch):
-    memory = Memory()
-    clock = Clock(monkeypatch, memory)
-    clock.now = START / 1e6 - 5.0  # the first frame is received in the future
+    memory = Memory(clock=Clock(START / 1e6 - 5.0))  # the first frame is received in the future
+    monkeypatch.setattr("polyglot.collect.pump.time", memory.clock)
     Pump(Frames(10_000, 20), memory, "c", None).run(0, Pace(1.0, wall_clock=True), Silent())
     waited = [at - stamp / 1000 for at, stamp in memory.sent]
     assert len(waited) == 20
