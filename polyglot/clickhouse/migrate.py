@@ -15,7 +15,7 @@ import clickhouse_connect
 import typer
 from clickhouse_connect.driver.client import Client
 
-from polyglot.clickhouse import sqltext
+from sql import clickhouse_text as sqltext
 from polyglot.config import ROOT, ClickHouseSettings, settings
 
 FOLDER = ROOT / "sql" / "clickhouse"

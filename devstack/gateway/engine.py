@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import chdb
 
-from polyglot.clickhouse.errors import ACCESS_DENIED, BAD_ARGUMENTS, ClickHouseError
-from polyglot.clickhouse.users import GatewaySettings, Role
+from devstack.gateway.errors import ACCESS_DENIED, BAD_ARGUMENTS, ClickHouseError
+from devstack.gateway.users import GatewaySettings, Role
 
 _SETTING: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: What a request by anyone but an admin must not change: the guards themselves and the memory limits.

@@ -25,9 +25,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from polyglot.clickhouse import codecs, protocol, sqltext
-from polyglot.clickhouse.engine import STREAMED, Engine, Handle, Insert, Session
-from polyglot.clickhouse.errors import INCORRECT_DATA, QUERY_TOO_LARGE, UNKNOWN_EXCEPTION, ClickHouseError
-from polyglot.clickhouse.users import GatewaySettings, Role, authenticate, authorize, credentials
+from devstack.gateway.engine import STREAMED, Engine, Handle, Insert, Session
+from devstack.gateway.errors import INCORRECT_DATA, QUERY_TOO_LARGE, UNKNOWN_EXCEPTION, ClickHouseError
+from devstack.gateway.users import GatewaySettings, Role, authenticate, authorize, credentials
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from polyglot.clickhouse import codecs
-from polyglot.clickhouse.errors import ACCESS_DENIED, NOT_IMPLEMENTED, ClickHouseError
+from devstack.gateway.errors import ACCESS_DENIED, NOT_IMPLEMENTED, ClickHouseError
 
 #: Parameters of the URL that are no settings. Sessions are accepted and ignored: a request has a handle of its own.
 _RESERVED: Final = frozenset(

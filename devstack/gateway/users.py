@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from polyglot.clickhouse.errors import ACCESS_DENIED, AUTHENTICATION_FAILED, ClickHouseError
+from devstack.gateway.errors import ACCESS_DENIED, AUTHENTICATION_FAILED, ClickHouseError
 from polyglot.clickhouse.sqltext import Statement
 from polyglot.config import settings
 
