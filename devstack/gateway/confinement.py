@@ -1,0 +1,174 @@
+"""The walls around the engine: whatever SQL says, its process reaches its own folders and nothing else.
+
+Landlock keeps files and TCP ports (`landlock`), a seccomp filter programs, sockets and other processes (`seccomp`);
+root's capabilities go, and the sizes of files and memory are bounded. All of it holds for threads that start later and
+none can be taken back. Threads that run already would stay free, and importing chDB starts an engine with a dozen:
+`confine` comes first, and chDB, numpy and pyarrow are imported behind the walls.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import platform
+import re
+import resource
+import signal
+import struct
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from devstack.gateway import landlock, seccomp
+
+PR_SET_NO_NEW_PRIVS: Final = 38  # linux/prctl.h
+_LINUX_CAPABILITY_VERSION_3: Final = 0x20080522  # linux/capability.h
+#: CAP_DAC_OVERRIDE and CAP_FOWNER: root may keep a store that belongs to another user.
+_KEPT_CAPABILITIES: Final = 1 << 1 | 1 << 3
+
+#: What chDB, Python and the C library open while they work, as far as the machine has it.
+_SYSTEM: Final = (
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/usr/share/zoneinfo",
+    "/dev/urandom",
+    "/proc/meminfo",
+    "/proc/cpuinfo",
+    "/proc/stat",
+    "/proc/sys/vm/overcommit_memory",
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/node",
+    "/sys/kernel/mm/transparent_hugepage",
+    "/sys/fs/cgroup",
+)
+_MAPPED: Final = re.compile(r"(/\S+\.so[.0-9]*)$", re.MULTILINE)
+
+
+class ConfinementError(RuntimeError):
+    """The machine, or the process as it is, cannot be confined; the text says why."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the engine may reach; every path is absolute and exists.
+
+    ``sockets`` are inherited descriptors that are for send and recv only: SQL can read and write a descriptor by its
+    number, as in ``file(3)``, but only as a file.
+    """
+
+    read_write: tuple[Path, ...]
+    read_only: tuple[Path, ...]
+    max_file_bytes: int
+    max_data_bytes: int
+    sockets: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Support:
+    """What the kernel offers, and a sentence about it for people."""
+
+    landlock: int
+    seccomp: bool
+    sentence: str
+
+    @property
+    def enough(self) -> bool:
+        """Whether `confine` can do its work here."""
+        return self.landlock >= landlock.LEAST_ABI and self.seccomp
+
+
+def support() -> Support:
+    """Find out what the kernel can do; changes nothing."""
+    if sys.platform != "linux":
+        return Support(0, False, "the engine can only be confined on Linux: run the local ClickHouse in a container")
+    version, filters = landlock.abi(), seccomp.available()
+    if version >= landlock.LEAST_ABI and filters:
+        return Support(version, filters, f"the engine is confined: Landlock ABI {version}, seccomp filter")
+    missing = []
+    if version < landlock.LEAST_ABI:
+        found = f"has Landlock ABI {version}" if version else "has no Landlock, or it is not switched on"
+        missing.append(
+            f"the kernel {found}: ABI {landlock.LEAST_ABI} is needed, which is Linux 6.2 or later with "
+            "landlock in the boot parameter lsm= (in a container: a seccomp profile that allows landlock_* calls)"
+        )
+    if not filters:
+        missing.append(
+            f"no seccomp filter for {platform.machine()}: it needs CONFIG_SECCOMP_FILTER on x86_64 or aarch64"
+        )
+    return Support(version, filters, "the engine cannot be confined: " + "; ".join(missing))
+
+
+def runtime_reads() -> tuple[Path, ...]:
+    """Return the files and folders that Python and chDB read while they work, without what this machine lacks."""
+    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found = importlib.util.find_spec("chdb")  # without importing it
+    if found and found.origin:
+        folders.add(str(Path(found.origin).parent.parent))
+    # The folders of the libraries that are mapped now: the C library's is where the others are.
+    folders |= {str(Path(name).parent) for name in _MAPPED.findall(Path("/proc/self/maps").read_text())}
+    wanted = {Path(name).resolve() for name in (*folders, *_SYSTEM)}
+    kept = {path for path in wanted if path.exists() and not wanted.intersection(path.parents)}
+    return (*sorted(kept), Path("/proc/self"))  # a link to the process that opens it, so it stays one
+
+
+def confine(rules: Rules) -> None:
+    """Confine this process, for good; raise ConfinementError if the kernel cannot, or threads run already."""
+    found = support()
+    if not found.enough:
+        raise ConfinementError(found.sentence)
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads != 1:
+        raise ConfinementError(
+            f"{threads} threads run already and would stay free: confine before importing chdb, numpy or pyarrow"
+        )
+    paths = (*rules.read_write, *rules.read_only)
+    for path in paths:
+        if not path.is_absolute() or not path.exists():
+            raise ConfinementError(f"{path} is not an absolute path of something that exists")
+    try:
+        _bound(rules)
+        _call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        _drop_capabilities()
+        landlock.restrict(
+            [
+                *((path, landlock.CHANGE) for path in rules.read_write),
+                *((path, landlock.READ) for path in rules.read_only),
+                (Path("/dev/null"), landlock.READ | landlock.WRITE_FILE),
+            ]
+        )
+        seccomp.install(rules.sockets)
+    except (OSError, ValueError) as error:
+        raise ConfinementError(f"the engine cannot be confined: {error}") from error
+
+
+def _bound(rules: Rules) -> None:
+    """Bound files and memory: a write beyond the size is an error (EFBIG), not a signal; no core is written."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    for what, most in (
+        (resource.RLIMIT_FSIZE, rules.max_file_bytes),
+        (resource.RLIMIT_DATA, rules.max_data_bytes),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (bound, bound))
+
+
+def _drop_capabilities() -> None:
+    header = struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0)
+    sets = ctypes.create_string_buffer(24)  # twice effective, permitted, inheritable
+    _call("capget", header, sets)
+    words = struct.unpack("=6I", sets.raw)
+    kept = (words[0] & _KEPT_CAPABILITIES, words[1] & _KEPT_CAPABILITIES, 0, 0, 0, 0)
+    _call("capset", header, struct.pack("=6I", *kept))
+
+
+def _call(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char]) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    wide = [ctypes.c_ulong(value) if isinstance(value, int) else value for value in arguments]
+    if getattr(libc, name)(*wide) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
