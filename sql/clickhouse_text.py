@@ -1,151 +1,145 @@
-"""Reads just enough of a statement to route it: its kind, its output format, where inline data begins.
+"""Reads the text of a ClickHouse statement: its tokens, and where the rows of an INSERT begin.
 
-This is no parser: the engine parses. Here a lexer that follows ClickHouse's own (comments, four kinds of quotes,
-heredocs) finds the words at the top level. Whatever it misreads is still parsed, and refused, by the engine.
+This is no parser. The engine parses, and the gateway judges what the engine read (`devstack.gateway.policy`). The lexer
+serves three purposes: it finds where a request's SQL ends and its rows begin, it splits migrations, and it walks the
+text that the engine has formatted. Each takes time linear in the text: no pattern here backtracks.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Final
 
-_TOKEN = re.compile(
+# Possessive quantifiers (`*+`) never give back what they took. A literal that is not closed reaches to the end.
+_TOKEN: Final = re.compile(
     rb"""
-      (?P<skip>   \s+ | --[^\n]* | \#[ !][^\n]* | /\*.*?\*/ )
-    | (?P<string> '(?:[^'\\]|\\.|'')*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
-    | (?P<name>   "(?:[^"\\]|\\.|"")*" | `(?:[^`\\]|\\.|``)*` )
-    | (?P<word>   [A-Za-z_][A-Za-z0-9_]* )
-    | (?P<number> \d[A-Za-z0-9_.]* )
-    | (?P<mark>   . )
+      (?P<skip>    [ \t\n\r\f\v]++ | --[^\n]*+ | \#[ !][^\n]*+ | /\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z) )
+    | (?P<string>  '(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z) )
+    | (?P<name>    "(?:[^"\\]++|\\(?:.|\Z)|"")*+(?:"|\Z) | `(?:[^`\\]++|\\(?:.|\Z)|``)*+(?:`|\Z) )
+    | (?P<heredoc> \$[A-Za-z0-9_]*+\$ )
+    | (?P<word>    [A-Za-z_][A-Za-z0-9_]*+ )
+    | (?P<number>  [0-9][A-Za-z0-9_.]*+ )
+    | (?P<mark>    . )
     """,
     re.VERBOSE | re.DOTALL,
 )
-#: After ``FORMAT Name`` the data begins behind blanks and at most one line end, as in ClickHouse's own parser.
-_DATA_GAP = re.compile(rb"[ \t\f]*\r?\n?")
+#: After ``FORMAT Name`` the rows begin behind blanks and at most one line end, as in ClickHouse's own parser.
+_DATA_GAP: Final = re.compile(rb"[ \t\f]*+\r?\n?")
+_ESCAPED_NAME: Final = re.compile(r"\\(.)|``|\"\"", re.DOTALL)
 
-_RESULT_WORDS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK", "FROM", "("})
 
-Kind = Literal["empty", "result", "insert", "insert_data", "command"]
+class TextError(ValueError):
+    """The text cannot be read: an open heredoc, or characters that no statement needs outside its literals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token outside comments; ``text`` is upper case for words and unquoted for names, ``raw`` as written."""
+    """One token outside comments. ``kind``: word, name, string, number or mark; bytes from ``start`` to ``end``.
+
+    ``text`` is upper case for a word, without quotes and escapes for a name, as written for all else.
+    """
 
     kind: str
     text: str
-    raw: str
     start: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """What the gateway must know about one request's SQL.
+class Rows:
+    """An INSERT whose rows follow its text: the text before FORMAT or VALUES, the format, the first byte of the rows."""
 
-    ``format`` is the explicit FORMAT (input format of ``insert_data``, else output format). For ``insert_data``,
-    ``header`` is the statement without its format and ``data_start`` the offset of the first data byte.
-    """
-
-    kind: Kind
-    keyword: str
-    format: str | None = None
-    header: bytes = b""
-    data_start: int = 0
-    has_more: bool = False
-    forbidden: str | None = None
-    functions: frozenset[str] = field(default_factory=frozenset)
+    header: bytes
+    format: str
+    start: int
 
 
 def tokens(sql: bytes) -> Iterator[Token]:
-    """Yield the tokens of ``sql`` that are neither space nor comment."""
-    for match in _TOKEN.finditer(sql):
-        kind = match.lastgroup or ""
-        if kind == "tag":
-            kind = "string"
-        if kind == "skip":
-            continue
-        raw = match.group().decode("utf-8", "replace")
-        text = raw.upper() if kind == "word" else raw[1:-1] if kind == "name" else raw
-        yield Token(kind, text, raw, match.start(), match.end())
+    """Yield the tokens of ``sql`` that are neither space nor comment; raise TextError for an open heredoc."""
+    place = 0
+    while match := _TOKEN.match(sql, place):
+        kind, start, place = match.lastgroup or "", match.start(), match.end()
+        if kind == "heredoc":
+            close = sql.find(match.group(), place)
+            if close < 0:
+                # Looking for the end of each such tag once more would take quadratic time.
+                raise TextError("a heredoc ($tag$ … $tag$) is not closed")
+            kind, place = "string", close + len(match.group())
+        if kind != "skip":
+            yield Token(kind, _text(kind, sql[start:place]), start, place)
 
 
-def read(sql: bytes) -> Statement:
-    """Classify ``sql``, the text of a request or, for a large insert, its first part."""
+def _text(kind: str, raw: bytes) -> str:
+    if kind == "word":
+        return raw.decode().upper()
+    if kind == "name":
+        return _ESCAPED_NAME.sub(lambda match: match.group(1) or match.group()[0], raw[1:-1].decode("utf-8", "replace"))
+    return raw.decode("utf-8", "replace")
+
+
+def check_plain(sql: bytes) -> None:
+    r"""Raise TextError for what makes two parsers read a text differently.
+
+    That is: anything but printable ASCII and blanks outside literals and comments (the engine takes Unicode spaces and
+    curly quotes), and escapes in quoted names other than of the quote and the backslash (it takes ``f\x69le``).
+    """
+    for token in tokens(sql):
+        if token.kind == "mark" and not (token.text.isascii() and token.text.isprintable()):
+            raise TextError(f"the character {token.text!r} is only allowed in literals and comments (byte {token.start})")
+        if token.kind == "name" and b"\\" in (raw := sql[token.start : token.end]):
+            if re.search(rb"\\[^\\`\"]", raw.replace(rb"\\", b"")):
+                raise TextError(f"a quoted name may escape only its quote and the backslash (byte {token.start})")
+
+
+def first_word(sql: bytes) -> str:
+    """Return the first token's text ('' if there is none): a keyword in upper case, or a bracket."""
+    first = next(tokens(sql), None)
+    return first.text if first else ""
+
+
+def statements(sql: bytes) -> list[bytes]:
+    """Return the statements of a script, split at its semicolons, without those that are only comments."""
+    ends = [token.start for token in tokens(sql) if token.kind == "mark" and token.text == ";"]
+    starts = [0, *(end + 1 for end in ends)]
+    parts = [sql[start:end].strip() for start, end in zip(starts, [*ends, len(sql)], strict=True)]
+    return [part for part in parts if first_word(part)]
+
+
+def find_rows(sql: bytes) -> Rows | None:
+    """Return where the rows of ``INSERT INTO [TABLE] a.b (columns) [SETTINGS …] {FORMAT f | VALUES} rows`` begin.
+
+    ``sql`` may be cut off anywhere. None if it is no INSERT, is one from a SELECT, or its rows do not begin in it.
+    """
     stream = tokens(sql)
     first = next(stream, None)
-    if first is None:
-        return Statement("empty", "")
-    if first.text == "INSERT" and first.kind == "word":
-        return _insert(sql, stream)
-    return _other(first, stream)
-
-
-def _insert(sql: bytes, stream: Iterator[Token]) -> Statement:
-    """Walk ``INSERT INTO [TABLE] a.b (columns) [SETTINGS …] {FORMAT f | VALUES | SELECT …}``."""
-    functions: set[str] = set()
+    if first is None or first.kind != "word" or first.text != "INSERT":
+        return None
     depth = 0
     before: Token | None = None
     in_name = True
-    to_function = False  # INSERT INTO FUNCTION f(…); otherwise parentheses hold the columns
     for token in stream:
         if token.kind == "mark":
             depth += {"(": 1, ")": -1}.get(token.text, 0)
-            if token.text == "(" and before is not None and to_function:
-                functions.add(before.text.lower())
         elif in_name:
-            to_function = to_function or token.text == "FUNCTION"
             # A table may be called "values": words up to the first one that follows a name are the name.
             name_goes_on = before is None or before.text in ("INTO", "TABLE", "FUNCTION", ".")
             in_name = name_goes_on or token.text in ("INTO", "TABLE", "FUNCTION")
         if not in_name and depth == 0 and token.kind == "word":
             if token.text in ("SELECT", "WITH", "FROM"):
-                return _insert_select(token, stream, functions)
+                return None
             if token.text == "VALUES":
-                return _data(sql, "Values", token.start, token.end, functions)
+                return Rows(sql[: token.start], "Values", token.end)
             if before is not None and before.text == "FORMAT" and before.kind == "word":
-                gap = _DATA_GAP.match(sql, token.end)
-                end = gap.end() if gap else token.end
-                return _data(sql, token.raw, before.start, end, functions)
+                return _after_format(sql, before, token)
         before = token
-    return Statement("insert", "INSERT", functions=frozenset(functions))
+    return None
 
 
-def _data(sql: bytes, name: str, header_end: int, data_start: int, functions: set[str]) -> Statement:
-    return Statement("insert_data", "INSERT", name, sql[:header_end], data_start, functions=frozenset(functions))
-
-
-def _insert_select(first: Token, stream: Iterator[Token], functions: set[str]) -> Statement:
-    rest = _other(first, stream)
-    forbidden = "FROM INFILE" if first.text == "FROM" else rest.forbidden
-    return Statement(
-        "insert",
-        "INSERT",
-        has_more=rest.has_more,
-        forbidden=forbidden,
-        functions=rest.functions | functions,
-    )
-
-
-def _other(first: Token, stream: Iterator[Token]) -> Statement:
-    output: str | None = None
-    has_more = ended = False
-    forbidden: str | None = None
-    functions: set[str] = set()
-    before = first
-    for token in stream:
-        has_more = has_more or (ended and token.text != ";")
-        ended = ended or (token.kind == "mark" and token.text == ";")
-        if token.text == "(" and before.kind in ("word", "name"):
-            functions.add(before.text.lower())
-        if before.kind == token.kind == "word" and before.text == "INTO" and token.text == "OUTFILE":
-            forbidden = "INTO OUTFILE"
-        if before.kind == "word" and before.text == "FORMAT" and token.kind == "word":
-            output = token.raw
-        before = token
-    if first.text == "SET":
-        forbidden = "SET"
-    kind: Kind = "result" if first.text in _RESULT_WORDS else "command"
-    return Statement(kind, first.text, output, has_more=has_more, forbidden=forbidden, functions=frozenset(functions))
+def _after_format(sql: bytes, before: Token, token: Token) -> Rows | None:
+    if token.end == len(sql):
+        # The name itself may be cut off here, or be the last word of the text.
+        return Rows(sql[: before.start], sql[token.start :].decode(), token.end)
+    gap = _DATA_GAP.match(sql, token.end)
+    return Rows(sql[: before.start], sql[token.start : token.end].decode(), gap.end() if gap else token.end)

@@ -10,7 +10,17 @@ AUTHENTICATION_FAILED: Final = 516
 BAD_ARGUMENTS: Final = 36
 INCORRECT_DATA: Final = 117
 NOT_IMPLEMENTED: Final = 48
+LIMIT_EXCEEDED: Final = 290
+QUERY_CANCELLED: Final = 394
+QUERY_ID_IN_USE: Final = 216
 QUERY_TOO_LARGE: Final = 229
+SESSION_IS_LOCKED: Final = 373
+SESSION_NOT_FOUND: Final = 372
+SYNTAX_ERROR: Final = 62
+TIMEOUT_EXCEEDED: Final = 159
+TOO_MANY_QUERIES: Final = 202
+TOO_MUCH_RESULT: Final = 396
+UNAVAILABLE: Final = 210
 UNKNOWN_EXCEPTION: Final = 1002
 
 _NAMES: Final = {
@@ -18,7 +28,16 @@ _NAMES: Final = {
     48: "NOT_IMPLEMENTED",
     62: "SYNTAX_ERROR",
     117: "INCORRECT_DATA",
+    159: "TIMEOUT_EXCEEDED",
+    202: "TOO_MANY_SIMULTANEOUS_QUERIES",
+    210: "NETWORK_ERROR",
+    216: "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
     229: "QUERY_IS_TOO_LARGE",
+    290: "LIMIT_EXCEEDED",
+    372: "SESSION_NOT_FOUND",
+    373: "SESSION_IS_LOCKED",
+    394: "QUERY_WAS_CANCELLED",
+    396: "TOO_MANY_ROWS_OR_BYTES",
     497: "ACCESS_DENIED",
     516: "AUTHENTICATION_FAILED",
 }
@@ -29,6 +48,9 @@ _STATUS: Final = {
     **dict.fromkeys((47, 50, 56, 60, 61, 63, 73, 81, 115), 404),
     229: 413,
     48: 501,
+    202: 503,
+    210: 503,
+    290: 413,
     159: 408,
     164: 500,
     241: 500,
@@ -61,3 +83,8 @@ class ClickHouseError(Exception):
         text = _NESTED.sub("", text)
         match = _CODE.match(text)
         return cls(int(match.group(1)), text) if match else cls(UNKNOWN_EXCEPTION, str(error))
+
+
+def article(role: str) -> str:
+    """Return a role with its article, for messages."""
+    return f"{'an' if role == 'admin' else 'a'} {role}"
