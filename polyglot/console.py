@@ -10,39 +10,21 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import Any, Protocol
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from polyglot.errors import CommandError, Exit
 
-class Exit(IntEnum):
-    """What a command's exit code says; every command uses these and no others."""
-
-    OK = 0
-    FAILED = 1  # it ran, and the answer is no: differences, unhealthy, refused
-    USAGE = 2  # the command line or the configuration is wrong
-    UNAVAILABLE = 3  # something the command needs is not running
-    MISSING = 4  # something the command needs is not installed or not built
-    TIMEOUT = 5  # it did not finish in the time given
-    INTERRUPTED = 130
+__all__ = ["EXIT_CODES_HELP", "CommandError", "Console", "Exit", "Tracker"]
 
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 a service is not running · "
     "4 a prerequisite is missing · 5 timed out."
 )
-
-
-class CommandError(Exception):
-    """A failure the user can act on: shown as one message and a hint, never as a traceback."""
-
-    def __init__(self, message: str, *, hint: str = "", code: Exit = Exit.FAILED) -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.code = code
 
 
 class Tracker(Protocol):
