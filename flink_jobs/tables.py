@@ -249,7 +249,7 @@ def clickhouse_table(table: str, config: Settings, cols: dict[str, str], target:
             "database-name": config.clickhouse.database,
             "table-name": target,
             "username": config.clickhouse.username,
-            "password": config.clickhouse.password.get_secret_value(),
+            "password": config.clickhouse.find_password(),
             **({"ca-location": str(config.clickhouse.ca_location)} if config.clickhouse.ca_location else {}),
         },
     )

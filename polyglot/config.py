@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,9 +17,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from polyglot import accounts
+from polyglot.errors import CommandError, Exit
+
 #: The repository's root: contracts, SQL and job modules are read from here.
 ROOT = Path(__file__).resolve().parent.parent
-
+#: This machine's loopback: what is configured to be there, the local stack starts.
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 #: Where the Kafka client in Flink's connector jar has its classes. Spark's has them under their own names.
 FLINK_SHADING = "org.apache.flink.kafka.shaded."
@@ -128,17 +132,46 @@ class ClickHouseSettings(BaseModel):
     host: str = "127.0.0.1"
     port: int = 18123
     username: str = "polyglot"
-    password: SecretStr = SecretStr("polyglot")
+    password: SecretStr | None = Field(None, description="None: the one that `polyglot up` made for the local gateway")
     database: str = "polyglot"
     secure: bool = Field(False, description="HTTPS")
     ca_location: Path | None = Field(
         None, description="PEM of the CAs that may have signed its certificate, beside HTTPS; else the well-known ones"
     )
+    # Of the stack in `Settings.var_dir`, which fills it in.
+    _accounts_file: Path | None = PrivateAttr(None)
+
+    @property
+    def accounts_file(self) -> Path | None:
+        """Return where the local gateway's accounts are kept; None if the endpoint is on another machine."""
+        return self._accounts_file if self.host in LOOPBACK_HOSTS else None
 
     @property
     def url(self) -> str:
         """Return the endpoint as ``http(s)://host:port``."""
         return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
+
+    def find_password(self) -> str:
+        """Return the password that is set, else what the local gateway's accounts say now.
+
+        The accounts are made by `polyglot up`, which may be after these settings were read.
+
+        Raises:
+            CommandError: neither is there.
+        """
+        if self.password is not None:
+            return self.password.get_secret_value()
+        if self.accounts_file is None:
+            text = f"no password for ClickHouse at {self.url}: set POLYGLOT_CLICKHOUSE__PASSWORD"
+            raise CommandError(text, code=Exit.USAGE)
+        known = accounts.read(self.accounts_file)
+        if self.username not in known:
+            text = (
+                f"the local ClickHouse knows no user {self.username!r} yet" if known else "no ClickHouse password yet"
+            )
+            way = "start the stack with `polyglot up`, or set POLYGLOT_CLICKHOUSE__PASSWORD"
+            raise CommandError(f"{text}: {way}", code=Exit.UNAVAILABLE)
+        return known[self.username]["password"]
 
     def login(self) -> dict[str, Any]:
         """Return the arguments of ``clickhouse_connect.get_client``, all but the database."""
@@ -146,7 +179,7 @@ class ClickHouseSettings(BaseModel):
             "host": self.host,
             "port": self.port,
             "username": self.username,
-            "password": self.password.get_secret_value(),
+            "password": self.find_password(),
             "secure": self.secure,
             "ca_cert": str(self.ca_location) if self.ca_location else None,
         }
@@ -276,6 +309,13 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     repair: RepairSettings = RepairSettings()
     adjust: AdjustSettings = AdjustSettings()
+
+    @model_validator(mode="after")
+    def _know_the_accounts(self) -> Self:
+        """Tell the client's settings where this stack keeps its accounts."""
+        self.clickhouse = self.clickhouse.model_copy()  # the default is one object for all
+        self.clickhouse._accounts_file = accounts.place(self.var_dir.resolve())  # noqa: SLF001
+        return self
 
     @property
     def lake_uri(self) -> str:

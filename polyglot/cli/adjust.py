@@ -86,14 +86,14 @@ def _places(settings: Settings) -> Places:
     from batch.adjusting import Places  # noqa: PLC0415
     from polyglot.cli.verify import sources  # noqa: PLC0415
 
-    found = sources(settings)
+    found = sources(settings, clickhouse=settings.clickhouse.enabled)
     if found.kafka is None:
         raise CommandError("no broker is configured", code=Exit.USAGE)
     return Places(
         scratch=(settings.var_dir / "adjust").resolve(),
         broker=found.kafka,
         lake_uri=settings.lake_uri if settings.lake.enabled else None,
-        clickhouse=found.clickhouse if settings.clickhouse.enabled else None,
+        clickhouse=found.clickhouse,
     )
 
 

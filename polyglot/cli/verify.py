@@ -77,9 +77,10 @@ def verify(
         span = Span.parse(start, end)
     except RangeError as error:
         raise CommandError(str(error), code=Exit.USAGE) from None
+    places = sources(settings, clickhouse=not {"clickhouse", "adjusted"}.isdisjoint(stores))
     try:
         with spark(settings, console, "verify") as session:
-            result = run(session, sources(settings), span, entity, stores=stores, limit=limit, say=console.info)
+            result = run(session, places, span, entity, stores=stores, limit=limit, say=console.info)
     except (BrokerError, ClickHouseUnavailableError) as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except StoreError as error:
@@ -98,8 +99,12 @@ def verify(
     console.success(f"{found['records']:,} replayed records compared, 0 differences")
 
 
-def sources(settings: Settings) -> Sources:
-    """Return where everything is that can be compared."""
+def sources(settings: Settings, *, clickhouse: bool) -> Sources:
+    """Return where everything is that can be compared; whoever needs no ClickHouse need not know its password.
+
+    Raises:
+        CommandError: a password or the data-quality rules are not there.
+    """
     from batch.clickhouse import Endpoint  # noqa: PLC0415
     from batch.topics import Broker  # noqa: PLC0415
     from batch.verify import Sources  # noqa: PLC0415
@@ -108,7 +113,9 @@ def sources(settings: Settings) -> Sources:
         lake_uri=settings.lake_uri,
         scratch=(settings.var_dir / "verify").resolve(),
         kafka=Broker(settings.kafka.librdkafka(), settings.kafka.java()),
-        clickhouse=Endpoint(**settings.clickhouse.login(), database=settings.clickhouse.database),
+        clickhouse=Endpoint(**settings.clickhouse.login(), database=settings.clickhouse.database)
+        if clickhouse
+        else None,
         quality=rules(settings),
     )
 

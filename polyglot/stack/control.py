@@ -17,6 +17,7 @@ import psutil
 
 from polyglot.config import ROOT, Settings
 from polyglot.console import CommandError, Console, Exit
+from polyglot.stack.clickhouse import provide_accounts
 from polyglot.stack.component import Component
 from polyglot.stack.components import components, fingerprint
 from polyglot.stack.layout import Layout
@@ -75,7 +76,7 @@ def up(
         if build and not (running and running.supervised):
             _provide_jars(settings, console, managed)
         began_start = time.monotonic()
-        started = _ensure_supervisor(layout, console, managed)
+        started = _ensure_supervisor(settings, layout, console, managed)
         try:
             _await_healthy(settings, console, wanted, layout, began_start + timeout_s)
         except BaseException:
@@ -104,7 +105,7 @@ def _provide_jars(settings: Settings, console: Console, managed: list[Component]
             build_connectors(settings)
 
 
-def _ensure_supervisor(layout: Layout, console: Console, managed: list[Component]) -> bool:
+def _ensure_supervisor(settings: Settings, layout: Layout, console: Console, managed: list[Component]) -> bool:
     """Start a supervisor for `managed` unless the right one runs; return whether one was started."""
     state = read_state(layout)
     prints = {component.name: fingerprint(component) for component in managed}
@@ -118,6 +119,8 @@ def _ensure_supervisor(layout: Layout, console: Console, managed: list[Component
         return False
     if not managed:
         return False
+    if any(component.name == "clickhouse" for component in managed):
+        provide_accounts(settings)  # before the supervisor notes whether a password that is set agrees with them
     state = state or State(stack_id=uuid.uuid4().hex)
     _clear_remains(state, prints, console)
     _check_ports(managed, state)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from polyglot import accounts
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -45,6 +47,16 @@ class Layout:
     @property
     def clickhouse(self) -> Path:
         return self.var / "clickhouse"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords that `up` made; only their owner may enter."""
+        return self.accounts.parent
+
+    @property
+    def accounts(self) -> Path:
+        """Who may use the ClickHouse gateway."""
+        return accounts.place(self.var)
 
     @property
     def redis(self) -> Path:

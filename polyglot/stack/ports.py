@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 import psutil
 
+from polyglot.config import LOOPBACK_HOSTS
+
 RESERVED = range(20_000, 32_000)
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def is_local(host: str) -> bool:

@@ -68,7 +68,7 @@ def probe_taskmanager(url: str) -> Answer:
 
 
 def probe_clickhouse(conf: ClickHouseSettings) -> Answer:
-    auth = (conf.username, conf.password.get_secret_value())
+    auth = (conf.username, conf.find_password())
     answer = http(conf.ca_location).post(conf.url, content="SELECT version()", auth=auth)
     answer.raise_for_status()
     return Answer(answer.text.strip())

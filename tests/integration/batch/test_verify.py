@@ -109,7 +109,7 @@ def write_lake(spark: SparkSession, root: Path, done: Replayed, kind: str) -> No
 def insert(stack: Stack, table: str, rows: list[dict[str, Any]]) -> None:
     at = stack.settings.clickhouse
     client = clickhouse_connect.get_client(
-        host=at.host, port=at.port, username=at.username, password=at.password.get_secret_value(), database=at.database
+        host=at.host, port=at.port, username=at.username, password=at.find_password(), database=at.database
     )
     names = [name for name in rows[0] if name != kernels.VALUE]
     values = ", ".join("(" + ", ".join(literal(name, row[name]) for name in names) + ")" for row in rows)

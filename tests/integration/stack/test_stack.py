@@ -83,7 +83,7 @@ def consume(stack):
 
 def clickhouse(stack, query):
     conf = stack.settings.clickhouse
-    answer = httpx.post(conf.url, content=query, auth=(conf.username, conf.password.get_secret_value()), timeout=10)
+    answer = httpx.post(conf.url, content=query, auth=(conf.username, conf.find_password()), timeout=10)
     assert answer.is_success, answer.text
     return answer.text.strip()
 

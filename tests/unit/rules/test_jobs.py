@@ -46,7 +46,7 @@ def test_the_windows_get_these_options(monkeypatch):
 
 
 def test_windows_and_requests_read_watermarks_that_survive_a_restart(monkeypatch):
-    job = MagicMock(settings=Settings())
+    job = MagicMock(settings=Settings(clickhouse={"password": "p"}))
     monkeypatch.setattr(analytics, "start", lambda *_: job)
     for name in ("_updates", "halting"):
         monkeypatch.setattr(analytics, name, MagicMock())
