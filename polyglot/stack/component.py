@@ -29,6 +29,7 @@ class Component:
     ports: Mapping[int, str]  # port → the setting that moves it
     probe: Probe
     env: Mapping[str, str] = field(default_factory=dict)
+    logs_in: bool = False  # it is a client of ours, and reads the settings' passwords from its environment
     prepare: Callable[[], None] = lambda: None  # idempotent; runs before every start
     stop_after: tuple[str, ...] = ()  # stopped only when these have ended
     grace_s: float = 20.0  # time between SIGTERM and SIGKILL

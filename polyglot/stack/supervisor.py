@@ -19,8 +19,10 @@ from pathlib import Path
 import psutil
 
 from polyglot.config import Settings, settings
+from polyglot.console import CommandError
 from polyglot.stack.component import Component
 from polyglot.stack.components import BUILDERS, fingerprint
+from polyglot.stack.environment import without_passwords
 from polyglot.stack.layout import Layout
 from polyglot.stack.process import STACK_VARIABLE, Identity, kill, orphans_of, reap, spawn, terminate
 from polyglot.stack.state import Running, State, forget, read_state, write_state
@@ -110,9 +112,10 @@ class Supervisor:
             if self._stopping.is_set():
                 return False
             env = {**os.environ, **component.env, STACK_VARIABLE: self._state.stack_id}
+            env = env if component.logs_in else without_passwords(env)
             child = spawn(component.command, env=env, cwd=Path.cwd(), output=self._layout.output(component.name))
             running.started(Identity.of(child.pid))
-        except (OSError, subprocess.CalledProcessError, psutil.Error) as error:
+        except (OSError, subprocess.CalledProcessError, psutil.Error, CommandError) as error:
             detail = getattr(error, "stderr", "") or str(error)
             log.exception("%s: could not be started: %s", component.name, detail)
             self._write(running, last_exit=f"could not be started: {detail.strip()[-500:]}")

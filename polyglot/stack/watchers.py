@@ -36,6 +36,7 @@ def metrics(settings: Settings) -> Component:
     return Component(
         name="metrics",
         command=(*_command("metrics"), "--serve", "--port", str(port)),
+        logs_in=True,
         url=url,
         ports={port: "POLYGLOT_METRICS__PORT"},
         probe=probe,
@@ -50,6 +51,7 @@ def _watcher(settings: Settings, name: str, *options: str) -> Component:
     return Component(
         name=name,
         command=(*_command(name), *options),
+        logs_in=True,
         url="",
         ports={},
         probe=lambda: _alive(layout, name),
