@@ -12,12 +12,13 @@ from typing import Any
 
 import psutil
 
+from devstack.gateway.confinement import support
 from polyglot.config import ROOT, Settings
 from polyglot.stack.components import components
 from polyglot.stack.kafka import java
 from polyglot.stack.layout import Layout
 from polyglot.stack.maven import connector_modules, connectors_ready, jars_ready
-from polyglot.stack.ports import is_free, listener
+from polyglot.stack.ports import is_free, is_local, listener
 from polyglot.stack.state import read_state
 
 #: The stack with jobs stays below 6 GB; the rest is for the batch engine.
@@ -51,6 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
         _connectors(settings),
         _memory(),
         _disk(settings),
+        *([_confinement()] if is_local(settings.clickhouse.host) else []),
         *_ports(settings),
     ]
 
@@ -131,6 +133,16 @@ def _disk(settings: Settings) -> Finding:
     return Finding(
         "disk", ok, f"{free:.0f} GB free in {folder}", "" if ok else f"{DISK_GB} GB; POLYGLOT_VAR_DIR moves it"
     )
+
+
+def _confinement() -> Finding:
+    """Ask the kernel whether it can keep the engine from files and addresses that SQL names."""
+    offered = support()
+    remedy = (
+        "a kernel that confines it; until then the gateway refuses to start. POLYGLOT_GATEWAY__CONFINEMENT=off starts "
+        "it all the same, and whoever may query it then relies on its reading of SQL alone (docs/clickhouse.md)"
+    )
+    return Finding("confinement", offered.enough, offered.sentence, "" if offered.enough else remedy)
 
 
 def _ports(settings: Settings) -> list[Finding]:
