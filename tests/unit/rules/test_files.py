@@ -65,7 +65,7 @@ def test_no_large_or_binary_file_is_committed():
     assert [name for name in FILES if name.endswith((".jar", ".class", ".parquet", ".gz", ".so", ".pyc"))] == []
 
 
-@pytest.mark.parametrize("folder", ["flink_jobs", "batch", "udfs", "schemas", "sql", "polyglot"])
+@pytest.mark.parametrize("folder", ["flink_jobs", "batch", "udfs", "schemas", "sql", "polyglot", "devstack"])
 def test_every_module_says_what_it_is(folder):
     bare = [
         name
