@@ -1,1 +1,1 @@
-"""ClickHouse for the local stack: the engine of chDB behind ClickHouse's HTTP interface, and the migrations."""
+"""Clients of ClickHouse, the local gateway or a real server: connecting, migrations, values as JSON has them."""

@@ -15,8 +15,9 @@ import clickhouse_connect
 import typer
 from clickhouse_connect.driver.client import Client
 
-from sql import clickhouse_text as sqltext
 from polyglot.config import ROOT, ClickHouseSettings, settings
+from polyglot.console import CommandError
+from sql.clickhouse_text import statements
 
 FOLDER = ROOT / "sql" / "clickhouse"
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
@@ -50,15 +51,8 @@ def read(folder: Path = FOLDER) -> list[Migration]:
             raise MigrationError(f"{found[match.group(1)].name} and {path.name} have the same number")
         text = path.read_bytes()
         digest = hashlib.sha256(text).hexdigest()
-        found[match.group(1)] = Migration(path.name, digest, tuple(_statements(text)))
+        found[match.group(1)] = Migration(path.name, digest, tuple(part.decode() for part in statements(text)))
     return list(found.values())
-
-
-def _statements(text: bytes) -> list[str]:
-    ends = [token.start for token in sqltext.tokens(text) if token.kind == "mark" and token.text == ";"]
-    starts = [0, *(end + 1 for end in ends)]
-    parts = [text[start:end].decode().strip() for start, end in zip(starts, [*ends, len(text)], strict=True)]
-    return [part for part in parts if sqltext.read(part.encode()).kind != "empty"]
 
 
 def apply(client: Client, database: str, migrations: list[Migration]) -> list[str]:
@@ -112,7 +106,7 @@ def main() -> None:
     """Apply the missing ClickHouse migrations to the configured server."""
     try:
         done = migrate()
-    except MigrationError as error:
+    except (MigrationError, CommandError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo("\n".join(f"applied {name}" for name in done) or "up to date")
