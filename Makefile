@@ -63,6 +63,11 @@ lock: .venv/.uv  ## compile requirements.in anew into requirements.lock
 bench: setup  ## measure the floor, each stage, the whole path and the latencies, and check what came out
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+env:  ## write the passwords that docker-compose.yml wants into .env; those that are there stay
+	@umask 077; touch .env; for name in CLICKHOUSE_PASSWORD S3_SECRET_KEY; do \
+	  grep -q "^$$name=" .env || echo "$$name=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(24))')" >> .env; \
+	done
+
 .venv/.created:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed (or set PYTHON=…)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -80,4 +85,4 @@ bench: setup  ## measure the floor, each stage, the whole path and the latencies
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test test-unit test-java test-long mutations lint lock bench
+.PHONY: help setup demo down test test-unit test-java test-long mutations lint lock bench env

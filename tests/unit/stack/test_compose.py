@@ -15,6 +15,8 @@ from polyglot.config import ROOT, Settings
 from polyglot.stack.kafka import server_properties
 
 FILE = ROOT / "docker-compose.yml"
+#: What `make env` writes.
+SECRETS = {"CLICKHOUSE_PASSWORD": "ClickHouse-password", "S3_SECRET_KEY": "key-of-the-lake"}
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +29,67 @@ def services(compose):
     return compose["services"]
 
 
-def test_the_real_tool_accepts_it():
+@pytest.fixture
+def config(tmp_path):
+    """Return a function that has the real tool read the file, with these variables and nobody's `.env`."""
     if not shutil.which("docker-compose"):
         pytest.skip("docker-compose is not installed (Debian: apt-get install docker-compose)")
-    done = subprocess.run(
-        ["docker-compose", "--file", str(FILE), "config", "--quiet"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-    )  # fmt: skip
+    (tmp_path / "empty").touch()
+
+    def run(**variables):
+        return subprocess.run(
+            ["docker-compose", "--file", str(FILE), "--env-file", str(tmp_path / "empty"), "config", "--quiet"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONWARNINGS": "ignore", **variables},
+        )  # fmt: skip
+
+    return run
+
+
+def test_the_real_tool_accepts_it(config):
+    done = config(**SECRETS)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["CLICKHOUSE_PASSWORD", "S3_SECRET_KEY"])
+def test_the_real_tool_says_which_password_is_missing_and_what_makes_it(config, name):
+    done = config(**{**SECRETS, name: ""})
+    assert done.returncode != 0
+    assert "make env writes it into .env" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["CLICKHOUSE_PASSWORD", "S3_SECRET_KEY"])
+def test_every_password_is_asked_for_and_none_has_a_default(name):
+    text = FILE.read_text()
+    uses = re.findall(rf"\$\{{{name}(.*?)\}}", text)
+    assert uses
+    assert set(uses) == {":?make env writes it into .env"}
+    assert re.search(rf"^env:.*\n(.*\\\n)*?.*{name}", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_only_what_logs_in_to_clickhouse_has_its_password(services):
+    with_it = {name for name, one in services.items() if "ClickHouse-password" in str(_filled(one.get("environment")))}
+    assert with_it == {"clickhouse", "init", "cli"}
+
+
+def test_no_password_is_on_the_command_line_of_a_health_check(services):
+    checks = [str(one["healthcheck"]["test"]) for one in services.values() if "healthcheck" in one]
+    assert not [check for check in checks if "PASSWORD" in check.upper()]
+
+
+def test_the_image_has_none_of_the_files_with_passwords():
+    kept_out = (ROOT / "polyglot/stack/docker/Dockerfile.dockerignore").read_text().splitlines()
+    assert {".env", "polyglot.toml", "var"} <= set(kept_out)
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {".env", "polyglot.toml", "var/"} <= set(ignored)
+
+
+def _filled(environment):
+    """Return the variables as the tool fills them in: from `.env`, else with their defaults."""
+    return {
+        name: re.sub(r"\$\{(\w+):[-?](.*?)\}", lambda found: SECRETS.get(found[1], found[2]), str(value))
+        for name, value in (environment or {}).items()
+    }
 
 
 def test_every_service_of_the_local_stack_and_what_production_adds_is_there(services):
@@ -152,11 +206,12 @@ def test_clients_are_chosen_by_configuration_that_exists(services, monkeypatch):
     for name in list(os.environ):
         if name.startswith("POLYGLOT_"):
             monkeypatch.delenv(name)
-    for name, value in services["cli"]["environment"].items():
-        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+    for name, value in _filled(services["cli"]["environment"]).items():
+        monkeypatch.setenv(name, value)
     settings = Settings()  # raises on a name or value that the settings do not know
     assert settings.kafka.bootstrap_servers == "kafka:9092"
     assert settings.flink.url == "http://jobmanager:18081"
+    assert settings.clickhouse.login()["password"] == SECRETS["CLICKHOUSE_PASSWORD"]
     assert settings.lake_uri == "s3a://lake"
     assert settings.registry.url == "http://registry:8081"
     # A registry that counts by itself never gives the pinned ids: the lock has skipped numbers.

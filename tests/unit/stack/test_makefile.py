@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import stat
 import subprocess
 
 import pytest
@@ -11,7 +12,8 @@ from polyglot.config import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 TARGETS = {
-    "help", "setup", "demo", "down", "test", "test-unit", "test-java", "test-long", "mutations", "lint", "lock", "bench"
+    "help", "setup", "env", "demo", "down", "test", "test-unit", "test-java", "test-long", "mutations", "lint", "lock",
+    "bench",
 }  # fmt: skip
 
 
@@ -40,6 +42,21 @@ def test_captures_reach_the_demo():
 def test_ci_demands_the_history_of_the_contracts():
     assert "contracts check --strict" in make("--dry-run", "lint", CI="1")
     assert "--strict" not in make("--dry-run", "lint", CI="")
+
+
+def test_passwords_for_compose_are_made_once_and_only_their_owner_reads_them(tmp_path):
+    def env():
+        subprocess.run(["make", "-f", str(ROOT / "Makefile"), "env"], cwd=tmp_path, check=True, capture_output=True)
+        return dict(line.split("=") for line in (tmp_path / ".env").read_text().splitlines())
+
+    made = env()
+    assert made.keys() == {"CLICKHOUSE_PASSWORD", "S3_SECRET_KEY"}
+    assert all(len(value) >= 32 for value in made.values())
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    (tmp_path / ".env").write_text("S3_SECRET_KEY=mine\nOTHER=1\n")
+    added = env()
+    assert (added["S3_SECRET_KEY"], added["OTHER"]) == ("mine", "1")
+    assert added["CLICKHOUSE_PASSWORD"] != made["CLICKHOUSE_PASSWORD"]
 
 
 def test_packages_are_installed_by_hash_only():
