@@ -143,3 +143,17 @@ def _after_format(sql: bytes, before: Token, token: Token) -> Rows | None:
         return Rows(sql[: before.start], sql[token.start :].decode(), token.end)
     gap = _DATA_GAP.match(sql, token.end)
     return Rows(sql[: before.start], sql[token.start : token.end].decode(), gap.end() if gap else token.end)
+
+
+def rows_behind_select(sql: bytes) -> bytes:
+    """Return the rows of ``INSERT … SELECT … FROM input(…) FORMAT Name rows``; empty if no FORMAT stands outside brackets."""
+    depth = 0
+    before: Token | None = None
+    for token in tokens(sql):
+        if token.kind == "mark":
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0 and token.kind == "word" and before is not None and (before.kind, before.text) == ("word", "FORMAT"):
+            rows = _after_format(sql, before, token)
+            return sql[rows.start :] if rows else b""
+        before = token
+    return b""

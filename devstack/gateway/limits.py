@@ -43,7 +43,7 @@ class GatewaySettings(EngineLimits, BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="POLYGLOT_GATEWAY__", env_nested_delimiter="__", extra="ignore")
 
-    workers: int = Field(8, description="statements that run at a time")
+    workers: int = Field(8, ge=1, le=40, description="statements that run at a time")
     workers_per_user: int = Field(6, description="of them, by one user")
     max_waiting: int = Field(128, description="requests that wait for a worker")
     max_wait_s: float = 60.0

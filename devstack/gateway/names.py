@@ -34,6 +34,8 @@ _TABLE_FUNCTIONS: Final = frozenset(
     format input primes
     """.split()
 )
+#: Table functions with a column list in a literal; it may have expressions, which the engine computes.
+STRUCTURED: Final = frozenset({"values", "format", "input", "null", "generaterandom"})
 #: Those that read a table past what another setting or view says about it.
 ADMIN_FUNCTIONS: Final = frozenset({"merge", "dictionary", "mergetreeindex", "mergetreeprojection"})
 #: Table functions that reach files, programs and other servers: refused however they are written.

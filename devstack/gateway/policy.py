@@ -7,6 +7,7 @@ one way by the guard and another way by the engine. What no list names is refuse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -53,6 +54,7 @@ _FORBIDDEN: Final = (
     ("TO", "SHARD"), ("FETCH", "PARTITION"), ("FETCH", "PART"), ("FREEZE",), ("UNFREEZE",), ("EXPORT", "PART"),
     ("EXPORT", "PARTITION"),
 )  # fmt: skip
+_COMPUTED: Final = re.compile(r"\b(default|materialized|alias|ephemeral)\b", re.IGNORECASE)
 _RESULTS: Final = frozenset({"SELECT", "WITH", "(", "SHOW", "DESCRIBE", "EXISTS", "EXPLAIN", "CHECK"})
 
 
@@ -79,7 +81,7 @@ class Policy:
 
     def __init__(self, settings: SettingsPolicy) -> None:
         """Take the bounds of what a client may set."""
-        self._settings = settings
+        self.settings = settings
         self.defined: frozenset[str] = frozenset()
 
     def judge(self, role: Role, canonical: bytes) -> Verdict:
@@ -130,6 +132,8 @@ class Policy:
             bracket = after is not None and after.text == "("
             # The engine writes `f(` for a call, a type or an engine, and `IN (`, `t (` for all else.
             if (bracket and after is not None and after.start == token.end) or before == "APPLY":
+                if token.text.lower() in names.STRUCTURED:
+                    _check_structure(role, token.text.lower(), found[place + 2 :])
                 self._check_call(role, canonical[token.start : token.end].decode("utf-8", "replace").strip('`"'), before)
             elif bracket and token.text.lower() in names.REACHING and before not in ("INTO", "TABLE", ".", "VIEW"):
                 raise _denied(role, f"{token.text}()")
@@ -156,7 +160,7 @@ class Policy:
                 if token.text == "SET" and place != 0:
                     continue
                 for name, value in _assignments(found, place + 1):
-                    self._settings.check(role, name, value)
+                    self.settings.check(role, name, value)
                     changed[name] = value
         return changed
 
@@ -186,6 +190,31 @@ def _check_source(role: Role, found: Sequence[Token]) -> None:
     for token in found:
         if token.kind == "word" and token.text in ("HOST", "PORT", "SECURE", "QUERY", "WHERE", "INVALIDATE_QUERY"):
             raise _denied(role, f"{token.text} in a dictionary's source")
+
+
+def _check_structure(role: Role, name: str, found: Sequence[Token]) -> None:
+    """Refuse a column list that computes: ``values('a String DEFAULT file(…)', …)`` runs what it names.
+
+    A first argument must be seen for what it is: a literal, rows in brackets, or nothing.
+    """
+    argument = 0
+    depth = 0
+    for place, token in enumerate(found):
+        after = found[place + 1].text if place + 1 < len(found) else ""
+        if depth == 0 and token.text == ")":
+            return
+        if token.kind == "string" and depth == 0:
+            if _COMPUTED.search(token.text) and (argument == 0 or name == "format"):
+                raise _denied(role, f"DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL in the columns of {name}()")
+            if argument == 0 and after not in (",", ")"):
+                raise _denied(role, f"an expression as the columns of {name}()")
+        elif argument == 0 and depth == 0 and token.kind != "number" and token.text not in ("(", "[", ",", "-", "NULL"):
+            if not (name == "format" and token.kind == "word" and after == ","):
+                raise _denied(role, f"an expression as the columns of {name}()")
+        elif argument == 0 and depth and token.text == "|":
+            raise _denied(role, f"an expression as the columns of {name}()")
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token.text, 0)
+        argument += depth == 0 and token.text == ","
 
 
 def _contains(texts: Sequence[str], words: tuple[str, ...]) -> bool:

@@ -1,311 +1,262 @@
-"""ClickHouse's HTTP interface over one chDB engine: ``python -m polyglot.clickhouse.gateway --port P --data DIR``.
+"""The HTTP server: who asks, within which limits, and what the engine answers, as it comes.
 
-Serves clickhouse-connect and any HTTP client. Inserts are pushed into the engine as they arrive and results of
-streamable formats leave as they are made, so memory does not grow with the size of a request.
+It holds no data and runs no SQL. Each request gets a connection to the engine's process and a FIFO for the rows.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Final
 
-import typer
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
-
-from polyglot.clickhouse import codecs, protocol, sqltext
-from devstack.gateway.engine import STREAMED, Engine, Handle, Insert, Session
-from devstack.gateway.errors import INCORRECT_DATA, QUERY_TOO_LARGE, UNKNOWN_EXCEPTION, ClickHouseError
-from devstack.gateway.users import GatewaySettings, Role, authenticate, authorize, credentials
+from devstack.gateway import asked as asking
+from devstack.gateway import compression, forms, web, wire
+from devstack.gateway.answer import Answer, failure_headers
+from devstack.gateway.asked import Asked
+from devstack.gateway.bodies import decoded
+from devstack.gateway.compression import CodecError
+from devstack.gateway.engine_client import EngineClient
+from devstack.gateway.errors import INCORRECT_DATA, LIMIT_EXCEEDED, UNKNOWN_EXCEPTION, ClickHouseError
+from devstack.gateway.exchange import ClientGoneError, Exchange
+from devstack.gateway.fair_queue import FairQueue
+from devstack.gateway.limits import GatewaySettings
+from devstack.gateway.policy import Role
+from devstack.gateway.reply import Reply
+from devstack.gateway.result import Fifo, fifo
+from devstack.gateway.users import User, authenticate, credentials
 
 log = logging.getLogger(__name__)
 
-#: Bytes: enough to find where an insert's data begins; what one push into the engine holds; the longest other SQL.
-HEAD: Final = 64 * 1024
-PUSH: Final = 1024 * 1024
-MAX_SQL: Final = 16 * 1024 * 1024
+#: A form is held whole; bytes.
+_LARGEST_FORM: Final = 64 * 1024 * 1024
+#: What a client may still send after an error, before it must listen: seconds and bytes.
+_DRAIN: Final = (10.0, 1 << 30)
+#: How long the engine may take to drop a cancelled statement before it counts as hung, seconds.
+_LET_GO_S: Final = 60.0
 
-T = TypeVar("T")
-Args = TypeVarTuple("Args")
 
-_STREAMED = {name.lower() for name in STREAMED}
+@dataclass(slots=True)
+class Request:
+    """One authenticated request."""
+
+    exchange: Exchange
+    role: Role
+    user: str
+    asked: Asked
+    tables: list[forms.ExternalTable] = field(default_factory=list)
 
 
 class Gateway:
-    """The HTTP endpoints over one engine."""
+    """The ASGI application."""
 
-    def __init__(self, engine: Engine, limits: GatewaySettings) -> None:
-        """Take an open engine."""
+    def __init__(self, engine: EngineClient, data: Path, users: Mapping[str, User], settings: GatewaySettings) -> None:
+        """Take an engine that will be started, and its data folder."""
         self._engine = engine
-        self._limits = limits
-        self._users = limits.all_users()
-        self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="query")
+        self._folder = data / "tmp"
+        self._users = users
+        self._settings = settings
+        self._queue = FairQueue(
+            settings.workers, settings.workers_per_user, settings.max_waiting, settings.max_wait_s
+        )
+        self._letting_go: set[asyncio.Task[None]] = set()
 
-    def app(self) -> Starlette:
-        """Return the ASGI application; its shutdown closes the engine."""
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Serve ASGI's events."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            exchange = Exchange(scope, receive, send)
+            try:
+                await self._route(exchange)
+            except ClientGoneError as error:
+                log.info("a client went: %s", error)
+                raise
+            finally:
+                exchange.end()
 
-        @asynccontextmanager
-        async def lifespan(_: Starlette) -> AsyncIterator[None]:
-            yield
-            self._threads.shutdown(wait=True)
-            self._engine.close()
+    async def _live(self, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        await receive()
+        try:
+            await self._engine.start()
+        except Exception as error:
+            log.exception("the engine did not start")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.gather(*self._letting_go, return_exceptions=True)
+        await self._engine.stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
-        async def alive(_: Request) -> Response:
-            return PlainTextResponse("Ok.\n")
-
-        routes = [
-            Route("/ping", alive),
-            Route("/replicas_status", alive),
-            Route("/", self.query, methods=["GET", "POST"]),
-        ]
-        return Starlette(routes=routes, lifespan=lifespan)
-
-    async def query(self, request: Request) -> Response:
-        """Answer one request for a statement."""
-        if request.method == "GET" and not request.query_params:
-            return PlainTextResponse("Ok.\n")
+    async def _route(self, exchange: Exchange) -> None:
         query_id = str(uuid.uuid4())
         try:
-            role = authenticate(self._users, *credentials(request.headers, request.query_params))
-            asked = protocol.parse(request.query_params, request.headers)
-            asked.query_id = query_id = asked.query_id or query_id
-            return await self._answer(request, role, asked)
-        except (codecs.CodecError, ClickHouseError) as error:
-            await _drain(request)
-            if isinstance(error, ClickHouseError):
-                return self._failure(error, query_id)
-            return self._failure(ClickHouseError(INCORRECT_DATA, str(error)), query_id)
-
-    async def _answer(self, request: Request, role: Role, asked: protocol.Asked) -> Response:
-        statement, sql, body = await _read(request, asked)
-        authorize(role, statement, self._engine.denied_functions)
-        output = statement.format or asked.output
-        streamed = statement.keyword in ("SELECT", "WITH") and output.lower() in _STREAMED
-        session = Session(
-            role,
-            asked.database,
-            asked.settings,
-            asked.params,
-            read_only=request.method == "GET",
-            whole_result=statement.kind == "result" and not streamed,
-        )
-        handle = await self._run(None, self._engine.open, session)
-        response: Response | None = None
-        try:
-            if streamed:
-                response = await self._stream(handle, asked, sql, output)
-            elif statement.kind == "insert_data" and not asked.params:
-                await self._insert(handle, statement, sql, body)
-                response = self._response(handle, asked, b"", None)
+            query = exchange.query()
+            web.check(exchange.headers, query, self._settings.allowed_hosts, self._settings.allowed_origins)
+            if exchange.method == "OPTIONS":
+                await self._plain(exchange, 204, "", {"Allow": "GET, HEAD, POST, OPTIONS"})
+            elif exchange.path in ("/ping", "/replicas_status") or (not query and exchange.method in ("GET", "HEAD")):
+                up = self._engine.is_ready
+                await self._plain(exchange, 200 if up else 503, "Ok.\n" if up else "The engine is being restarted.\n")
+            elif exchange.path not in ("/", ""):
+                await self._plain(exchange, 404, f"There is no handle {exchange.path[:200]}\n")
+            elif exchange.method not in ("GET", "POST"):
+                await self._plain(exchange, 405, "Use GET or POST for a statement.\n", {"Allow": "GET, HEAD, POST, OPTIONS"})
             else:
-                # Parameters are bound by the engine's parser, so an insert with them must be one text.
-                result = await self._run(handle, handle.query, await _all(sql, body), output)
-                response = self._response(handle, asked, result, output if statement.kind == "result" else None)
-            return response
-        finally:
-            if not isinstance(response, StreamingResponse):
-                self._threads.submit(handle.close)
+                user, password = credentials(exchange.headers)
+                role = authenticate(self._users, user, password)
+                asked = asking.read(query, exchange.headers)
+                asked.query_id = query_id = asked.query_id or query_id
+                await self._answer(Request(exchange, role, user, asked))
+        except (CodecError, ClickHouseError) as error:
+            if exchange.started:
+                raise
+            await exchange.drain(*_DRAIN)
+            known = error if isinstance(error, ClickHouseError) else ClickHouseError(INCORRECT_DATA, str(error))
+            if known.code == UNKNOWN_EXCEPTION:
+                log.error("unexpected engine error: %s", known)  # noqa: TRY400 - the stack is in the engine's log
+            await self._plain(exchange, known.status, f"{known}\n", failure_headers(known, query_id))
 
-    async def _insert(
-        self, handle: Handle, statement: sqltext.Statement, head: bytes, body: AsyncIterator[bytes]
-    ) -> None:
-        insert: Insert | None = None
-        pending = bytearray(head[statement.data_start :])
-        async for chunk in body:
-            pending += chunk
-            if len(pending) >= PUSH:
-                insert = await self._run(handle, _push, handle, statement, insert, bytes(pending), False)
-                pending.clear()
-        await self._run(handle, _push, handle, statement, insert, bytes(pending), True)
+    async def _plain(self, exchange: Exchange, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        every = {"Content-Type": "text/plain; charset=UTF-8", **web.HEADERS, **(headers or {})}
+        await exchange.respond(status, every, text.encode(), self._settings.send_timeout_s)
 
-    async def _stream(self, handle: Handle, asked: protocol.Asked, sql: bytes, output: str) -> Response:
-        blocks = handle.stream(sql, output)
-        first = await self._run(handle, _some, blocks)
-        if len(first) < PUSH:
-            return self._response(handle, asked, first, output)
-        tag = secrets.token_hex(8)
-        headers = self._headers(handle, asked, output, asked.encoding)
-        headers["X-ClickHouse-Exception-Tag"] = tag
-
-        async def chunks() -> AsyncIterator[bytes]:
-            encoder = codecs.Encoder(asked.encoding) if asked.encoding else None
-            block = first
-            failed: ClickHouseError | None = None
+    async def _answer(self, request: Request) -> None:
+        body = self._body(request)
+        kind = request.exchange.headers.get("content-type", "")
+        if kind.lower().startswith("multipart/form-data"):
+            body = await self._read_form(request, kind, body)
+        async with AsyncExitStack() as stack:
+            place = await stack.enter_async_context(AsyncExitStack())
+            await place.enter_async_context(self._queue.place(request.user))
+            rows = await stack.enter_async_context(fifo(self._folder))
+            connection = await place.enter_async_context(self._engine.connection())
             try:
-                while block:
-                    yield encoder.feed(block) if encoder else block
-                    try:
-                        block = await self._run(handle, _some, blocks)
-                    except ClickHouseError as error:
-                        failed = error
-                        block = b""
-                end = protocol.failure_trailer(tag, str(failed)) if failed else b""
-                yield encoder.feed(end) + encoder.finish() if encoder else end
-                if failed:
-                    # Break the connection: no client may take half a result for the whole.
-                    raise failed
+                await self._converse(request, body, rows, *connection)
             finally:
-                self._threads.submit(handle.close)
+                # The place is free when the engine has let go, which a cancelled statement may take a while to do.
+                self._let_go(place.pop_all(), *connection)
 
-        return StreamingResponse(chunks(), headers=headers, media_type=None)
+    async def _converse(
+        self,
+        request: Request,
+        body: AsyncIterator[bytes],
+        rows: Fifo,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Send the request, and hand on what comes back."""
+        writer.write(wire.message(wire.ASK, self._ask(request, rows)))
+        pump = asyncio.create_task(_pump(request.tables, request.asked.query, body, writer))
+        reply = Reply(reader, self._settings.max_buffered_bytes)
+        reply.outcome.add_done_callback(lambda _: rows.knock())
+        answer = Answer(request.exchange, request.asked, self._engine.hello, self._settings)
+        try:
+            await asyncio.wait({pump, reply.outcome}, return_when=asyncio.FIRST_COMPLETED)
+            if pump.done() and pump.exception() is not None and not isinstance(pump.exception(), BrokenPipeError | ConnectionResetError):
+                await pump  # what the client sent cannot be read
+            if reply.outcome.done():
+                pump.cancel()  # an early error: the engine does not want the rest
+            await answer.send(rows, reply, self._settings.roles.model_dump()[request.role]["max_result_bytes"])
+        finally:
+            pump.cancel()
+            reply.outcome.cancel()
+            await asyncio.gather(pump, reply.outcome, return_exceptions=True)
 
-    async def _run(self, handle: Handle | None, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
-        def locked() -> T:
-            with handle.lock if handle else nullcontext():
-                return work(*args)
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, locked)
-
-    def _headers(
-        self, handle: Handle, asked: protocol.Asked, output: str | None, encoding: str | None
-    ) -> dict[str, str]:
-        headers = {
-            "X-ClickHouse-Summary": json.dumps(handle.summary.header(), separators=(",", ":")),
-            "X-ClickHouse-Query-Id": asked.query_id,
-            "X-ClickHouse-Server-Display-Name": "polyglot",
-            "X-ClickHouse-Timezone": self._engine.timezone,
+    def _ask(self, request: Request, rows: Fifo) -> dict[str, Any]:
+        asked = request.asked
+        return {
+            "role": request.role,
+            "user": request.user,
+            "query_id": asked.query_id,
+            "fifo": str(rows.path),
+            "output": asked.output,
+            "database": asked.database,
+            "read_only": request.exchange.method in ("GET", "HEAD"),
+            "session": asked.session,
+            "session_check": asked.session_check,
+            "session_timeout_s": asked.session_timeout_s,
+            "settings": asked.settings,
+            "params": asked.params,
+            "tables": [
+                {"name": one.name, "structure": one.structure, "format": one.format, "size": len(one.data)}
+                for one in request.tables
+            ],
         }
-        if output:
-            headers["X-ClickHouse-Format"] = output
-            headers["Content-Type"] = protocol.content_type(output)
-        if encoding:
-            headers["Content-Encoding"] = encoding
-        return headers
 
-    def _response(self, handle: Handle, asked: protocol.Asked, body: bytes, output: str | None) -> Response:
-        encoding = asked.encoding if body else None
-        if encoding:
-            encoder = codecs.Encoder(encoding)
-            body = encoder.feed(body) + encoder.finish()
-        return Response(body, headers=self._headers(handle, asked, output, encoding))
+    def _body(self, request: Request) -> AsyncIterator[bytes]:
+        settings = self._settings
+        raw = request.exchange.body(settings.body_timeout_s, settings.max_request_bytes)
+        encoding = request.exchange.headers.get("content-encoding", "identity").lower()
+        return decoded(raw, encoding, request.asked.body_frames, settings.max_decompressed_bytes)
 
-    def _failure(self, error: ClickHouseError, query_id: str) -> Response:
-        headers = {"X-ClickHouse-Exception-Code": str(error.code), "X-ClickHouse-Query-Id": query_id}
-        if error.code == UNKNOWN_EXCEPTION:
-            log.error("unexpected engine error: %s", error)
-        return PlainTextResponse(f"{error}\n", error.status, headers)
+    async def _read_form(self, request: Request, kind: str, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Read a form whole; what it says counts like the URL, and its files become tables."""
+        parts, size = [], 0
+        async for part in body:
+            parts.append(part)
+            size += len(part)
+            if size > _LARGEST_FORM:
+                raise ClickHouseError(LIMIT_EXCEEDED, f"A form is longer than {_LARGEST_FORM} bytes")
+        url = {name: request.asked.settings[name] for name in request.asked.settings}
+        form = forms.parse_form(kind, b"".join(parts), url)
+        request.tables = form.tables
+        for table in form.tables:
+            for suffix in ("_structure", "_types", "_format"):
+                request.asked.settings.pop(table.name + suffix, None)
+        for name, value in form.fields.items():
+            asking.add(request.asked, name, value.encode())
+        return _nothing()
 
+    def _let_go(self, place: AsyncExitStack, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def wait() -> None:
+            async with place:
+                if writer.can_write_eof() and not writer.is_closing():
+                    writer.write_eof()  # the engine cancels what still runs
+                try:
+                    async with asyncio.timeout(_LET_GO_S):
+                        while await reader.read(wire.LARGEST):
+                            pass
+                except TimeoutError:
+                    self._engine.kill(f"a cancelled statement still runs after {_LET_GO_S:.0f} s")
+                except OSError:
+                    pass
 
-def _push(handle: Handle, statement: sqltext.Statement, insert: Insert | None, data: bytes, last: bool) -> Insert:
-    insert = insert or handle.insert(statement.header, statement.format or "")
-    if data:
-        insert.append(data)
-    if last:
-        insert.finish()
-    return insert
-
-
-def _some(blocks: Iterator[bytes]) -> bytes:
-    """Join blocks to at least PUSH bytes; less means that it was the last."""
-    parts: list[bytes] = []
-    size = 0
-    for block in blocks:
-        parts.append(block)
-        size += len(block)
-        if size >= PUSH:
-            break
-    return b"".join(parts)
-
-
-async def _read(request: Request, asked: protocol.Asked) -> tuple[sqltext.Statement, bytes, AsyncIterator[bytes]]:
-    """Return the statement, the text read so far (all of it, unless rows follow) and the rest of the body."""
-    body = _decoded(request)
-    content_type = request.headers.get("content-type", "")
-    if content_type.startswith("multipart/form-data"):
-        protocol.add_form(asked, content_type, await _all(b"", body))
-        body = _nothing()
-    text = asked.query.encode()
-    sql = await _head(text + b"\n" if text else b"", body)
-    statement = sqltext.read(sql)
-    if statement.kind != "insert_data":
-        sql = await _all(sql, body)
-        statement = sqltext.read(sql)
-    if statement.kind == "empty":
-        raise ClickHouseError(62, "Syntax error: Empty query")
-    return statement, sql, body
+        task = asyncio.create_task(wait())
+        self._letting_go.add(task)
+        task.add_done_callback(self._letting_go.discard)
 
 
-async def _decoded(request: Request) -> AsyncIterator[bytes]:
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding == "identity":
-        async for chunk in request.stream():
-            yield chunk
-        return
-    decoder = codecs.Decoder(encoding)
-    async for chunk in request.stream():
-        yield decoder.feed(chunk)
-    decoder.finish()
+async def _pump(
+    tables: list[forms.ExternalTable], query: bytes, body: AsyncIterator[bytes], writer: asyncio.StreamWriter
+) -> None:
+    """Send tables, text and rows to the engine, as fast as it takes them."""
+    for table in tables:
+        await _send(writer, table.data)
+    if query:
+        await _send(writer, query + b"\n")
+    async for part in body:
+        await _send(writer, part)
+    writer.write(wire.frame(wire.END))
+    await writer.drain()
 
 
-async def _drain(request: Request) -> None:
-    """Let a client that is still sending finish: until then it reads no answer."""
-    with suppress(RuntimeError, ClientDisconnect):  # there is nothing left to read
-        async for _ in request.stream():
-            pass
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    for place in range(0, len(data), compression.PIECE):
+        writer.write(wire.frame(wire.BODY, data[place : place + compression.PIECE]))
+        await writer.drain()
 
 
 async def _nothing() -> AsyncIterator[bytes]:
     for chunk in tuple[bytes]():
         yield chunk
-
-
-async def _head(text: bytes, body: AsyncIterator[bytes]) -> bytes:
-    parts = [text]
-    size = len(text)
-    async for chunk in body:
-        parts.append(chunk)
-        size += len(chunk)
-        if size >= HEAD:
-            break
-    return b"".join(parts)
-
-
-async def _all(text: bytes, body: AsyncIterator[bytes]) -> bytes:
-    parts = [text]
-    size = len(text)
-    async for chunk in body:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > MAX_SQL:
-            raise ClickHouseError(QUERY_TOO_LARGE, f"The query is longer than {MAX_SQL} bytes")
-    return b"".join(parts)
-
-
-cli = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-
-
-@cli.command()
-def main(host: str = "127.0.0.1", port: int = 18123, data: Path = Path("var/clickhouse")) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # A query that fails in mid-answer breaks its connection on purpose (see _stream): no stack for that.
-    logging.getLogger("uvicorn.error").addFilter(
-        lambda record: not (record.exc_info and isinstance(record.exc_info[1], ClickHouseError))
-    )
-    limits = GatewaySettings()
-    gateway = Gateway(Engine(data, limits), limits)
-    uvicorn.run(
-        gateway.app(),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=15,
-        timeout_keep_alive=75,  # longer than clients keep idle connections, which would else meet a closed one
-        lifespan="on",
-    )
-
-
-if __name__ == "__main__":
-    cli()

@@ -1,6 +1,6 @@
-"""Who may do what: the gateway's users, their roles, and how a request names its user.
+"""Who asks: the gateway's users from a file, and how a request names its user.
 
-chDB itself knows neither users nor grants (it ignores ``?user=``), so this is the only guard.
+chDB itself knows neither users nor grants (it ignores ``?user=``), so this and `policy` are the guard.
 """
 
 from __future__ import annotations
@@ -8,53 +8,63 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import os
 from collections.abc import Mapping
-from typing import Literal
+from pathlib import Path
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from devstack.gateway.errors import ACCESS_DENIED, AUTHENTICATION_FAILED, ClickHouseError
-from polyglot.clickhouse.sqltext import Statement
-from polyglot.config import settings
+from devstack.gateway.errors import AUTHENTICATION_FAILED, ClickHouseError
+from devstack.gateway.policy import Role
 
-Role = Literal["reader", "writer", "admin"]
 
-_READ = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "FROM", "("})
-_WRITE = _READ | {"INSERT"}
+class UsersError(ValueError):
+    """The users cannot be read, or anybody can read them."""
 
 
 class User(BaseModel):
-    """A password and what its holder may do: read, also insert, or everything."""
+    """A password and what its holder may do: read, also insert, or everything that the gateway allows."""
 
     password: SecretStr
     role: Role = "reader"
 
 
-class GatewaySettings(BaseSettings):
-    """``POLYGLOT_GATEWAY__USERS='{"ann": {"password": "…", "role": "reader"}}'`` adds users.
+class _Environment(BaseSettings):
+    """``POLYGLOT_GATEWAY__USERS='{"ann": {"password": "…", "role": "reader"}}'``, where no file can be had."""
 
-    The user of ``polyglot.config`` (section clickhouse) is always there, as admin: the jobs and the migrations.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="POLYGLOT_GATEWAY__")
+    model_config = SettingsConfigDict(env_prefix="POLYGLOT_GATEWAY__", extra="ignore")
 
     users: dict[str, User] = {}
-    max_memory_bytes: int = 1_500_000_000
-    max_query_memory_bytes: int = 1_000_000_000
-    max_result_bytes: int = 256_000_000
-    workers: int = 8
-
-    def all_users(self) -> dict[str, User]:
-        """Return every user by name."""
-        clickhouse = settings().clickhouse
-        return {clickhouse.username: User(password=clickhouse.password, role="admin"), **self.users}
 
 
-def credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str]:
-    """Return user and password from X-ClickHouse headers, basic authentication or the URL, in this order.
+def load(file: Path | None) -> dict[str, User]:
+    """Return the users of ``file`` (JSON: name → password and role) and of the environment.
 
-    Raises ClickHouseError (516) if there are none, or two kinds at once, as ClickHouse does.
+    Raises:
+        UsersError: the file is not there, is not that, can be read by others, or there is no user at all.
+    """
+    users = _Environment().users
+    if file is not None:
+        try:
+            if file.stat().st_mode & 0o077:
+                raise UsersError(f"{file} can be read by others: chmod 600 {file}")
+            users = {**users, **TypeAdapter(dict[str, User]).validate_json(file.read_bytes())}
+        except (OSError, ValidationError) as error:
+            raise UsersError(f"the users in {file} cannot be read: {error}") from error
+    if not users:
+        raise UsersError("there is no user: name a file with --users")
+    if any(not user.password.get_secret_value() for user in users.values()):
+        raise UsersError("a user has an empty password")
+    os.environ.pop("POLYGLOT_GATEWAY__USERS", None)  # no child process inherits it
+    return users
+
+
+def credentials(headers: Mapping[str, str]) -> tuple[str, str]:
+    """Return user and password from X-ClickHouse headers or basic authentication.
+
+    Raises:
+        ClickHouseError: there are none, or both (516).
     """
     given: list[tuple[str, str]] = []
     if "x-clickhouse-user" in headers or "x-clickhouse-key" in headers:
@@ -67,13 +77,11 @@ def credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[s
             raise ClickHouseError(AUTHENTICATION_FAILED, "Invalid HTTP Basic credentials") from error
         given.append((user, password))
     elif scheme:
-        raise ClickHouseError(AUTHENTICATION_FAILED, f"Authentication scheme {scheme} is not supported")
-    if "user" in query or "password" in query:
-        given.append((query.get("user", "default"), query.get("password", "")))
-    if len(given) > 1:
-        raise ClickHouseError(AUTHENTICATION_FAILED, "Use one kind of credentials: header, basic or URL")
+        raise ClickHouseError(AUTHENTICATION_FAILED, f"Authentication scheme {scheme[:40]!r} is not supported")
+    if len(set(given)) > 1:
+        raise ClickHouseError(AUTHENTICATION_FAILED, "Two kinds of credentials that differ")
     if not given:
-        raise ClickHouseError(AUTHENTICATION_FAILED, "No credentials: use X-ClickHouse-User, basic or ?user=")
+        raise ClickHouseError(AUTHENTICATION_FAILED, "No credentials: use X-ClickHouse-User or basic authentication")
     return given[0]
 
 
@@ -82,27 +90,10 @@ def authenticate(users: Mapping[str, User], name: str, password: str) -> Role:
     user = users.get(name)
     expected = user.password.get_secret_value() if user else ""
     if not hmac.compare_digest(expected.encode(), password.encode()) or user is None:
-        text = f"{name}: Authentication failed: password is incorrect, or there is no user with such name"
-        raise ClickHouseError(AUTHENTICATION_FAILED, text)
+        text = "Authentication failed: password is incorrect, or there is no user with such name"
+        raise ClickHouseError(AUTHENTICATION_FAILED, f"{_printable(name)}: {text}")
     return user.role
 
 
-def authorize(role: Role, statement: Statement, denied_functions: frozenset[str]) -> None:
-    """Raise ClickHouseError (497) unless ``role`` may run ``statement``.
-
-    ``denied_functions`` reach beyond the database (files, URLs, other servers); only an admin may call them. The engine
-    enforces the same a second time where it can: readers run with readonly=1, writers with allow_ddl=0.
-    """
-    if statement.has_more:
-        raise ClickHouseError(62, "Syntax error (Multi-statements are not allowed)")
-    if statement.forbidden:
-        raise ClickHouseError(ACCESS_DENIED, f"{statement.forbidden} is not allowed over HTTP")
-    if role == "admin":
-        return
-    allowed = _READ if role == "reader" else _WRITE
-    if statement.keyword not in allowed:
-        raise ClickHouseError(ACCESS_DENIED, f"Not enough privileges: a {role} may not run {statement.keyword}")
-    reached = statement.functions & denied_functions
-    if reached:
-        text = f"Not enough privileges: a {role} may not call {', '.join(sorted(reached))}"
-        raise ClickHouseError(ACCESS_DENIED, text)
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:100])

@@ -23,6 +23,11 @@ RESULT: Final = b"R"
 DONE: Final = b"D"
 FAILED: Final = b"X"
 
+#: On the control socket, one word a packet: a connection comes with it; an answer is owed; end.
+CONNECTION: Final = b"connection"
+SIGN_OF_LIFE: Final = b"alive"
+STOP: Final = b"stop"
+
 HEADER: Final = struct.Struct("<cI")
 #: No frame is longer: senders cut what is.
 LARGEST: Final = 4 * 1024 * 1024

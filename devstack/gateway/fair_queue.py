@@ -1,0 +1,77 @@
+"""Who runs next: a bounded number of statements at a time, users in turn, none with all of the places."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from devstack.gateway.errors import TOO_MANY_QUERIES, ClickHouseError
+
+
+class FairQueue:
+    """Places for statements.
+
+    The next free place goes to the user who has waited longest for a turn, not to the next of the busiest user's
+    requests. A user holds at most ``per_user`` of ``places``, so that another one always finds some.
+    """
+
+    def __init__(self, places: int, per_user: int, max_waiting: int, max_wait_s: float) -> None:
+        """Take the bounds."""
+        self._free = places
+        self._per_user = per_user
+        self._max_waiting = max_waiting
+        self._max_wait_s = max_wait_s
+        self._held: Counter[str] = Counter()
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @asynccontextmanager
+    async def place(self, user: str) -> AsyncIterator[None]:
+        """Hold a place.
+
+        Raises:
+            ClickHouseError: too many wait already, or none was free in time (202).
+        """
+        await self._take(user)
+        try:
+            yield
+        finally:
+            self._held[user] -= 1
+            self._free += 1
+            self._hand_on()
+
+    async def _take(self, user: str) -> None:
+        if sum(map(len, self._waiting.values())) >= self._max_waiting:
+            raise ClickHouseError(TOO_MANY_QUERIES, f"Too many requests wait: {self._max_waiting}")
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(user, deque()).append(turn)
+        self._hand_on()
+        try:
+            async with asyncio.timeout(self._max_wait_s):
+                await turn
+        except TimeoutError:
+            text = f"No place was free for {self._max_wait_s:.0f} s: too many simultaneous queries"
+            raise ClickHouseError(TOO_MANY_QUERIES, text) from None
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it came in the same moment
+                self._held[user] -= 1
+                self._free += 1
+                self._hand_on()
+            raise
+
+    def _hand_on(self) -> None:
+        while self._free and (user := self._next()) is not None:
+            turns = self._waiting[user]
+            turn = turns.popleft()
+            if turns:
+                self._waiting.move_to_end(user)  # others first, next time
+            else:
+                del self._waiting[user]
+            if not turn.done():
+                self._free -= 1
+                self._held[user] += 1
+                turn.set_result(None)
+
+    def _next(self) -> str | None:
+        return next((user for user in self._waiting if self._held[user] < self._per_user), None)

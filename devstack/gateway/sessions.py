@@ -1,0 +1,82 @@
+"""Sessions: connections that keep their settings and temporary tables from one request to the next."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from devstack.gateway.chdb_engine import Connection, Engine
+from devstack.gateway.errors import SESSION_IS_LOCKED, SESSION_NOT_FOUND, TOO_MANY_QUERIES, ClickHouseError
+
+#: The longest that a session may be idle, seconds, as in ClickHouse's own configuration.
+LONGEST_S: Final = 3600.0
+
+
+@dataclass(slots=True)
+class Session:
+    """A connection, what was SET on it (text by name), and whether a request has it now."""
+
+    connection: Connection
+    settings: dict[str, str] = field(default_factory=dict)
+    busy: bool = True
+    timeout_s: float = 60.0
+    idle_since: float = 0.0
+
+
+class Sessions:
+    """The open sessions by user and name; one request at a time has one."""
+
+    def __init__(self, engine: Engine, most: int) -> None:
+        """Take the engine and how many sessions a user may have."""
+        self._engine = engine
+        self._most = most
+        self._lock = threading.Lock()
+        self._open: dict[tuple[str, str], Session] = {}
+
+    def take(self, user: str, name: str, check: bool, timeout_s: float) -> Session:
+        """Return the session, made new unless ``check``.
+
+        Raises:
+            ClickHouseError: another request has it (373), it is not there (372), or there are too many (202).
+        """
+        with self._lock:
+            self._expire()
+            session = self._open.get((user, name))
+            if session is None:
+                if check:
+                    raise ClickHouseError(SESSION_NOT_FOUND, f"Session {name} not found")
+                if sum(owner == user for owner, _ in self._open) >= self._most:
+                    raise ClickHouseError(TOO_MANY_QUERIES, f"Too many sessions of {user}: at most {self._most}")
+                session = self._open[user, name] = Session(self._engine.open())
+            elif session.busy:
+                raise ClickHouseError(SESSION_IS_LOCKED, f"Session {name} is locked by a concurrent client")
+            session.busy = True
+            session.timeout_s = min(max(timeout_s, 1.0), LONGEST_S)
+            return session
+
+    def give_back(self, session: Session, settings: Mapping[str, str]) -> None:
+        """End a request: its own settings do not stay with the session, but what was SET before does."""
+        kept = {name: session.settings[name] for name in settings if name in session.settings}
+        gone = [name for name in settings if name not in session.settings]
+        if gone:
+            session.connection.run("SET " + ", ".join(f"{name} = DEFAULT" for name in gone))
+        session.connection.set(kept)
+        with self._lock:
+            session.busy = False
+            session.idle_since = time.monotonic()
+
+    def remember(self, user: str, name: str, settings: Mapping[str, str]) -> None:
+        """Note what a SET statement of the session has set; values are literals."""
+        with self._lock:
+            session = self._open[user, name]
+            session.settings.update({key: value.strip("'") for key, value in settings.items()})
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for key, session in list(self._open.items()):
+            if not session.busy and now - session.idle_since > session.timeout_s:
+                del self._open[key]
+                session.connection.close()

@@ -1,0 +1,304 @@
+"""One request in the engine's process: read its text, judge it, run it, and say what came of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from devstack.gateway import wire
+from devstack.gateway.chdb_engine import MAX_SQL, Connection, Engine, quote_name
+from devstack.gateway.errors import (
+    BAD_ARGUMENTS,
+    NOT_IMPLEMENTED,
+    QUERY_ID_IN_USE,
+    QUERY_TOO_LARGE,
+    SYNTAX_ERROR,
+    ClickHouseError,
+)
+from devstack.gateway.limits import EngineLimits
+from devstack.gateway.policy import Policy, Role, Verdict
+from devstack.gateway.running import Running
+from devstack.gateway.sessions import Sessions
+from sql import clickhouse_text as text
+
+log = logging.getLogger(__name__)
+
+#: Enough to find where the rows of an INSERT begin; bytes.
+HEAD: Final = 64 * 1024
+#: What one push into the engine holds, and one RESULT frame; bytes.
+PUSH: Final = 1024 * 1024
+#: The engine gathers rows to blocks of this size before it writes: its defaults, a million rows or 256 MB, held several
+#: copies of a 300 MB body at once.
+_INSERT_BLOCKS: Final = {"min_insert_block_size_rows": "65536", "min_insert_block_size_bytes": "33554432"}
+_KILL: Final = re.compile(
+    rb"KILL QUERY WHERE \(?query_id = '((?:[^'\\]|\\.)*)'\)? (ASYNC|SYNC|TEST)(?: FORMAT (\w+))?", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that came with the request: its columns as text, and the size of its rows in bytes."""
+
+    name: str
+    structure: str
+    format: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a request asks for, beside its text.
+
+    ``fifo``: where the rows of a result go. ``read_only``: whoever asks, only what a reader may do.
+    """
+
+    role: Role
+    user: str
+    query_id: str
+    fifo: str
+    output: str = "TabSeparated"
+    database: str = ""
+    read_only: bool = False
+    session: str = ""
+    session_check: bool = False
+    session_timeout_s: float = 60.0
+    settings: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Ask:
+        """Return what the server has sent."""
+        tables = tuple(Table(**one) for one in document.pop("tables", ()))
+        return cls(**document, tables=tables)
+
+
+class Body:
+    """The bytes of a request as they come, with a look ahead."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        """Take the payloads of BODY frames."""
+        self._parts = parts
+        self._ahead = b""
+
+    def take(self, size: int) -> Iterator[bytes]:
+        """Yield exactly the next ``size`` bytes."""
+        while size:
+            part = self._ahead or next(self._parts, b"")
+            if not part:
+                raise ClickHouseError(BAD_ARGUMENTS, "The body ends inside a table that came with it")
+            yield part[:size]
+            self._ahead = part[size:]
+            size -= min(size, len(part))
+
+    def more(self, have: bytes, least: int) -> tuple[bytes, bool]:
+        """Return ``have`` and what follows, at least ``least`` bytes of both, and whether this is all."""
+        parts, size = [have, self._ahead], len(have) + len(self._ahead)
+        self._ahead = b""
+        while size < least:
+            part = next(self._parts, None)
+            if part is None:
+                return b"".join(parts), True
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts), False
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield what is left, in parts of about a megabyte."""
+        pending = bytearray(self._ahead)
+        for part in self._parts:
+            pending += part
+            if len(pending) >= PUSH:
+                yield bytes(pending)
+                pending.clear()
+        if pending:
+            yield bytes(pending)
+
+
+class Statements:
+    """Runs requests, each in a thread of its own."""
+
+    def __init__(self, engine: Engine, policy: Policy, limits: EngineLimits, running: Running) -> None:
+        """Take the engine and the lists."""
+        self._engine = engine
+        self._policy = policy
+        self._limits = limits
+        self._running = running
+        self._sessions = Sessions(engine, limits.max_sessions)
+
+    def answer(self, peer: wire.Peer, connection_lost: Any) -> None:
+        """Serve one connection: one request, one answer. ``connection_lost`` watches for a server that hangs up."""
+        try:
+            kind, payload = peer.receive()
+            if kind != wire.ASK:
+                return
+            ask = Ask.read(json.loads(payload))
+            self._serve(ask, peer, connection_lost)
+        except ClickHouseError as error:
+            _failed(peer, error)
+        except text.TextError as error:
+            _failed(peer, ClickHouseError(SYNTAX_ERROR, f"Syntax error: {error}"))
+        except OSError as error:
+            log.info("a request ended early: %s", error)
+        except Exception as error:
+            log.exception("a request failed")
+            _failed(peer, ClickHouseError.from_engine(error))
+
+    def _serve(self, ask: Ask, peer: wire.Peer, connection_lost: Any) -> None:
+        marker = secrets.token_hex(8)
+        if not self._running.begin(marker, ask.query_id, ask.user):
+            raise ClickHouseError(QUERY_ID_IN_USE, f"Query with id = {ask.query_id} is already running")
+        try:
+            with self._connection(ask, marker) as connection, connection_lost(marker):
+                self._execute(ask, connection, Body(peer.body()), peer)
+        finally:
+            self._running.end(marker)
+
+    @contextmanager
+    def _connection(self, ask: Ask, marker: str) -> Iterator[Connection]:
+        """Yield a connection set up for the request: of its session, or one of its own."""
+        role = self._limits.roles.model_dump()[ask.role]
+        for name, value in ask.settings.items():
+            self._policy.settings.check(ask.role, name, value)
+        wanted = {
+            "implicit_select": "0",
+            "query_cache_tag": marker,
+            "max_query_size": str(MAX_SQL * 2),
+            "max_memory_usage": str(role["max_memory_bytes"]),
+            "max_execution_time": str(role["max_execution_s"]),
+            "max_temporary_data_on_disk_size_for_query": str(role["max_disk_bytes"]),
+            **_INSERT_BLOCKS,
+            **ask.settings,
+        }
+        if ask.session:
+            session = self._sessions.take(ask.user, ask.session, ask.session_check, ask.session_timeout_s)
+            try:
+                self._prepare(ask, session.connection, {**wanted, **session.settings, **ask.settings})
+                yield session.connection
+            finally:
+                self._sessions.give_back(session, ask.settings)
+            return
+        connection = self._engine.open()
+        try:
+            self._prepare(ask, connection, wanted)
+            yield connection
+        finally:
+            connection.close()
+
+    def _prepare(self, ask: Ask, connection: Connection, wanted: Mapping[str, str]) -> None:
+        if ask.database:
+            connection.run(f"USE {quote_name(ask.database)}")
+        connection.set(wanted)
+
+    def _execute(self, ask: Ask, connection: Connection, body: Body, peer: wire.Peer) -> None:
+        for table in ask.tables:
+            self._add_table(ask, connection, table, body)
+        if ask.role == "reader" and not ask.session:
+            # The engine's own guard behind the lists. It cannot be taken back, so a session does without.
+            connection.set({"readonly": "2"})
+        sql, whole = body.more(b"", HEAD)
+        rows = text.find_rows(sql)
+        if rows is None or (rows.start >= len(sql) and not whole):
+            sql, whole = body.more(sql, MAX_SQL + 1)
+            if not whole:
+                raise ClickHouseError(QUERY_TOO_LARGE, f"The query is longer than {MAX_SQL} bytes")
+            rows = text.find_rows(sql)
+        if rows is None:
+            self._run(ask, connection, sql, peer)
+        else:
+            self._insert(ask, connection, sql, rows, body, peer)
+
+    def _judge(self, ask: Ask, connection: Connection, sql: bytes) -> tuple[bytes, Verdict]:
+        """Return a statement as the engine reads it, and what it is."""
+        text.check_plain(sql)
+        if not text.first_word(sql):
+            raise ClickHouseError(SYNTAX_ERROR, "Syntax error: Empty query")
+        canonical = connection.canonical(sql)
+        role: Role = "reader" if ask.read_only else ask.role
+        return canonical, self._policy.judge(role, canonical)
+
+    def _insert(
+        self, ask: Ask, connection: Connection, sql: bytes, rows: text.Rows, body: Body, peer: wire.Peer
+    ) -> None:
+        canonical, verdict = self._judge(ask, connection, rows.header + b" FORMAT " + rows.format.encode())
+        peer.send(wire.message(wire.ACCEPTED, {"streams": False}))
+        if ask.params:
+            # Parameters are bound by the engine's parser, so such an insert must be one text.
+            data, whole = body.more(sql[rows.start :], MAX_SQL + 1)
+            if not whole:
+                raise ClickHouseError(QUERY_TOO_LARGE, f"An INSERT with parameters is longer than {MAX_SQL} bytes")
+            connection.run(canonical + b"\n" + data, ask.output, ask.params)
+        else:
+            connection.begin_insert(canonical[: verdict.outfile_at].decode(), verdict.format or rows.format)
+            if data := sql[rows.start :]:
+                connection.append(data)
+            for part in body.rest():
+                connection.append(part)
+            connection.finish_insert()
+        peer.send(wire.message(wire.DONE, connection.summary.document()))
+
+    def _run(self, ask: Ask, connection: Connection, sql: bytes, peer: wire.Peer) -> None:
+        canonical, verdict = self._judge(ask, connection, sql)
+        output = verdict.format or ask.output
+        if not re.fullmatch(r"\w+", output):
+            raise ClickHouseError(BAD_ARGUMENTS, f"{output!r} is not the name of a format")
+        if verdict.words[:2] == ("KILL", "QUERY"):
+            self._kill(ask, canonical, peer)
+            return
+        peer.send(wire.message(wire.ACCEPTED, {"streams": verdict.result, "format": output if verdict.result else None}))
+        if verdict.result:
+            ending = canonical[verdict.outfile_at :] or b"FORMAT " + output.encode()
+            where = b" INTO OUTFILE '" + ask.fifo.encode() + b"' TRUNCATE "
+            connection.run(canonical[: verdict.outfile_at].rstrip() + where + ending, output, ask.params)
+        elif verdict.keyword == "INSERT" and verdict.format and b"input(" in canonical:
+            connection.run(canonical + b"\n" + text.rows_behind_select(sql), output, ask.params)
+        else:
+            connection.run(canonical, output, ask.params)
+        self._after(ask, verdict)
+        peer.send(wire.message(wire.DONE, connection.summary.document()))
+
+    def _after(self, ask: Ask, verdict: Verdict) -> None:
+        if verdict.keyword == "SET" and ask.session:
+            self._sessions.remember(ask.user, ask.session, verdict.settings)
+        if "FUNCTION" in verdict.words:
+            self._policy.defined = self._engine.defined_functions()
+
+    def _kill(self, ask: Ask, canonical: bytes, peer: wire.Peer) -> None:
+        match = _KILL.fullmatch(canonical)
+        if not match:
+            raise ClickHouseError(NOT_IMPLEMENTED, "KILL QUERY is supported as: KILL QUERY WHERE query_id = '…' [SYNC]")
+        query_id = re.sub(rb"\\(.)", rb"\1", match[1]).decode()
+        output = match[3].decode() if match[3] else ask.output
+        marker = self._running.marker(query_id, None if ask.role == "admin" else ask.user)
+        peer.send(wire.message(wire.ACCEPTED, {"streams": False, "format": output}))
+        result = self._engine.kill(marker or "-", match[2].decode(), output)
+        for place in range(0, len(result), PUSH):
+            peer.send(wire.frame(wire.RESULT, result[place : place + PUSH]))
+        peer.send(wire.message(wire.DONE, {}))
+
+    def _add_table(self, ask: Ask, connection: Connection, table: Table, body: Body) -> None:
+        """Make a temporary table of rows that came with the request."""
+        create = f"CREATE TEMPORARY TABLE {quote_name(table.name)} ({table.structure}) ENGINE = Memory"
+        canonical, verdict = self._judge(ask, connection, create.encode())
+        if not verdict.temporary or " AS " in canonical.decode():
+            raise ClickHouseError(BAD_ARGUMENTS, f"The columns of the table {table.name} are not a list of columns")
+        if not re.fullmatch(r"\w+", table.format):
+            raise ClickHouseError(BAD_ARGUMENTS, f"{table.format!r} is not the name of a format")
+        connection.run(canonical)
+        connection.begin_insert(f"INSERT INTO {quote_name(table.name)}", table.format)
+        for part in body.take(table.size):
+            connection.append(part)
+        connection.finish_insert()
+
+
+def _failed(peer: wire.Peer, error: ClickHouseError) -> None:
+    try:
+        peer.send(wire.message(wire.FAILED, {"code": error.code, "message": str(error)}))
+    except OSError:
+        log.info("nobody waits for the error any more: %s", error)
