@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -36,17 +35,7 @@ class Gateway:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        environment = {**os.environ, "POLYGLOT_GATEWAY__USERS": json.dumps(USERS)}
-        command = [
-            sys.executable,
-            "-m",
-            "polyglot.clickhouse.gateway",
-            "--port",
-            str(self.port),
-            "--data",
-            str(self.data),
-        ]
-        self.process = subprocess.Popen(command, env=environment)
+        self.process = subprocess.Popen(self.command(self.port))
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             assert self.process.poll() is None, "the gateway ended while starting"
@@ -56,6 +45,14 @@ class Gateway:
             except httpx.TransportError:
                 time.sleep(0.1)
         pytest.fail("the gateway did not answer within 90 s")
+
+    def command(self, port: int) -> list[str]:
+        """Return what starts a gateway on this folder, for these users."""
+        users = self.data.with_name("users.json")
+        users.touch(mode=0o600)
+        users.write_text(json.dumps(USERS))
+        options = {"--port": port, "--data": self.data, "--users": users}
+        return [sys.executable, "-m", "devstack.gateway", *(str(word) for pair in options.items() for word in pair)]
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""

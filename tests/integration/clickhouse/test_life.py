@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -57,8 +56,7 @@ def test_sigterm_ends_cleanly_and_the_data_stays(new_gateway: Gateway) -> None:
 
 
 def test_two_gateways_do_not_share_a_folder(new_gateway: Gateway) -> None:
-    command = [sys.executable, "-m", "polyglot.clickhouse.gateway", "--port", "0", "--data", str(new_gateway.data)]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    second = subprocess.run(new_gateway.command(0), capture_output=True, text=True, timeout=90, check=False)
     assert second.returncode != 0
     assert "another gateway is running" in second.stderr
     assert new_gateway.post("SELECT 1").text == "1\n"
