@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from polyglot import accounts
@@ -31,6 +32,7 @@ def gateway(settings: Settings) -> Component:
         url=settings.clickhouse.url,
         ports={settings.clickhouse.port: "POLYGLOT_CLICKHOUSE__PORT"},
         probe=lambda: probe_clickhouse(settings.clickhouse),
+        env={name: value for name, value in os.environ.items() if name.upper() == "POLYGLOT_GATEWAY__USERS"},
         prepare=prepare,
         stop_after=("taskmanager", "jobmanager"),
         logs=(layout.output("clickhouse"),),

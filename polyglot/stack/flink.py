@@ -16,6 +16,7 @@ import yaml
 
 from polyglot.config import ROOT, Settings
 from polyglot.stack.component import Component
+from polyglot.stack.environment import without_passwords
 from polyglot.stack.flink_config import Memory, flatten, flink_config, jobmanager_memory, taskmanager_memory
 from polyglot.stack.kafka import java
 from polyglot.stack.layout import Layout
@@ -215,7 +216,8 @@ def _component(settings: Settings, role: Role) -> Component:
         url=url if leader else f"{url}/#/task-manager",
         ports=ports,
         probe=(lambda: probe_jobmanager(url)) if leader else (lambda: probe_taskmanager(url)),
-        env={**_environment(settings), **_MALLOC, "POLYGLOT_LOG": str(layout.log(role.name))},
+        # Jobs carry the passwords of their sources and sinks with them.
+        env={**without_passwords(_environment(settings)), **_MALLOC, "POLYGLOT_LOG": str(layout.log(role.name))},
         prepare=lambda: write_home(settings),
         stop_after=("taskmanager",) if leader else (),
         logs=(layout.log(role.name), layout.output(role.name)),

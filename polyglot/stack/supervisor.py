@@ -111,8 +111,8 @@ class Supervisor:
             component.prepare()
             if self._stopping.is_set():
                 return False
-            env = {**os.environ, **component.env, STACK_VARIABLE: self._state.stack_id}
-            env = env if component.logs_in else without_passwords(env)
+            inherited = os.environ if component.logs_in else without_passwords(os.environ)
+            env = {**inherited, **component.env, STACK_VARIABLE: self._state.stack_id}
             child = spawn(component.command, env=env, cwd=Path.cwd(), output=self._layout.output(component.name))
             running.started(Identity.of(child.pid))
         except (OSError, subprocess.CalledProcessError, psutil.Error, CommandError) as error:

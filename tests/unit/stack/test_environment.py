@@ -13,6 +13,7 @@ from polyglot.stack.supervisor import Supervisor
 
 SECRETS = {
     "POLYGLOT_CLICKHOUSE__PASSWORD": "p", "polyglot_kafka__sasl_password": "p", "POLYGLOT_KAFKA__SSL_KEY_PASSWORD": "p",
+    "POLYGLOT_GATEWAY__USERS": '{"ann": {"password": "p"}}',
     "POLYGLOT_REDIS": '{"password": "p"}', "Polyglot_Registry": '{"password": "p"}',
 }  # fmt: skip
 HARMLESS = {
@@ -43,13 +44,21 @@ def test_only_our_own_commands_log_in(tmp_path):
     assert {name for name, build in BUILDERS.items() if build(settings).logs_in} == {"repair", "adjust", "metrics"}
 
 
+def test_flinks_processes_have_no_password_and_the_gateway_only_those_of_its_users(tmp_path, monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(var_dir=tmp_path, redis={}, registry={}, kafka={}, clickhouse={})
+    for name in ("jobmanager", "taskmanager"):
+        assert not SECRETS.keys() & BUILDERS[name](settings).env.keys()
+    assert BUILDERS["clickhouse"](settings).env == {"POLYGLOT_GATEWAY__USERS": SECRETS["POLYGLOT_GATEWAY__USERS"]}
+
+
 @pytest.mark.parametrize("logs_in", [True, False])
 def test_a_component_is_started_with_what_it_needs(logs_in, tmp_path, monkeypatch):
     monkeypatch.setenv("POLYGLOT_CLICKHOUSE__PASSWORD", "p")
     started = []
     monkeypatch.setattr("polyglot.stack.supervisor.spawn", lambda *_, env, **__: started.append(env) or sys.exit())
-    # As Flink's: it begins with the whole environment.
-    component = Component("x", ("x",), "", {}, probe=str, env={"POLYGLOT_CLICKHOUSE__PASSWORD": "p"}, logs_in=logs_in)
+    component = Component("x", ("x",), "", {}, probe=str, logs_in=logs_in)
     supervisor = Supervisor(Settings(var_dir=tmp_path), [component], "id")
     with pytest.raises(SystemExit):
         supervisor._start(component, Running())
