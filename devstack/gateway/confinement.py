@@ -9,42 +9,30 @@ none can be taken back. Threads that run already would stay free, and importing 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import os
 import platform
-import re
 import resource
 import signal
+import stat
 import struct
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from devstack.gateway import landlock, seccomp
+from devstack.gateway.runtime import runtime_reads
+
+__all__ = ["ConfinementError", "Rules", "Support", "confine", "runtime_reads", "support"]
 
 PR_SET_NO_NEW_PRIVS: Final = 38  # linux/prctl.h
 _LINUX_CAPABILITY_VERSION_3: Final = 0x20080522  # linux/capability.h
 #: CAP_DAC_OVERRIDE and CAP_FOWNER: root may keep a store that belongs to another user.
 _KEPT_CAPABILITIES: Final = 1 << 1 | 1 << 3
 
-#: What chDB, Python and the C library open while they work, as far as the machine has it.
-_SYSTEM: Final = (
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-    "/usr/share/zoneinfo",
-    "/dev/urandom",
-    "/proc/meminfo",
-    "/proc/cpuinfo",
-    "/proc/stat",
-    "/proc/sys/vm/overcommit_memory",
-    "/sys/devices/system/cpu",
-    "/sys/devices/system/node",
-    "/sys/kernel/mm/transparent_hugepage",
-    "/sys/fs/cgroup",
-)
-_MAPPED: Final = re.compile(r"(/\S+\.so[.0-9]*)$", re.MULTILINE)
+
+#: Standard output and error, which go where the logs go: SQL can write there, at worst a line that looks like a log's.
+_OUTPUT: Final = (1, 2)
 
 
 class ConfinementError(RuntimeError):
@@ -55,7 +43,8 @@ class ConfinementError(RuntimeError):
 class Rules:
     """What the engine may reach; every path is absolute and exists.
 
-    ``sockets`` are inherited descriptors that are for send and recv only: SQL can read and write a descriptor by its
+    ``write_only`` are folders whose files (FIFOs for results) may be written: neither read nor listed, and none made.
+    ``sockets`` are the descriptors that lead out, for send and recv only: SQL can read and write a descriptor by its
     number, as in ``file(3)``, but only as a file.
     """
 
@@ -63,6 +52,7 @@ class Rules:
     read_only: tuple[Path, ...]
     max_file_bytes: int
     max_data_bytes: int
+    write_only: tuple[Path, ...] = ()
     sockets: tuple[int, ...] = ()
 
 
@@ -101,19 +91,6 @@ def support() -> Support:
     return Support(version, filters, "the engine cannot be confined: " + "; ".join(missing))
 
 
-def runtime_reads() -> tuple[Path, ...]:
-    """Return the files and folders that Python and chDB read while they work, without what this machine lacks."""
-    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    found = importlib.util.find_spec("chdb")  # without importing it
-    if found and found.origin:
-        folders.add(str(Path(found.origin).parent.parent))
-    # The folders of the libraries that are mapped now: the C library's is where the others are.
-    folders |= {str(Path(name).parent) for name in _MAPPED.findall(Path("/proc/self/maps").read_text())}
-    wanted = {Path(name).resolve() for name in (*folders, *_SYSTEM)}
-    kept = {path for path in wanted if path.exists() and not wanted.intersection(path.parents)}
-    return (*sorted(kept), Path("/proc/self"))  # a link to the process that opens it, so it stays one
-
-
 def confine(rules: Rules) -> None:
     """Confine this process, for good; raise ConfinementError if the kernel cannot, or threads run already."""
     found = support()
@@ -124,10 +101,10 @@ def confine(rules: Rules) -> None:
         raise ConfinementError(
             f"{threads} threads run already and would stay free: confine before importing chdb, numpy or pyarrow"
         )
-    paths = (*rules.read_write, *rules.read_only)
-    for path in paths:
+    for path in (*rules.read_write, *rules.read_only, *rules.write_only):
         if not path.is_absolute() or not path.exists():
             raise ConfinementError(f"{path} is not an absolute path of something that exists")
+    _check_descriptors(rules)
     try:
         _bound(rules)
         _call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -136,12 +113,31 @@ def confine(rules: Rules) -> None:
             [
                 *((path, landlock.CHANGE) for path in rules.read_write),
                 *((path, landlock.READ) for path in rules.read_only),
+                *((path, landlock.WRITE_FILE | landlock.TRUNCATE) for path in rules.write_only),
                 (Path("/dev/null"), landlock.READ | landlock.WRITE_FILE),
             ]
         )
         seccomp.install(rules.sockets)
     except (OSError, ValueError) as error:
         raise ConfinementError(f"the engine cannot be confined: {error}") from error
+
+
+def _check_descriptors(rules: Rules) -> None:
+    """Refuse to keep a way out that is open already: no rule holds for a descriptor, and SQL can name its number."""
+    inside = (*rules.read_write, *rules.read_only, *rules.write_only)
+    for number in sorted(int(entry.name) for entry in Path("/proc/self/fd").iterdir()):
+        try:
+            kind = stat.S_IFMT(os.fstat(number).st_mode)
+            target = Path(f"/proc/self/fd/{number}").readlink()
+        except OSError:  # the handle of the listing itself
+            continue
+        if number in rules.sockets:
+            if kind != stat.S_IFSOCK:
+                raise ConfinementError(f"descriptor {number} ({target}) is not a socket: SQL could read and write it")
+        elif number in _OUTPUT or not kind or str(target) == os.devnull:  # no kind: epoll, eventfd and the like
+            continue
+        elif kind == stat.S_IFSOCK or not any(target.is_relative_to(path) for path in inside):
+            raise ConfinementError(f"descriptor {number} ({target}) leads outside: close it, or list it as a socket")
 
 
 def _bound(rules: Rules) -> None:

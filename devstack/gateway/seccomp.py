@@ -15,7 +15,19 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-from devstack.gateway.syscalls import AS_FILES, AUDIT_ARCH, CLONE, CLONE3, DENIED, PRLIMIT64, SECCOMP, SIGNALS, Numbers
+from devstack.gateway.syscalls import (
+    AS_FILES,
+    AUDIT_ARCH,
+    CLONE,
+    CLONE3,
+    DENIED,
+    IOCTL,
+    LAST_KNOWN,
+    SECCOMP,
+    UPON_SELF,
+    ZERO_IS_SELF,
+    Numbers,
+)
 
 # linux/seccomp.h
 SECCOMP_SET_MODE_FILTER: Final = 1
@@ -28,6 +40,7 @@ SECCOMP_RET_ALLOW: Final = 0x7FFF0000
 # linux/bpf_common.h
 _LOAD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _JUMP_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
+_JUMP_GREATER: Final = 0x25  # BPF_JMP | BPF_JGT | BPF_K
 _JUMP_ANY_BIT: Final = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 _RETURN: Final = 0x06  # BPF_RET | BPF_K
 
@@ -37,12 +50,17 @@ _ARCH: Final = 4
 _ARGUMENTS: Final = 16
 
 _X32_BIT: Final = 0x40000000  # asm/unistd.h, __X32_SYSCALL_BIT
+_TIOCSTI: Final = 0x5412  # asm-generic/ioctls.h
+_TIOCLINUX: Final = 0x541C
 # linux/sched.h
 _CLONE_THREAD: Final = 0x00010000
 #: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _CLONE_NEW: Final = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 
 _DENY: Final = SECCOMP_RET_ERRNO | errno.EPERM
+
+#: A jump passes at most 255 steps, and a socket takes two in each of two arguments.
+_MOST_SOCKETS: Final = 60
 
 Instruction = tuple[int, int, int, int]
 
@@ -79,7 +97,9 @@ def install(sockets: Iterable[int] = ()) -> None:
 
 
 def assemble(machine: str, pid: int, sockets: tuple[int, ...] = ()) -> list[Instruction]:
-    """Return the filter for a machine; raise KeyError for one that we do not know."""
+    """Return the filter for a machine; raise KeyError for one that we do not know, ValueError for too many sockets."""
+    if len(sockets) > _MOST_SOCKETS:
+        raise ValueError(f"{len(sockets)} sockets are more than the {_MOST_SOCKETS} that the filter can tell apart")
     program: list[Instruction] = [
         _load(_ARCH),
         (_JUMP_EQUAL, 1, 0, AUDIT_ARCH[machine]),
@@ -88,6 +108,7 @@ def assemble(machine: str, pid: int, sockets: tuple[int, ...] = ()) -> list[Inst
     ]
     if machine == "x86_64":
         program += [(_JUMP_ANY_BIT, 0, 1, _X32_BIT), _answer(_DENY)]
+    program += [(_JUMP_GREATER, 0, 1, LAST_KNOWN), _answer(SECCOMP_RET_ERRNO | errno.ENOSYS)]
     if sockets:
         for numbers, positions in AS_FILES.values():
             tests = [step for at in positions for step in (_load(_ARGUMENTS + 8 * at), *_each(sockets, _DENY))]
@@ -105,11 +126,13 @@ def assemble(machine: str, pid: int, sockets: tuple[int, ...] = ()) -> list[Inst
             _answer(SECCOMP_RET_ALLOW),
         ],
     )
-    # Signals and limits for this process only: for prlimit64 a pid of 0 is the caller, for kill it is the group.
-    own = [(numbers, (pid,)) for numbers in SIGNALS.values()]
-    for numbers, pids in (*own, (PRLIMIT64, (0, pid))):
+    for name, numbers in UPON_SELF.items():
+        pids = (0, pid) if name in ZERO_IS_SELF else (pid,)
         tests = [_load(_ARGUMENTS), *_each(pids, SECCOMP_RET_ALLOW), _answer(_DENY)]
         program += _when(_of(numbers, machine), tests)
+    # A terminal that was handed over takes no input from here.
+    tests = [_load(_ARGUMENTS + 8), *_each((_TIOCSTI, _TIOCLINUX), _DENY), _answer(SECCOMP_RET_ALLOW)]
+    program += _when(_of(IOCTL, machine), tests)
     for numbers in DENIED.values():
         program += _when(_of(numbers, machine), [_answer(_DENY)])
     return [*program, _answer(SECCOMP_RET_ALLOW)]

@@ -16,15 +16,21 @@ Numbers = tuple[int, int]
 SECCOMP: Final[Numbers] = (317, 277)
 CLONE: Final[Numbers] = (56, 220)
 CLONE3: Final[Numbers] = (435, 435)
-PRLIMIT64: Final[Numbers] = (302, 261)
+IOCTL: Final[Numbers] = (16, 29)
 
-#: Calls that send a signal; the first argument is the process.
-SIGNALS: Final[dict[str, Numbers]] = {
+#: The last call of Linux 6.18: what a filter does not know, a process does not get.
+LAST_KNOWN: Final = 469
+
+#: Calls upon a process, their first argument: only this one. For the signals 0 is not a process but the group.
+UPON_SELF: Final[dict[str, Numbers]] = {
     "kill": (62, 129),
     "tgkill": (234, 131),
     "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240),
+    "prlimit64": (302, 261),
+    "sched_setaffinity": (203, 122),
 }
+ZERO_IS_SELF: Final = frozenset({"prlimit64", "sched_setaffinity"})
 
 #: Calls that read or write a descriptor as a file, and which of their arguments are descriptors.
 AS_FILES: Final[dict[str, tuple[Numbers, tuple[int, ...]]]] = {
@@ -75,6 +81,11 @@ DENIED: Final[dict[str, Numbers]] = {
     "pidfd_send_signal": (424, 424),
     "migrate_pages": (256, 238),
     "move_pages": (279, 239),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
     # Queues and memory by names that other processes share.
     "shmget": (29, 194),
     "shmat": (30, 196),
@@ -99,6 +110,7 @@ DENIED: Final[dict[str, Numbers]] = {
     "fsmount": (432, 432),
     "fspick": (433, 433),
     "open_tree": (428, 428),
+    "open_tree_attr": (467, 467),
     "move_mount": (429, 429),
     "mount_setattr": (442, 442),
     "open_by_handle_at": (304, 265),
@@ -110,6 +122,28 @@ DENIED: Final[dict[str, Numbers]] = {
     "swapon": (167, 224),
     "swapoff": (168, 225),
     "acct": (163, 89),
+    # What a file has beside its content: Landlock lets it change. (utimensat stays: the engine dates parts with it.)
+    "chmod": (90, -1),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, -1),
+    "fchown": (93, 55),
+    "lchown": (94, -1),
+    "fchownat": (260, 54),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+    "utime": (132, -1),
+    "utimes": (235, -1),
+    "futimesat": (261, -1),
+    "inotify_add_watch": (254, 27),
     # The kernel.
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
