@@ -4,6 +4,7 @@ import pytest
 import typer
 
 import polyglot.cli
+from devstack.gateway.confinement import Support
 from polyglot.cli import run
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
@@ -102,6 +103,21 @@ def test_doctor_looks_for_git(monkeypatch):
     monkeypatch.setenv("PATH", "")
     found = doctor._git()
     assert (found.ok, found.found, found.remedy) == (False, "not found", "apt-get install git")
+
+
+def test_doctor_says_whether_the_engine_can_be_confined(tmp_path, monkeypatch):
+    def found(**clickhouse):
+        findings = doctor.examine(Settings(var_dir=tmp_path, clickhouse=clickhouse))
+        return [one for one in findings if one.check == "confinement"]
+
+    monkeypatch.setattr(doctor, "support", lambda: Support(7, True, "Landlock and seccomp"))
+    assert found() == [doctor.Finding("confinement", True, "Landlock and seccomp")]
+    for lacking in (Support(0, True, "no Landlock"), Support(7, False, "no seccomp")):
+        monkeypatch.setattr(doctor, "support", lambda lacking=lacking: lacking)
+        (one,) = found()
+        assert (one.ok, one.found) == (False, lacking.sentence)
+        assert "POLYGLOT_GATEWAY__CONFINEMENT=off" in one.remedy
+    assert found(host="ch.example") == [], "it is not started here"
 
 
 def test_an_invalid_configuration_is_wrong_usage_not_a_traceback(capsys, monkeypatch):
