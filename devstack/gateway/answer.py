@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -19,6 +21,8 @@ from devstack.gateway.native_revision import Revision
 from devstack.gateway.reply import Outcome, Reply
 from devstack.gateway.result import PIECE, Fifo
 
+#: When the answer begins, if the client asked not to wait for the end and there is nothing to send yet; seconds.
+_SOON_S: Final = 0.1
 _CONTENT_TYPES: Final = {
     "json": "application/json; charset=UTF-8",
     "jsoncompact": "application/json; charset=UTF-8",
@@ -57,23 +61,55 @@ class Answer:
             ClickHouseError: the statement failed, before or (then the connection must break) after the answer began.
             ClientGoneError: nobody reads any more.
         """
-        least = self._settings.max_buffered_bytes if self._asked.wait_for_end else PIECE
-        first = bytearray()
-        while len(first) <= least and (piece := await self._exchange.unless_gone(rows.read())):
-            first += piece
-        self._check_size(len(first), most)
-        if len(first) <= least:
+        if self._asked.wait_for_end:
+            await self._wait_for_end(rows, reply, most)
+            return
+        first, ended = await self._begin(rows)
+        if ended:
             outcome = await self._exchange.unless_gone(reply.outcome)
-            await self._whole(bytes(first) or outcome.result, outcome, reply.format)
-        elif self._asked.wait_for_end:
-            raise ClickHouseError(TOO_MUCH_RESULT, f"wait_end_of_query holds at most {least} bytes of a result")
+            await self._whole(first or outcome.result, outcome, reply.format)
         else:
-            await self._stream(bytes(first), rows, reply, most)
+            await self._stream(first, rows, reply, most)
+
+    async def _begin(self, rows: Fifo) -> tuple[bytes, bool]:
+        """Return the first bytes of a result, and whether they are all; soon, for a client that asked not to wait."""
+        first = bytearray()
+        try:
+            async with asyncio.timeout(_SOON_S if self._asked.at_once else None):
+                while len(first) < PIECE:
+                    piece = await self._exchange.unless_gone(rows.read())
+                    if not piece:
+                        return bytes(first), True
+                    first += piece
+        except TimeoutError:
+            pass
+        return bytes(first), False
+
+    async def _wait_for_end(self, rows: Fifo, reply: Reply, most: int) -> None:
+        """Hold the result, on disk if it is large, until it is known whether the statement succeeded."""
+        size = 0
+        limit = self._settings.max_buffered_bytes
+        with tempfile.SpooledTemporaryFile(max_size=limit, dir=rows.path.parent) as held:
+            while piece := await self._exchange.unless_gone(rows.read()):
+                size += len(piece)
+                self._check_size(size, most)
+                held.write(piece)
+            outcome = await self._exchange.unless_gone(reply.outcome)
+            held.seek(0)
+            if size < limit:
+                await self._whole(held.read() or outcome.result, outcome, reply.format)
+                return
+            encoding, encoder = self._encoder()
+            convert = self._revision(reply.format)
+            await self._exchange.start(200, self._headers(reply.format, encoding, outcome.summary))
+            while piece := held.read(PIECE):
+                await self._write(encoder, convert(piece))
+            await self._write(encoder, b"", last=True)
+            await self._exchange.write(b"", self._settings.send_timeout_s, more=False)
 
     async def _whole(self, data: bytes, outcome: Outcome, output: str | None) -> None:
         encoding, encoder = self._encoder() if data else (None, None)
-        convert = self._revision(output)
-        data = convert(data) if data else data
+        data = self._revision(output)(data) if data else data
         body = encoder.feed(data) + encoder.finish() if encoder else data
         headers = self._headers(output, encoding, outcome.summary)
         await self._exchange.respond(200, headers, body, self._settings.send_timeout_s)
@@ -87,11 +123,12 @@ class Answer:
         await self._exchange.start(200, headers)
         size = 0
         try:
-            while data:
+            while True:
                 size += len(data)
                 self._check_size(size, most)
-                await self._write(encoder, convert(data))
-                data = await self._exchange.unless_gone(rows.read())
+                await self._write(encoder, convert(data) if data else data)
+                if not (data := await self._exchange.unless_gone(rows.read())):
+                    break
             await self._exchange.unless_gone(reply.outcome)
         except ClickHouseError as error:
             await self._write(encoder, failure_trailer(tag, str(error)), last=True)

@@ -32,7 +32,7 @@ _TRUE: Final = frozenset({"1", "true"})
 class Asked:
     """What a request asks for.
 
-    ``query``: the part of the SQL that is not in a plain body. ``encoding``: of the answer. ``frames``: the answer comes
+    ``query``: the part of the SQL that is not in a plain body. ``at_once``: it said not to wait for the end. ``encoding``: of the answer. ``frames``: the answer comes
     in ClickHouse's own compressed frames. ``body_frames``: the body does. ``revision``: of the Native format.
     """
 
@@ -45,6 +45,7 @@ class Asked:
     body_frames: bool = False
     revision: int = 0
     wait_for_end: bool = False
+    at_once: bool = False
     progress: bool = False
     session: str = ""
     session_check: bool = False
@@ -110,6 +111,7 @@ def add(asked: Asked, name: str, value: bytes) -> None:
         asked.revision = _number(name, text)
     elif name == "wait_end_of_query":
         asked.wait_for_end = text.lower() in _TRUE
+        asked.at_once = not asked.wait_for_end
     elif name == "send_progress_in_http_headers":
         asked.progress = text.lower() in _TRUE
     elif name == "session_id":

@@ -69,6 +69,10 @@ class Connection:
                 self._inserter.close()
             self._raw.close()
 
+    def use(self, database: str) -> None:
+        """Make a database the current one; raise ClickHouseError if it is not there."""
+        self.run(f"USE {quote_name(database)}")
+
     def set(self, settings: Mapping[str, str]) -> None:
         """Set settings of the connection; values are text."""
         if settings:
@@ -104,7 +108,12 @@ class Connection:
             ClickHouseError: it cannot be parsed, or is more than one statement.
         """
         literal = b"'" + sql.replace(b"\\", b"\\\\").replace(b"'", b"\\'") + b"'"
-        return self.run(b"SELECT formatQuerySingleLine(" + literal + b") FORMAT RawBLOB").rstrip(b"\n")
+        try:
+            return self.run(b"SELECT formatQuerySingleLine(" + literal + b") FORMAT RawBLOB").rstrip(b"\n")
+        except ClickHouseError as error:
+            # What follows names our query, with the whole text in it.
+            told, ours, _ = str(error).partition(": In scope SELECT formatQuerySingleLine(")
+            raise ClickHouseError(error.code, f"{told}. (SYNTAX_ERROR)" if ours else told) from error
 
     def begin_insert(self, header: str, data_format: str) -> None:
         """Begin an INSERT whose rows will be appended in ``data_format``."""

@@ -135,7 +135,7 @@ class EngineClient:
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 env={
-                    "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
+                    "LANG": "C.UTF-8", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
                     "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
                     "TMPDIR": str(self._data / "engine"),  # importing chDB makes an engine without a store there
                     **{name: os.environ[name] for name in _INHERITED if name in os.environ},

@@ -34,7 +34,7 @@ class EngineLimits(BaseModel):
     confinement: Literal["on", "off"] = Field("on", description="off: SQL that slips past the lists can reach the machine")
     max_memory_bytes: int = Field(1_500 * MB, description="of all queries together")
     max_file_bytes: int = Field(64 * GB, description="of one file in the store")
-    max_sessions: int = Field(16, description="open sessions of one user")
+    max_sessions: int = Field(64, description="open sessions of one user; drivers open one for each client")
     roles: Roles = Roles()
 
 
@@ -49,7 +49,7 @@ class GatewaySettings(EngineLimits, BaseSettings):
     max_wait_s: float = 60.0
     max_request_bytes: int = Field(4 * GB, description="a body as it comes")
     max_decompressed_bytes: int = Field(16 * GB, description="a body after decompression")
-    max_buffered_bytes: int = Field(64 * MB, description="a result that waits for its end (wait_end_of_query)")
+    max_buffered_bytes: int = Field(16 * MB, description="of a result that waits for its end in memory; then on disk")
     header_timeout_s: float = Field(10.0, description="from the first byte of a request to the end of its headers")
     body_timeout_s: float = Field(60.0, description="between two parts of a body")
     send_timeout_s: float = Field(60.0, description="a client that does not read")

@@ -107,7 +107,7 @@ class Policy:
         place = _format_place(found)
         return Verdict(
             keyword=start[0],
-            format=None if place is None else canonical[found[place + 1].start : found[place + 1].end].decode(),
+            format=None if place is None else canonical[found[place + 1].start : found[place + 1].end].decode().strip("`"),
             result=start[0] in _RESULTS,
             outfile_at=len(canonical) if place is None else found[place].start,
             temporary="TEMPORARY" in start,
@@ -244,7 +244,7 @@ def _format_place(found: Sequence[Token]) -> int | None:
     for index, token in enumerate(found[:-1]):
         if token.kind == "mark":
             depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token.text, 0)
-        is_format = token.kind == "word" and token.text == "FORMAT" and found[index + 1].kind == "word"
+        is_format = token.kind == "word" and token.text == "FORMAT" and found[index + 1].kind in ("word", "name")
         if is_format and depth == 0 and index > 0:
             after = found[index + 2].text if index + 2 < len(found) else ""
             if after in ("", "SETTINGS"):

@@ -22,6 +22,7 @@ class Session:
     connection: Connection
     settings: dict[str, str] = field(default_factory=dict)
     busy: bool = True
+    guarded: bool = False
     timeout_s: float = 60.0
     idle_since: float = 0.0
 
@@ -48,8 +49,7 @@ class Sessions:
             if session is None:
                 if check:
                     raise ClickHouseError(SESSION_NOT_FOUND, f"Session {name} not found")
-                if sum(owner == user for owner, _ in self._open) >= self._most:
-                    raise ClickHouseError(TOO_MANY_QUERIES, f"Too many sessions of {user}: at most {self._most}")
+                self._make_room(user)
                 session = self._open[user, name] = Session(self._engine.open())
             elif session.busy:
                 raise ClickHouseError(SESSION_IS_LOCKED, f"Session {name} is locked by a concurrent client")
@@ -73,6 +73,17 @@ class Sessions:
         with self._lock:
             session = self._open[user, name]
             session.settings.update({key: value.strip("'") for key, value in settings.items()})
+
+    def _make_room(self, user: str) -> None:
+        """Close the user's session that has been idle longest, if there are too many: drivers open them by themselves."""
+        theirs = [key for key in self._open if key[0] == user]
+        if len(theirs) < self._most:
+            return
+        idle = [key for key in theirs if not self._open[key].busy]
+        if not idle:
+            raise ClickHouseError(TOO_MANY_QUERIES, f"Too many sessions of {user}: at most {self._most}")
+        oldest = min(idle, key=lambda key: self._open[key].idle_since)
+        self._open.pop(oldest).connection.close()
 
     def _expire(self) -> None:
         now = time.monotonic()

@@ -60,6 +60,14 @@ class Bound:
     zero_allowed: bool = False
 
 
+    def allows(self, value: str) -> bool:
+        """Return whether a plain number is within the bound."""
+        if not _NUMBER.fullmatch(value):
+            return False
+        number = float(value)
+        return number <= self.most and (number > 0 or self.zero_allowed)
+
+
 class SettingsPolicy:
     """Checks one setting at a time."""
 
@@ -77,10 +85,17 @@ class SettingsPolicy:
         if _NEVER.fullmatch(name) or (role != "admin" and not _OPEN.fullmatch(name)):
             raise ClickHouseError(ACCESS_DENIED, f"Not enough privileges: {article(role)} may not change the setting {name}")
         bound = self._bounds.get(role, {}).get(name)
-        if bound is None:
-            return
-        plain = value.strip("'")
-        number = float(plain) if _NUMBER.fullmatch(plain) else -1.0
-        if number < 0 or number > bound.most or (number == 0 and not bound.zero_allowed):
+        if bound is not None and not bound.allows(plain := value.strip("'")):
             text = f"The setting {name} may be between {0 if bound.zero_allowed else 1} and {bound.most:.0f} for {article(role)}"
             raise ClickHouseError(ACCESS_DENIED, f"{text}, not {plain!r}")
+
+    def bounded(self, role: str, name: str, value: str) -> str:
+        """Return the value for a setting that came beside the statement; raise as `check` does.
+
+        Drivers send limits by themselves, as a deadline of their own: one that is too large becomes the largest.
+        """
+        bound = self._bounds.get(role, {}).get(name)
+        if bound is not None and _NUMBER.fullmatch(value) and not bound.allows(value):
+            value = f"{bound.most:.0f}"
+        self.check(role, name, value)
+        return value

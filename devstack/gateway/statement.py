@@ -36,6 +36,8 @@ PUSH: Final = 1024 * 1024
 #: The engine gathers rows to blocks of this size before it writes: its defaults, a million rows or 256 MB, held several
 #: copies of a 300 MB body at once.
 _INSERT_BLOCKS: Final = {"min_insert_block_size_rows": "65536", "min_insert_block_size_bytes": "33554432"}
+#: The engine's own guard behind the lists: nothing is written. A connection cannot take it back.
+_GUARD: Final = {"readonly": "2"}
 _KILL: Final = re.compile(
     rb"KILL QUERY WHERE \(?query_id = '((?:[^'\\]|\\.)*)'\)? (ASYNC|SYNC|TEST)(?: FORMAT (\w+))?", re.DOTALL
 )
@@ -164,8 +166,7 @@ class Statements:
     def _connection(self, ask: Ask, marker: str) -> Iterator[Connection]:
         """Yield a connection set up for the request: of its session, or one of its own."""
         role = self._limits.roles.model_dump()[ask.role]
-        for name, value in ask.settings.items():
-            self._policy.settings.check(ask.role, name, value)
+        asked = {name: self._policy.settings.bounded(ask.role, name, value) for name, value in ask.settings.items()}
         wanted = {
             "implicit_select": "0",
             "query_cache_tag": marker,
@@ -173,35 +174,37 @@ class Statements:
             "max_memory_usage": str(role["max_memory_bytes"]),
             "max_execution_time": str(role["max_execution_s"]),
             "max_temporary_data_on_disk_size_for_query": str(role["max_disk_bytes"]),
+            "log_comment": ask.query_id,  # system.processes shows it; the engine's own query ids are others
             **_INSERT_BLOCKS,
-            **ask.settings,
         }
-        if ask.session:
+        # Tables that come with a request are for it alone, so it does not have the session's connection.
+        if ask.session and not ask.tables:
             session = self._sessions.take(ask.user, ask.session, ask.session_check, ask.session_timeout_s)
             try:
-                self._prepare(ask, session.connection, {**wanted, **session.settings, **ask.settings})
+                if ask.database:
+                    session.connection.use(ask.database)
+                session.connection.set({**wanted, **session.settings, **asked})
+                if ask.role == "reader" and not session.guarded:
+                    session.connection.set(_GUARD)
+                    session.guarded = True
                 yield session.connection
             finally:
-                self._sessions.give_back(session, ask.settings)
+                self._sessions.give_back(session, asked)
             return
         connection = self._engine.open()
         try:
-            self._prepare(ask, connection, wanted)
+            if ask.database:
+                connection.use(ask.database)
+            connection.set({**wanted, **asked})
             yield connection
         finally:
             connection.close()
 
-    def _prepare(self, ask: Ask, connection: Connection, wanted: Mapping[str, str]) -> None:
-        if ask.database:
-            connection.run(f"USE {quote_name(ask.database)}")
-        connection.set(wanted)
-
     def _execute(self, ask: Ask, connection: Connection, body: Body, peer: wire.Peer) -> None:
         for table in ask.tables:
             self._add_table(ask, connection, table, body)
-        if ask.role == "reader" and not ask.session:
-            # The engine's own guard behind the lists. It cannot be taken back, so a session does without.
-            connection.set({"readonly": "2"})
+        if ask.role == "reader" and (ask.tables or not ask.session):
+            connection.set(_GUARD)
         sql, whole = body.more(b"", HEAD)
         rows = text.find_rows(sql)
         if rows is None or (rows.start >= len(sql) and not whole):
