@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
+from devstack.gateway.limits import GatewaySettings
 from polyglot.cli import build
 from polyglot.config import ROOT, Settings
 
@@ -23,7 +24,7 @@ def setting_names() -> set[str]:
             names |= {f"POLYGLOT_{name}__{inner}".upper() for inner in kind.model_fields}
         else:
             names.add(f"POLYGLOT_{name}".upper())
-    return names
+    return names | {f"POLYGLOT_GATEWAY__{name}".upper() for name in GatewaySettings.model_fields}
 
 
 @documents
@@ -48,7 +49,7 @@ def test_settings_abbreviated_in_the_readme_exist():
 @documents
 def test_named_commands_exist(path):
     # In code, or in a code block: `polyglot up`, not "polyglot runs".
-    used = re.findall(r"(?:`|^|&& |; )(?:\.venv/bin/)?polyglot ([a-z]+)", path.read_text(), re.MULTILINE)
+    used = re.findall(r"(?:`|^|&& |; )(?:\.venv/bin/)?polyglot ([a-z][a-z-]*)", path.read_text(), re.MULTILINE)
     assert set(used) <= set(get_command(build()).commands)
 
 
