@@ -49,7 +49,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """An INSERT whose rows follow its text: the text before FORMAT or VALUES, the format, the first byte of the rows."""
+    """An INSERT whose rows follow its text: what stands before FORMAT or VALUES, the format, where the rows begin."""
 
     header: bytes
     format: str
@@ -87,10 +87,10 @@ def check_plain(sql: bytes) -> None:
     """
     for token in tokens(sql):
         if token.kind == "mark" and not (token.text.isascii() and token.text.isprintable()):
-            raise TextError(f"the character {token.text!r} is only allowed in literals and comments (byte {token.start})")
-        if token.kind == "name" and b"\\" in (raw := sql[token.start : token.end]):
-            if re.search(rb"\\[^\\`\"]", raw.replace(rb"\\", b"")):
-                raise TextError(f"a quoted name may escape only its quote and the backslash (byte {token.start})")
+            raise TextError(f"byte {token.start}: {token.text!r} is only allowed in literals and comments")
+        escapes = sql[token.start : token.end].replace(rb"\\", b"") if token.kind == "name" else b""
+        if re.search(rb"\\[^`\"]", escapes):
+            raise TextError(f"byte {token.start}: a quoted name may escape only its quote and the backslash")
 
 
 def first_word(sql: bytes) -> str:
@@ -146,13 +146,14 @@ def _after_format(sql: bytes, before: Token, token: Token) -> Rows | None:
 
 
 def rows_behind_select(sql: bytes) -> bytes:
-    """Return the rows of ``INSERT … SELECT … FROM input(…) FORMAT Name rows``; empty if no FORMAT stands outside brackets."""
+    """Return the rows of ``INSERT … SELECT … FROM input(…) FORMAT Name rows``; empty if it names no format."""
     depth = 0
     before: Token | None = None
     for token in tokens(sql):
         if token.kind == "mark":
             depth += {"(": 1, ")": -1}.get(token.text, 0)
-        if depth == 0 and token.kind == "word" and before is not None and (before.kind, before.text) == ("word", "FORMAT"):
+        named = before is not None and (before.kind, before.text) == ("word", "FORMAT")
+        if before is not None and named and depth == 0 and token.kind == "word":
             rows = _after_format(sql, before, token)
             return sql[rows.start :] if rows else b""
         before = token

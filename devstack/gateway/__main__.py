@@ -40,7 +40,8 @@ def main(
     except UsersError as error:
         sys.exit(f"error: {error}")
     if settings.confinement == "on" and not (found := support()).enough:
-        sys.exit(f"error: {found.sentence}\nhint: POLYGLOT_GATEWAY__CONFINEMENT=off starts it all the same (docs/clickhouse.md)")
+        hint = "POLYGLOT_GATEWAY__CONFINEMENT=off starts it all the same (docs/clickhouse.md)"
+        sys.exit(f"error: {found.sentence}\nhint: {hint}")
     data.mkdir(parents=True, exist_ok=True)
     data = data.resolve()
     lock = (data / "gateway.lock").open("w")

@@ -75,7 +75,7 @@ class Answer:
         """Return the first bytes of a result, and whether they are all; soon, for a client that asked not to wait."""
         first = bytearray()
         try:
-            async with asyncio.timeout(_SOON_S if self._asked.at_once else None):
+            async with asyncio.timeout(_SOON_S if self._asked.wait_for_end is False else None):
                 while len(first) < PIECE:
                     piece = await self._exchange.unless_gone(rows.read())
                     if not piece:
@@ -89,7 +89,7 @@ class Answer:
         """Hold the result, on disk if it is large, until it is known whether the statement succeeded."""
         size = 0
         limit = self._settings.max_buffered_bytes
-        with tempfile.SpooledTemporaryFile(max_size=limit, dir=rows.path.parent) as held:
+        with tempfile.SpooledTemporaryFile(max_size=limit, dir=str(rows.path.parent)) as held:
             while piece := await self._exchange.unless_gone(rows.read()):
                 size += len(piece)
                 self._check_size(size, most)

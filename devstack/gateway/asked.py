@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -23,35 +23,77 @@ _WITHOUT_EFFECT: Final = frozenset(
         "close_session",
     }
 )
-_CREDENTIALS: Final = frozenset({"user", "password"})
+#: Parameters that are refused, and why.
+_REFUSED: Final = {
+    "role": "roles are fixed for each user and cannot be changed (chDB has none)",
+    "user": "credentials are only taken from headers",
+    "password": "credentials are only taken from headers",
+}
 _QUERY_ID: Final = re.compile(r"[!-~]{1,256}")
-_TRUE: Final = frozenset({"1", "true"})
 
 
 @dataclass(slots=True)
 class Asked:
     """What a request asks for.
 
-    ``query``: the part of the SQL that is not in a plain body. ``at_once``: it said not to wait for the end. ``encoding``: of the answer. ``frames``: the answer comes
-    in ClickHouse's own compressed frames. ``body_frames``: the body does. ``revision``: of the Native format.
+    ``query``: the part of the SQL that is not in a plain body. ``wait_for_end``: hold the result until it is whole;
+    None if it does not say. ``encoding``: of the answer. ``frames``: the answer comes in ClickHouse's own compressed frames.
+    ``body_frames``: the body does. ``revision``: of the Native format.
     """
 
     query: bytes = b""
     database: str = ""
     output: str = "TabSeparated"
     query_id: str = ""
+    compresses: bool = False
     encoding: str | None = None
     frames: bool = False
     body_frames: bool = False
     revision: int = 0
-    wait_for_end: bool = False
-    at_once: bool = False
+    wait_for_end: bool | None = None
     progress: bool = False
     session: str = ""
     session_check: bool = False
     session_timeout_s: float = 60.0
     settings: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
+
+
+def _plain(_: str, text: str) -> str:
+    return text
+
+
+def _flag(_: str, text: str) -> bool:
+    return text.lower() in ("1", "true")
+
+
+def _number(name: str, text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ClickHouseError(BAD_ARGUMENTS, f"{name} is a number of at most nine digits, not {text[:20]!r}")
+    return int(text)
+
+
+def _checked_id(_: str, text: str) -> str:
+    if text and not _QUERY_ID.fullmatch(text):
+        raise ClickHouseError(BAD_ARGUMENTS, "A query_id has 1 to 256 printable ASCII characters and no blanks")
+    return text
+
+
+#: Parameters that are no settings: the field, and how its text is read.
+_FIELDS: Final[dict[str, tuple[str, Callable[[str, str], object]]]] = {
+    "database": ("database", _plain),
+    "default_format": ("output", _plain),
+    "query_id": ("query_id", _checked_id),
+    "compress": ("frames", _flag),
+    "decompress": ("body_frames", _flag),
+    "enable_http_compression": ("compresses", _flag),
+    "client_protocol_version": ("revision", _number),
+    "wait_end_of_query": ("wait_for_end", _flag),
+    "send_progress_in_http_headers": ("progress", _flag),
+    "session_id": ("session", _plain),
+    "session_check": ("session_check", _flag),
+    "session_timeout": ("session_timeout_s", _number),
+}
 
 
 def split_query(text: bytes) -> dict[str, bytes]:
@@ -79,65 +121,35 @@ def read(query: Mapping[str, bytes], headers: Mapping[str, str]) -> Asked:
     asked = Asked(
         database=headers.get("x-clickhouse-database", ""),
         output=headers.get("x-clickhouse-format") or "TabSeparated",
-        query_id=_checked_id(headers.get("x-clickhouse-query-id", "")),
+        query_id=_checked_id("", headers.get("x-clickhouse-query-id", "")),
     )
     for name, value in query.items():
         add(asked, name, value)
-    accepts = headers.get("accept-encoding", "")
-    if asked.settings.pop("enable_http_compression", "0").lower() in _TRUE:
-        asked.encoding = compression.choose(accepts)
+    if asked.compresses:
+        asked.encoding = compression.choose(headers.get("accept-encoding", ""))
     return asked
 
 
 def add(asked: Asked, name: str, value: bytes) -> None:
-    """Add one parameter of the URL, or one field of a form."""
+    """Add one parameter of the URL, or one field of a form.
+
+    Raises:
+        ClickHouseError: a value that is no text, or that this gateway does not take.
+    """
     if name == "query":
         asked.query += value
         return
     text = _text(f"the parameter {name}", value)
     if name.startswith("param_"):
         asked.params[name.removeprefix("param_")] = text
-    elif name == "database":
-        asked.database = text or asked.database
-    elif name == "default_format":
-        asked.output = text or asked.output
-    elif name == "query_id":
-        asked.query_id = _checked_id(text) or asked.query_id
-    elif name == "compress":
-        asked.frames = text.lower() in _TRUE
-    elif name == "decompress":
-        asked.body_frames = text.lower() in _TRUE
-    elif name == "client_protocol_version":
-        asked.revision = _number(name, text)
-    elif name == "wait_end_of_query":
-        asked.wait_for_end = text.lower() in _TRUE
-        asked.at_once = not asked.wait_for_end
-    elif name == "send_progress_in_http_headers":
-        asked.progress = text.lower() in _TRUE
-    elif name == "session_id":
-        asked.session = text
-    elif name == "session_check":
-        asked.session_check = text.lower() in _TRUE
-    elif name == "session_timeout":
-        asked.session_timeout_s = _number(name, text)
-    elif name == "role":
-        raise ClickHouseError(ACCESS_DENIED, "Roles are fixed for each user and cannot be changed (chDB has none)")
-    elif name in _CREDENTIALS:
-        raise ClickHouseError(ACCESS_DENIED, f"{name} is not taken from here: use headers")
+    elif name in _REFUSED:
+        raise ClickHouseError(ACCESS_DENIED, f"{name}: {_REFUSED[name]}")
+    elif name in _FIELDS:
+        field_name, convert = _FIELDS[name]
+        if text or field_name == "session":
+            setattr(asked, field_name, convert(name, text))
     elif name not in _WITHOUT_EFFECT:
         asked.settings[name] = text
-
-
-def _checked_id(text: str) -> str:
-    if text and not _QUERY_ID.fullmatch(text):
-        raise ClickHouseError(BAD_ARGUMENTS, "A query_id has 1 to 256 printable ASCII characters and no blanks")
-    return text
-
-
-def _number(name: str, text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise ClickHouseError(BAD_ARGUMENTS, f"{name} is a number of at most nine digits, not {text[:20]!r}")
-    return int(text)
 
 
 def _text(what: str, value: bytes) -> str:

@@ -170,7 +170,9 @@ class Engine:
 
     def defined_functions(self) -> frozenset[str]:
         """Return the names (lower case) of the functions that were defined in SQL."""
-        return frozenset(self.scalar("SELECT name FROM system.functions WHERE origin = 'SQLUserDefined'").lower().split())
+        return frozenset(
+            self.scalar("SELECT name FROM system.functions WHERE origin = 'SQLUserDefined'").lower().split()
+        )
 
     def kill(self, marker: str, mode: str = "ASYNC", output: str = "TabSeparated") -> bytes:
         """Cancel what runs with this marker (see `statement`); return what KILL QUERY says."""

@@ -32,7 +32,7 @@ _ALIVE_WITHIN_S: Final = 60.0
 _START_WITHIN_S: Final = 120.0
 _WAIT_FOR_RESTART_S: Final = 30.0
 _STARTS: Final = 5
-#: The environment of the engine has no secrets: only what processes of a stack are found by, and numeric libraries need.
+#: The engine's environment has no secrets: only what processes of a stack are found by, and numeric libraries need.
 _INHERITED: Final = ("POLYGLOT_STACK_ID", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_LIBRARY_PATH")
 
 
@@ -127,20 +127,7 @@ class EngineClient:
                 left.unlink()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "devstack.gateway.engine_process", "--data", str(self._data),
-                    "--control", str(theirs.fileno()), "--limits", self._limits_json(),
-                ],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                env={
-                    "LANG": "C.UTF-8", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
-                    "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
-                    "TMPDIR": str(self._data / "engine"),  # importing chDB makes an engine without a store there
-                    **{name: os.environ[name] for name in _INHERITED if name in os.environ},
-                },
-            )  # fmt: skip
+            self._process = self._spawn(theirs.fileno())
         ours.setblocking(False)
         self._control = ours
         try:
@@ -155,8 +142,26 @@ class EngineClient:
         self.hello = Hello(**json.loads(hello))
         self._ready.set()
 
+    def _spawn(self, control: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", "devstack.gateway.engine_process", "--data", str(self._data),
+                "--control", str(control), "--limits", self._limits_json(),
+            ],
+            pass_fds=(control,),
+            stdin=subprocess.DEVNULL,
+            env={
+                "LANG": "C.UTF-8", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+                "TMPDIR": str(self._data / "engine"),  # importing chDB makes an engine without a store there
+                **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+            },
+        )  # fmt: skip
+
     def _limits_json(self) -> str:
-        return EngineLimits.model_validate(self._limits.model_dump(include=set(EngineLimits.model_fields))).model_dump_json()
+        return EngineLimits.model_validate(
+            self._limits.model_dump(include=set(EngineLimits.model_fields))
+        ).model_dump_json()
 
     async def _watch(self) -> None:
         asked: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -11,51 +11,57 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from devstack.gateway.limits import GatewaySettings
 
 #: Of a request's line and headers, bytes. Parameters may be long, as in ClickHouse (http_max_uri_size).
-_LARGEST_HEAD = 1 << 20
+_LARGEST_HEAD: Final = 1 << 20
+#: What waits for a client that does not read, before its answer waits; bytes.
+_WAITING: Final = 256 * 1024
 
 
-def protocol(header_timeout_s: float) -> type[asyncio.Protocol]:
-    """Return the protocol of a connection, with a deadline from a request's first byte to its last header."""
+class Impatient(H11Protocol):
+    """A connection with a deadline from a request's first byte to its last header."""
 
-    class Impatient(H11Protocol):
-        _deadline: asyncio.TimerHandle | None = None
+    header_timeout_s: ClassVar[float] = 10.0
+    _deadline: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            transport.set_write_buffer_limits(high=256 * 1024)
+    def connection_made(self, transport: Any) -> None:
+        """Wait for the first request."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=_WAITING)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Start the clock with a request's first byte, stop it with its last header."""
+        if not self._has_request():
             self._arm()
-
-        def data_received(self, data: bytes) -> None:
-            waits_for_request = self.cycle is None or self.cycle.response_complete
-            if waits_for_request:
-                self._arm()
-            super().data_received(data)
-            if self.cycle is not None and not self.cycle.response_complete:
-                self._disarm()
-
-        def connection_lost(self, exc: Exception | None) -> None:
+        super().data_received(data)
+        if self._has_request():
             self._disarm()
-            super().connection_lost(exc)
 
-        def _arm(self) -> None:
-            if self._deadline is None:
-                self._deadline = self.loop.call_later(header_timeout_s, self._late)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the clock."""
+        self._disarm()
+        super().connection_lost(exc)
 
-        def _disarm(self) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
+    def _has_request(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
-        def _late(self) -> None:
+    def _arm(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.header_timeout_s, self._late)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
             self._deadline = None
-            if self.cycle is None or self.cycle.response_complete:
-                self.transport.abort()
 
-    return Impatient
+    def _late(self) -> None:
+        self._deadline = None
+        if not self._has_request():
+            self.transport.abort()
 
 
 def server(app: Any, host: str, port: int, settings: GatewaySettings) -> uvicorn.Server:
     """Return the server; it runs until SIGTERM or SIGINT, and finishes the requests under way first."""
+    connection = type("Connection", (Impatient,), {"header_timeout_s": settings.header_timeout_s})
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -63,13 +69,12 @@ def server(app: Any, host: str, port: int, settings: GatewaySettings) -> uvicorn
             port=port,
             log_level="warning",
             access_log=False,
-            http=protocol(settings.header_timeout_s),
+            http=connection,
             h11_max_incomplete_event_size=_LARGEST_HEAD,
             limit_concurrency=settings.max_connections,
             timeout_graceful_shutdown=15,
             timeout_keep_alive=75,  # longer than clients keep idle connections, which would else meet a closed one
             lifespan="on",
             server_header=False,
-            date_header=True,
         )
     )

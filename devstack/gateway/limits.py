@@ -31,7 +31,9 @@ class Roles(BaseModel):
 class EngineLimits(BaseModel):
     """What the engine's process gets to know of the settings."""
 
-    confinement: Literal["on", "off"] = Field("on", description="off: SQL that slips past the lists can reach the machine")
+    confinement: Literal["on", "off"] = Field(
+        "on", description="off: SQL that slips past the lists can reach the machine"
+    )
     max_memory_bytes: int = Field(1_500 * MB, description="of all queries together")
     max_file_bytes: int = Field(64 * GB, description="of one file in the store")
     max_sessions: int = Field(64, description="open sessions of one user; drivers open one for each client")

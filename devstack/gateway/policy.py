@@ -107,7 +107,9 @@ class Policy:
         place = _format_place(found)
         return Verdict(
             keyword=start[0],
-            format=None if place is None else canonical[found[place + 1].start : found[place + 1].end].decode().strip("`"),
+            format=None
+            if place is None
+            else canonical[found[place + 1].start : found[place + 1].end].decode().strip("`"),
             result=start[0] in _RESULTS,
             outfile_at=len(canonical) if place is None else found[place].start,
             temporary="TEMPORARY" in start,
@@ -134,11 +136,13 @@ class Policy:
             if (bracket and after is not None and after.start == token.end) or before == "APPLY":
                 if token.text.lower() in names.STRUCTURED:
                     _check_structure(role, token.text.lower(), found[place + 2 :])
-                self._check_call(role, canonical[token.start : token.end].decode("utf-8", "replace").strip('`"'), before)
+                self._check_call(
+                    role, canonical[token.start : token.end].decode("utf-8", "replace").strip('`"'), before
+                )
             elif bracket and token.text.lower() in names.REACHING and before not in ("INTO", "TABLE", ".", "VIEW"):
                 raise _denied(role, f"{token.text}()")
             if token.kind == "word" and token.text == "ENGINE" and after is not None and after.text == "=":
-                engine = found[place + 2].text.upper() if place + 2 < len(found) else ""
+                engine = found[place + 2].text.lower() if place + 2 < len(found) else ""
                 if engine not in names.ENGINES:
                     raise _denied(role, f"the engine {engine}")
             if token.kind == "word" and token.text == "SOURCE" and bracket:
@@ -148,7 +152,7 @@ class Policy:
         lower = name.lower()
         if names.is_allowed(lower) or lower in self.defined or (role == "admin" and lower in names.ADMIN_FUNCTIONS):
             return
-        if name.upper() in names.ENGINES and before == "=":
+        if lower in names.ENGINES and before == "=":
             return
         raise _denied(role, f"{name}()")
 

@@ -60,9 +60,7 @@ class Gateway:
         self._folder = data / "tmp"
         self._users = users
         self._settings = settings
-        self._queue = FairQueue(
-            settings.workers, settings.workers_per_user, settings.max_waiting, settings.max_wait_s
-        )
+        self._queue = FairQueue(settings.workers, settings.workers_per_user, settings.max_waiting, settings.max_wait_s)
         self._letting_go: set[asyncio.Task[None]] = set()
 
     async def __call__(
@@ -111,7 +109,9 @@ class Gateway:
             elif exchange.path not in ("/", ""):
                 await self._plain(exchange, 404, f"There is no handle {exchange.path[:200]}\n")
             elif exchange.method not in ("GET", "POST"):
-                await self._plain(exchange, 405, "Use GET or POST for a statement.\n", {"Allow": "GET, HEAD, POST, OPTIONS"})
+                await self._plain(
+                    exchange, 405, "Use GET or POST for a statement.\n", {"Allow": "GET, HEAD, POST, OPTIONS"}
+                )
             else:
                 user, password = credentials(exchange.headers)
                 role = authenticate(self._users, user, password)
@@ -127,7 +127,9 @@ class Gateway:
                 log.error("unexpected engine error: %s", known)  # noqa: TRY400 - the stack is in the engine's log
             await self._plain(exchange, known.status, f"{known}\n", failure_headers(known, query_id))
 
-    async def _plain(self, exchange: Exchange, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+    async def _plain(
+        self, exchange: Exchange, status: int, text: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         every = {"Content-Type": "text/plain; charset=UTF-8", **web.HEADERS, **(headers or {})}
         await exchange.respond(status, every, text.encode(), self._settings.send_timeout_s)
 
@@ -163,7 +165,11 @@ class Gateway:
         answer = Answer(request.exchange, request.asked, self._engine.hello, self._settings)
         try:
             await asyncio.wait({pump, reply.outcome}, return_when=asyncio.FIRST_COMPLETED)
-            if pump.done() and pump.exception() is not None and not isinstance(pump.exception(), BrokenPipeError | ConnectionResetError):
+            if (
+                pump.done()
+                and pump.exception() is not None
+                and not isinstance(pump.exception(), BrokenPipeError | ConnectionResetError)
+            ):
                 await pump  # what the client sent cannot be read
             if reply.outcome.done():
                 pump.cancel()  # an early error: the engine does not want the rest

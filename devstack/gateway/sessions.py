@@ -75,7 +75,7 @@ class Sessions:
             session.settings.update({key: value.strip("'") for key, value in settings.items()})
 
     def _make_room(self, user: str) -> None:
-        """Close the user's session that has been idle longest, if there are too many: drivers open them by themselves."""
+        """Close the session that has been idle longest, if there are too many: drivers open them by themselves."""
         theirs = [key for key in self._open if key[0] == user]
         if len(theirs) < self._most:
             return

@@ -31,8 +31,8 @@ _NEVER: Final = re.compile(
 #: For readers and writers: how values are written and read, how a query is computed.
 _OPEN: Final = re.compile(
     """
-      input_format_.* | output_format_.* | format_.* | date_time_.* | bool_(true|false)_representation | interval_output_.*
-    | cast_.* | session_timezone | precise_float_parsing | errors_output_format | schema_inference_.* | type_json_.*
+      input_format_.* | output_format_.* | format_.* | date_time_.* | bool_(true|false)_representation
+    | interval_output_.* | cast_.* | session_timezone | precise_float_parsing | errors_output_format | schema_inference_.* | type_json_.*
     | join_.* | any_join_.* | transform_null_in | aggregate_functions_null_for_empty | group_by_use_nulls | totals_.*
     | extremes | final | limit | offset | union_default_mode | intersect_default_mode | except_default_mode
     | count_distinct_implementation | prefer_column_name_to_alias | enable_.* | optimize_.* | query_plan_.* | use_.*
@@ -45,8 +45,8 @@ _OPEN: Final = re.compile(
     | replication_alter_partitions_sync | analyze_.* | describe_.* | show_.*
     | flatten_nested | collect_hash_table_.* | page_cache_.* | read_.* | partial_.* | apply_.* | do_not_merge_.*
     | split_.* | validate_.* | variant_.* | dynamic_.* | exact_rows_before_limit | regexp_.* | rewrite_.* | asterisk_.*
-    | param_[A-Za-z0-9_]+ | legacy_.* | compatibility.* | decimal_check_overflow | database_atomic_.* | select_sequential_.*
-    | ignore_.* | temporary_table_.* | load_balancing | skip_.* | quota_key | network_.* | mysql_.* | priority
+    | param_[A-Za-z0-9_]+ | legacy_.* | compatibility.* | decimal_check_overflow | database_atomic_.*
+    | select_sequential_.* | ignore_.* | temporary_table_.* | load_balancing | skip_.* | quota_key | network_.* | mysql_.* | priority
     """,
     re.VERBOSE,
 )
@@ -58,7 +58,6 @@ class Bound:
 
     most: float
     zero_allowed: bool = False
-
 
     def allows(self, value: str) -> bool:
         """Return whether a plain number is within the bound."""
@@ -83,11 +82,14 @@ class SettingsPolicy:
         if not _NAME.fullmatch(name):
             raise ClickHouseError(BAD_ARGUMENTS, f"{name!r} is not the name of a setting")
         if _NEVER.fullmatch(name) or (role != "admin" and not _OPEN.fullmatch(name)):
-            raise ClickHouseError(ACCESS_DENIED, f"Not enough privileges: {article(role)} may not change the setting {name}")
+            raise ClickHouseError(
+                ACCESS_DENIED, f"Not enough privileges: {article(role)} may not change the setting {name}"
+            )
         bound = self._bounds.get(role, {}).get(name)
         if bound is not None and not bound.allows(plain := value.strip("'")):
-            text = f"The setting {name} may be between {0 if bound.zero_allowed else 1} and {bound.most:.0f} for {article(role)}"
-            raise ClickHouseError(ACCESS_DENIED, f"{text}, not {plain!r}")
+            least = 0 if bound.zero_allowed else 1
+            text = f"The setting {name} is between {least} and {bound.most:.0f} for {article(role)}, not {plain!r}"
+            raise ClickHouseError(ACCESS_DENIED, text)
 
     def bounded(self, role: str, name: str, value: str) -> str:
         """Return the value for a setting that came beside the statement; raise as `check` does.

@@ -254,7 +254,9 @@ class Statements:
         if verdict.words[:2] == ("KILL", "QUERY"):
             self._kill(ask, canonical, peer)
             return
-        peer.send(wire.message(wire.ACCEPTED, {"streams": verdict.result, "format": output if verdict.result else None}))
+        peer.send(
+            wire.message(wire.ACCEPTED, {"streams": verdict.result, "format": output if verdict.result else None})
+        )
         if verdict.result:
             ending = canonical[verdict.outfile_at :] or b"FORMAT " + output.encode()
             where = b" INTO OUTFILE '" + ask.fifo.encode() + b"' TRUNCATE "

@@ -38,7 +38,9 @@ def check(
     origin = headers.get("origin")
     allowed = origin is not None and origin in origins
     if origin is not None and not allowed and not _is_same(origin, headers.get("host", "")):
-        raise ClickHouseError(ACCESS_DENIED, f"Web pages of {origin[:200]!r} may not ask (POLYGLOT_GATEWAY__ALLOWED_ORIGINS)")
+        raise ClickHouseError(
+            ACCESS_DENIED, f"Web pages of {origin[:200]!r} may not ask (POLYGLOT_GATEWAY__ALLOWED_ORIGINS)"
+        )
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not allowed:
         raise ClickHouseError(ACCESS_DENIED, "Web pages of other sites may not ask")
     if "sec-fetch-site" in headers and headers.get("content-type", "").split(";")[0].strip().lower() == "text/plain":
