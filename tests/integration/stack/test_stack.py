@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import time
 from datetime import UTC, datetime
 
@@ -18,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from redis import Redis
 from support.metrics import samples
 
+from polyglot import accounts
 from polyglot.stack.ports import is_open
 from polyglot.stack.state import read_state
 
@@ -127,6 +129,27 @@ def test_everything_listens_on_loopback_only(stack):
         if connection.status == psutil.CONN_LISTEN and connection.pid in pids
     }
     assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+def test_passwords_are_in_a_file_and_in_no_process_that_others_can_look_at(stack):
+    assert stat.S_IMODE(stack.layout.secrets.stat().st_mode) == 0o700
+    assert stat.S_IMODE(stack.layout.accounts.stat().st_mode) == 0o600
+    made = accounts.read(stack.layout.accounts)
+    assert {name: one["role"] for name, one in made.items()} == {"polyglot": "admin", "reader": "reader"}
+    for process in stack.running():
+        told = " ".join([*process.cmdline(), *process.environ().values()])
+        assert not [name for name, one in made.items() if one["password"] in told], process
+    logs = b"".join(path.read_bytes() for path in stack.layout.logs.rglob("*") if path.is_file())
+    assert not [name for name, one in made.items() if one["password"].encode() in logs]
+
+
+def test_any_client_reads_with_what_the_command_line_tells(stack):
+    login = stack.json("clickhouse-login", "--password")
+    url, auth = f"http://{login['host']}:{login['port']}", (login["user"], login["password"])
+    assert httpx.post(url, content="SELECT currentDatabase()", auth=auth).is_success
+    assert httpx.post(url, content="CREATE TABLE polyglot.mine (n UInt8) ENGINE = Memory", auth=auth).is_error
+    for wrong in ("polyglot", ""):  # what was published once, and nothing
+        assert httpx.post(url, content="SELECT 1", auth=("polyglot", wrong)).status_code in (401, 403)
 
 
 def test_the_idle_stack_fits_its_memory_budget(stack):

@@ -71,7 +71,8 @@ def test_query_prints_json_values_and_a_table(capsys):
 def test_query_without_a_server_says_so_once():
     done = subprocess.run(
         [sys.executable, "-m", "polyglot.cli", "query", "select 1"],
-        env={**os.environ, "POLYGLOT_CLICKHOUSE__PORT": "9"}, capture_output=True, text=True, check=False,
+        env={**os.environ, "POLYGLOT_CLICKHOUSE__PORT": "9", "POLYGLOT_CLICKHOUSE__PASSWORD": "p"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 3
     first, *rest = done.stderr.splitlines()
