@@ -23,7 +23,7 @@ READER = "reader"
 
 
 def place(var: Path) -> Path:
-    """Return where the stack in `var` keeps its accounts; it is the only file in its folder."""
+    """Return where the stack in `var` keeps its accounts: in a folder that is for passwords only."""
     return var / "secrets" / "clickhouse.json"
 
 
@@ -91,13 +91,10 @@ def _alone(folder: Path) -> Iterator[None]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    # A file, as NFS locks no folders.
+    with os.fdopen(os.open(folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write(path: Path, text: str) -> None:
@@ -110,3 +107,8 @@ def _write(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # jobs run on with what is told now, whatever happens to the machine
+    finally:
+        os.close(folder)

@@ -52,7 +52,7 @@ def test_an_admin_and_a_reader_are_made_with_long_passwords_of_their_own(path):
 def test_only_their_owner_may_enter_and_read(path):
     accounts.provide(path, "polyglot")
     assert (mode(path.parent), mode(path)) == (0o700, 0o600)
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert {one.name: mode(one) for one in path.parent.iterdir()} == {path.name: 0o600, "lock": 0o600}
 
 
 def test_what_was_opened_up_is_closed_again(path):
@@ -110,7 +110,7 @@ def test_what_a_killed_process_left_is_in_nobodys_way(path):
     path.parent.mkdir(parents=True)
     path.with_name(f".{path.name}.draft").write_text("{")
     accounts.provide(path, "polyglot")
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert {one.name: mode(one) for one in path.parent.iterdir()} == {path.name: 0o600, "lock": 0o600}
 
 
 def test_processes_that_make_them_at_once_agree(path, tmp_path):
