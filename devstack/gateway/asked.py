@@ -37,8 +37,8 @@ class Asked:
     """What a request asks for.
 
     ``query``: the part of the SQL that is not in a plain body. ``wait_for_end``: hold the result until it is whole;
-    None if it does not say. ``encoding``: of the answer. ``frames``: the answer comes in ClickHouse's own compressed frames.
-    ``body_frames``: the body does. ``revision``: of the Native format.
+    None if it does not say. ``encoding``: of the answer. ``frames``: the answer comes in ClickHouse's own compressed
+    frames. ``body_frames``: the body does. ``revision``: of the Native format.
     """
 
     query: bytes = b""

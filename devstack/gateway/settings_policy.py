@@ -32,21 +32,23 @@ _NEVER: Final = re.compile(
 _OPEN: Final = re.compile(
     """
       input_format_.* | output_format_.* | format_.* | date_time_.* | bool_(true|false)_representation
-    | interval_output_.* | cast_.* | session_timezone | precise_float_parsing | errors_output_format | schema_inference_.* | type_json_.*
-    | join_.* | any_join_.* | transform_null_in | aggregate_functions_null_for_empty | group_by_use_nulls | totals_.*
-    | extremes | final | limit | offset | union_default_mode | intersect_default_mode | except_default_mode
-    | count_distinct_implementation | prefer_column_name_to_alias | enable_.* | optimize_.* | query_plan_.* | use_.*
-    | force_.* | compile_.* | min_.* | max_.* | merge_tree_.* | short_circuit_.* | allow_experimental_.*
-    | allow_suspicious_.* | allow_nonconst_.* | allow_special_.* | low_cardinality_.* | data_type_default_nullable
-    | insert_.* | async_insert.* | wait_for_async_insert.* | wait_end_of_query | deduplicate_.* | materialize_.*
-    | parallel_.* | preferred_.* | distinct_overflow_mode | .*_overflow_mode | log_comment | log_queries | log_.*
-    | send_progress_in_http_headers | http_.* | cancel_http_.* | add_http_cors_header | interactive_delay
-    | connect_timeout | receive_timeout | send_timeout | mutations_sync | alter_sync | lightweight_deletes_sync
-    | replication_alter_partitions_sync | analyze_.* | describe_.* | show_.*
+    | interval_output_.* | cast_.* | session_timezone | precise_float_parsing | errors_output_format
+    | schema_inference_.* | type_json_.* | join_.* | any_join_.* | transform_null_in
+    | aggregate_functions_null_for_empty | group_by_use_nulls | totals_.* | extremes | final | limit | offset
+    | union_default_mode | intersect_default_mode | except_default_mode | count_distinct_implementation
+    | prefer_column_name_to_alias | enable_.* | optimize_.* | query_plan_.* | use_.* | force_.* | compile_.*
+    | min_.* | max_.* | merge_tree_.* | short_circuit_.* | allow_experimental_.* | allow_suspicious_.*
+    | allow_nonconst_.* | allow_special_.* | low_cardinality_.* | data_type_default_nullable | insert_.*
+    | async_insert.* | wait_for_async_insert.* | wait_end_of_query | deduplicate_.* | materialize_.*
+    | parallel_.* | preferred_.* | distinct_overflow_mode | .*_overflow_mode | log_comment | log_queries
+    | log_.* | send_progress_in_http_headers | http_.* | cancel_http_.* | add_http_cors_header
+    | interactive_delay | connect_timeout | receive_timeout | send_timeout | mutations_sync | alter_sync
+    | lightweight_deletes_sync | replication_alter_partitions_sync | analyze_.* | describe_.* | show_.*
     | flatten_nested | collect_hash_table_.* | page_cache_.* | read_.* | partial_.* | apply_.* | do_not_merge_.*
-    | split_.* | validate_.* | variant_.* | dynamic_.* | exact_rows_before_limit | regexp_.* | rewrite_.* | asterisk_.*
-    | param_[A-Za-z0-9_]+ | legacy_.* | compatibility.* | decimal_check_overflow | database_atomic_.*
-    | select_sequential_.* | ignore_.* | temporary_table_.* | load_balancing | skip_.* | quota_key | network_.* | mysql_.* | priority
+    | split_.* | validate_.* | variant_.* | dynamic_.* | exact_rows_before_limit | regexp_.* | rewrite_.*
+    | asterisk_.* | param_[A-Za-z0-9_]+ | legacy_.* | compatibility.* | decimal_check_overflow
+    | database_atomic_.* | select_sequential_.* | ignore_.* | temporary_table_.* | load_balancing | skip_.*
+    | quota_key | network_.* | mysql_.* | priority
     """,
     re.VERBOSE,
 )

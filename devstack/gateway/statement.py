@@ -159,8 +159,11 @@ class Statements:
         try:
             with self._connection(ask, marker) as connection, connection_lost(marker):
                 self._execute(ask, connection, Body(peer.body()), peer)
+                summary = connection.summary.document()
         finally:
             self._running.end(marker)
+        # Last of all: the client's next request may come at once, for the same session and with the same query id.
+        peer.send(wire.message(wire.DONE, summary))
 
     @contextmanager
     def _connection(self, ask: Ask, marker: str) -> Iterator[Connection]:
@@ -244,7 +247,6 @@ class Statements:
             for part in body.rest():
                 connection.append(part)
             connection.finish_insert()
-        peer.send(wire.message(wire.DONE, connection.summary.document()))
 
     def _run(self, ask: Ask, connection: Connection, sql: bytes, peer: wire.Peer) -> None:
         canonical, verdict = self._judge(ask, connection, sql)
@@ -266,7 +268,6 @@ class Statements:
         else:
             connection.run(canonical, output, ask.params)
         self._after(ask, verdict)
-        peer.send(wire.message(wire.DONE, connection.summary.document()))
 
     def _after(self, ask: Ask, verdict: Verdict) -> None:
         if verdict.keyword == "SET" and ask.session:
@@ -285,7 +286,6 @@ class Statements:
         result = self._engine.kill(marker or "-", match[2].decode(), output)
         for place in range(0, len(result), PUSH):
             peer.send(wire.frame(wire.RESULT, result[place : place + PUSH]))
-        peer.send(wire.message(wire.DONE, {}))
 
     def _add_table(self, ask: Ask, connection: Connection, table: Table, body: Body) -> None:
         """Make a temporary table of rows that came with the request."""
