@@ -56,6 +56,8 @@ class Supervisor:
         self._components = list(components)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
+        # Kept until we have collected them: the library collects those that nobody holds, and tells nobody their code.
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
         before = read_state(self._layout)
         me = Identity.of(os.getpid())
         self._state = State(stack_id=stack_id, supervisor_pid=me.pid, supervisor_created=me.created)
@@ -114,6 +116,7 @@ class Supervisor:
             inherited = os.environ if component.logs_in else without_passwords(os.environ)
             env = {**inherited, **component.env, STACK_VARIABLE: self._state.stack_id}
             child = spawn(component.command, env=env, cwd=Path.cwd(), output=self._layout.output(component.name))
+            self._children[component.name] = child
             running.started(Identity.of(child.pid))
         except (OSError, subprocess.CalledProcessError, psutil.Error, CommandError) as error:
             detail = getattr(error, "stderr", "") or str(error)
