@@ -118,17 +118,18 @@ class Answer:
         tag = secrets.token_hex(8)
         encoding, encoder = self._encoder()
         convert = self._revision(reply.format)
+        size = len(data)
+        self._check_size(size, most)
+        data = convert(data) if data else data  # a type that cannot be converted is an error of its own, not a trailer
         headers = self._headers(reply.format, encoding, {})
         headers["X-ClickHouse-Exception-Tag"] = tag
         await self._exchange.start(200, headers)
-        size = 0
         try:
-            while True:
+            await self._write(encoder, data)
+            while data := await self._exchange.unless_gone(rows.read()):
                 size += len(data)
                 self._check_size(size, most)
-                await self._write(encoder, convert(data) if data else data)
-                if not (data := await self._exchange.unless_gone(rows.read())):
-                    break
+                await self._write(encoder, convert(data))
             await self._exchange.unless_gone(reply.outcome)
         except ClickHouseError as error:
             await self._write(encoder, failure_trailer(tag, str(error)), last=True)

@@ -14,7 +14,7 @@ import os
 import queue
 import signal
 import socket
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -85,6 +85,8 @@ def _serve(data: Path, control: socket.socket, limits: EngineLimits, idle: int, 
     running = Running()
     hangups = Hangups(running, engine.kill)
     statements = Statements(engine, policy, limits, running)
+    # Threads stay: the engine takes more than a millisecond to get to know a new one.
+    threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="statement")
     free: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in numbers:
         free.put(number)
@@ -107,7 +109,7 @@ def _serve(data: Path, control: socket.socket, limits: EngineLimits, idle: int, 
             number = free.get()
             os.dup2(descriptors[0], number, inheritable=False)
             os.close(descriptors[0])
-            threading.Thread(target=serve_one, args=(number,), name="statement", daemon=True).start()
+            threads.submit(serve_one, number)
         elif word == SIGN_OF_LIFE:
             control.send(word)
         else:

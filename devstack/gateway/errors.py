@@ -24,9 +24,12 @@ UNAVAILABLE: Final = 210
 UNKNOWN_EXCEPTION: Final = 1002
 
 _NAMES: Final = {
+    33: "CANNOT_READ_ALL_DATA",
     36: "BAD_ARGUMENTS",
     48: "NOT_IMPLEMENTED",
+    57: "TABLE_ALREADY_EXISTS",
     62: "SYNTAX_ERROR",
+    73: "UNKNOWN_FORMAT",
     117: "INCORRECT_DATA",
     159: "TIMEOUT_EXCEEDED",
     202: "TOO_MANY_SIMULTANEOUS_QUERIES",
@@ -44,7 +47,7 @@ _NAMES: Final = {
 
 _STATUS: Final = {
     **dict.fromkeys((516, 192, 193, 497, 511), 403),
-    **dict.fromkeys((6, 26, 27, 38, 41, 43, 53, 62, 69, 70, 72, 117, 131, 376, 441, 467, 36, 42, 46, 33), 400),
+    **dict.fromkeys((6, 26, 27, 57, 38, 41, 43, 53, 62, 69, 70, 72, 117, 131, 376, 441, 467, 36, 42, 46, 33), 400),
     **dict.fromkeys((47, 50, 56, 60, 61, 63, 73, 81, 115), 404),
     229: 413,
     48: 501,

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, ClassVar, Final
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from devstack.gateway.limits import GatewaySettings
 
@@ -16,11 +16,12 @@ _LARGEST_HEAD: Final = 1 << 20
 _WAITING: Final = 256 * 1024
 
 
-class Impatient(H11Protocol):
-    """A connection with a deadline from a request's first byte to its last header."""
+class Impatient(HttpToolsProtocol):
+    """A connection with a deadline from a request's first byte to its last header, and a bound on what lies between."""
 
     header_timeout_s: ClassVar[float] = 10.0
     _deadline: asyncio.TimerHandle | None = None
+    _head = 0
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request."""
@@ -35,6 +36,11 @@ class Impatient(H11Protocol):
         super().data_received(data)
         if self._has_request():
             self._disarm()
+            self._head = 0
+            return
+        self._head += len(data)
+        if self._head > _LARGEST_HEAD:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the clock."""
@@ -70,7 +76,7 @@ def server(app: Any, host: str, port: int, settings: GatewaySettings) -> uvicorn
             log_level="warning",
             access_log=False,
             http=connection,
-            h11_max_incomplete_event_size=_LARGEST_HEAD,
+            loop="uvloop",
             limit_concurrency=settings.max_connections,
             timeout_graceful_shutdown=15,
             timeout_keep_alive=75,  # longer than clients keep idle connections, which would else meet a closed one

@@ -24,8 +24,8 @@ from devstack.gateway.engine_client import EngineClient
 from devstack.gateway.errors import INCORRECT_DATA, LIMIT_EXCEEDED, UNKNOWN_EXCEPTION, ClickHouseError
 from devstack.gateway.exchange import ClientGoneError, Exchange
 from devstack.gateway.fair_queue import FairQueue
+from devstack.gateway.kinds import Role
 from devstack.gateway.limits import GatewaySettings
-from devstack.gateway.policy import Role
 from devstack.gateway.reply import Reply
 from devstack.gateway.result import Fifo, fifo
 from devstack.gateway.users import User, authenticate, credentials
@@ -221,7 +221,7 @@ class Gateway:
             for suffix in ("_structure", "_types", "_format"):
                 request.asked.settings.pop(table.name + suffix, None)
         for name, value in form.fields.items():
-            asking.add(request.asked, name, value.encode())
+            asking.add(request.asked, name, value.encode(errors="surrogateescape"))
         return _nothing()
 
     def _let_go(self, place: AsyncExitStack, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

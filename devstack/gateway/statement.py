@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from devstack.gateway import wire
+from devstack.gateway import processes, wire
 from devstack.gateway.chdb_engine import MAX_SQL, Connection, Engine, quote_name
 from devstack.gateway.errors import (
     BAD_ARGUMENTS,
@@ -21,8 +21,9 @@ from devstack.gateway.errors import (
     SYNTAX_ERROR,
     ClickHouseError,
 )
+from devstack.gateway.kinds import Role
 from devstack.gateway.limits import EngineLimits
-from devstack.gateway.policy import Policy, Role, Verdict
+from devstack.gateway.policy import Policy, Verdict
 from devstack.gateway.running import Running
 from devstack.gateway.sessions import Sessions
 from sql import clickhouse_text as text
@@ -172,12 +173,11 @@ class Statements:
         asked = {name: self._policy.settings.bounded(ask.role, name, value) for name, value in ask.settings.items()}
         wanted = {
             "implicit_select": "0",
-            "query_cache_tag": marker,
+            processes.SETTING: processes.tag(marker, ask.query_id),
             "max_query_size": str(MAX_SQL * 2),
             "max_memory_usage": str(role["max_memory_bytes"]),
             "max_execution_time": str(role["max_execution_s"]),
             "max_temporary_data_on_disk_size_for_query": str(role["max_disk_bytes"]),
-            "log_comment": ask.query_id,  # system.processes shows it; the engine's own query ids are others
             **_INSERT_BLOCKS,
         }
         # Tables that come with a request are for it alone, so it does not have the session's connection.
@@ -262,7 +262,8 @@ class Statements:
         if verdict.result:
             ending = canonical[verdict.outfile_at :] or b"FORMAT " + output.encode()
             where = b" INTO OUTFILE '" + ask.fifo.encode() + b"' TRUNCATE "
-            connection.run(canonical[: verdict.outfile_at].rstrip() + where + ending, output, ask.params)
+            statement = processes.with_client_ids(canonical[: verdict.outfile_at].rstrip())
+            connection.run(statement + where + ending, output, ask.params)
         elif verdict.keyword == "INSERT" and verdict.format and b"input(" in canonical:
             connection.run(canonical + b"\n" + text.rows_behind_select(sql), output, ask.params)
         else:

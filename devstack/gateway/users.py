@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from devstack.gateway.errors import AUTHENTICATION_FAILED, ClickHouseError
-from devstack.gateway.policy import Role
+from devstack.gateway.kinds import Role
 
 
 class UsersError(ValueError):
