@@ -15,7 +15,7 @@ from typing import Final
 # Possessive quantifiers (`*+`) never give back what they took. A literal that is not closed reaches to the end.
 _TOKEN: Final = re.compile(
     rb"""
-      (?P<skip>    [ \t\n\r\f\v]++ | --[^\n]*+ | \#[ !][^\n]*+ | /\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z) )
+      (?P<skip>    [ \t\n\r\f\v]++ | --[^\n]*+ | //[^\n]*+ | \#[ !][^\n]*+ | /\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z) )
     | (?P<string>  '(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z) )
     | (?P<name>    "(?:[^"\\]++|\\(?:.|\Z)|"")*+(?:"|\Z) | `(?:[^`\\]++|\\(?:.|\Z)|``)*+(?:`|\Z) )
     | (?P<heredoc> \$[A-Za-z0-9_]*+\$ )
@@ -118,6 +118,7 @@ def find_rows(sql: bytes) -> Rows | None:
         return None
     depth = 0
     before: Token | None = None
+    name_end: Token | None = None
     in_name = True
     for token in stream:
         if token.kind == "mark":
@@ -126,13 +127,14 @@ def find_rows(sql: bytes) -> Rows | None:
             # A table may be called "values": words up to the first one that follows a name are the name.
             name_goes_on = before is None or before.text in ("INTO", "TABLE", "FUNCTION", ".")
             in_name = name_goes_on or token.text in ("INTO", "TABLE", "FUNCTION")
+            name_end = before if not in_name else None
         if not in_name and depth == 0 and token.kind == "word":
             if token.text in ("SELECT", "WITH", "FROM"):
                 return None
+            if before is not None and before is not name_end and (before.kind, before.text) == ("word", "FORMAT"):
+                return _after_format(sql, before, token)
             if token.text == "VALUES":
                 return Rows(sql[: token.start], "Values", token.end)
-            if before is not None and before.text == "FORMAT" and before.kind == "word":
-                return _after_format(sql, before, token)
         before = token
     return None
 
@@ -143,18 +145,3 @@ def _after_format(sql: bytes, before: Token, token: Token) -> Rows | None:
         return Rows(sql[: before.start], sql[token.start :].decode(), token.end)
     gap = _DATA_GAP.match(sql, token.end)
     return Rows(sql[: before.start], sql[token.start : token.end].decode(), gap.end() if gap else token.end)
-
-
-def rows_behind_select(sql: bytes) -> bytes:
-    """Return the rows of ``INSERT … SELECT … FROM input(…) FORMAT Name rows``; empty if it names no format."""
-    depth = 0
-    before: Token | None = None
-    for token in tokens(sql):
-        if token.kind == "mark":
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
-        named = before is not None and (before.kind, before.text) == ("word", "FORMAT")
-        if before is not None and named and depth == 0 and token.kind == "word":
-            rows = _after_format(sql, before, token)
-            return sql[rows.start :] if rows else b""
-        before = token
-    return b""

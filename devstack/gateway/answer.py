@@ -7,6 +7,7 @@ import json
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final, Protocol
 
 from devstack.gateway import web
@@ -17,8 +18,8 @@ from devstack.gateway.errors import TOO_MUCH_RESULT, ClickHouseError
 from devstack.gateway.exchange import ClientGoneError, Exchange
 from devstack.gateway.limits import GatewaySettings
 from devstack.gateway.native_frames import FrameEncoder
-from devstack.gateway.native_revision import Revision
-from devstack.gateway.reply import Outcome, Reply
+from devstack.gateway.native_revision import INFO_ONLY, Revision
+from devstack.gateway.reply import Reply, Rows
 from devstack.gateway.result import PIECE, Fifo
 
 #: When the answer begins, if the client asked not to wait for the end and there is nothing to send yet; seconds.
@@ -53,68 +54,88 @@ class Answer:
         self._asked = asked
         self._hello = hello
         self._settings = settings
+        self._reading: asyncio.Future[bytes] | None = None
 
-    async def send(self, rows: Fifo, reply: Reply, most: int) -> None:
+    async def send(self, fifo: Fifo, reply: Reply, most: int) -> None:
         """Send a result of at most ``most`` bytes, small ones whole and larger ones as they come.
 
         Raises:
             ClickHouseError: the statement failed, before or (then the connection must break) after the answer began.
             ClientGoneError: nobody reads any more.
         """
+        rows = await self._exchange.unless_gone(reply.rows(fifo))
         if self._asked.wait_for_end:
-            await self._wait_for_end(rows, reply, most)
+            await self._wait_for_end(rows, reply, most, fifo.path.parent)
             return
         first, ended = await self._begin(rows)
         if ended:
-            outcome = await self._exchange.unless_gone(reply.outcome)
-            await self._whole(first or outcome.result, outcome, reply.format)
+            summary = await self._exchange.unless_gone(reply.outcome)
+            self._check_size(len(first), most)
+            await self._whole(first, summary, reply.format)
         else:
             await self._stream(first, rows, reply, most)
 
-    async def _begin(self, rows: Fifo) -> tuple[bytes, bool]:
+    async def _begin(self, rows: Rows) -> tuple[bytes, bool]:
         """Return the first bytes of a result, and whether they are all; soon, for a client that asked not to wait."""
+        soon = _SOON_S if self._asked.wait_for_end is False else None
+        deadline = asyncio.get_running_loop().time() + soon if soon else None
         first = bytearray()
-        try:
-            async with asyncio.timeout(_SOON_S if self._asked.wait_for_end is False else None):
-                while len(first) < PIECE:
-                    piece = await self._exchange.unless_gone(rows.read())
-                    if not piece:
-                        return bytes(first), True
-                    first += piece
-        except TimeoutError:
-            pass
+        while len(first) < PIECE:
+            # A read that has begun is finished, however late: a cancelled one may have taken bytes.
+            piece = await self._exchange.unless_gone(self._patient_read(rows, deadline))
+            if piece is None:
+                return bytes(first), False
+            if not piece:
+                return bytes(first), True
+            first += piece
         return bytes(first), False
 
-    async def _wait_for_end(self, rows: Fifo, reply: Reply, most: int) -> None:
+    async def _patient_read(self, rows: Rows, deadline: float | None) -> bytes | None:
+        """Return the next bytes, or None if they are not there in time; then the read goes on."""
+        reading = self._reading or asyncio.ensure_future(rows.read())
+        self._reading = reading
+        if deadline is not None:
+            left = max(deadline - asyncio.get_running_loop().time(), 0.0)
+            await asyncio.wait({reading}, timeout=left)
+            if not reading.done():
+                return None
+        piece = await reading
+        self._reading = None
+        return piece
+
+    async def _next(self, rows: Rows) -> bytes:
+        return await self._exchange.unless_gone(self._patient_read(rows, None)) or b""
+
+    async def _wait_for_end(self, rows: Rows, reply: Reply, most: int, folder: Path) -> None:
         """Hold the result, on disk if it is large, until it is known whether the statement succeeded."""
         size = 0
         limit = self._settings.max_buffered_bytes
-        with tempfile.SpooledTemporaryFile(max_size=limit, dir=str(rows.path.parent)) as held:
+        with tempfile.SpooledTemporaryFile(max_size=limit, dir=str(folder)) as held:
             while piece := await self._exchange.unless_gone(rows.read()):
                 size += len(piece)
                 self._check_size(size, most)
                 held.write(piece)
-            outcome = await self._exchange.unless_gone(reply.outcome)
+            summary = await self._exchange.unless_gone(reply.outcome)
             held.seek(0)
             if size < limit:
-                await self._whole(held.read() or outcome.result, outcome, reply.format)
+                await self._whole(held.read(), summary, reply.format)
                 return
             encoding, encoder = self._encoder()
             convert = self._revision(reply.format)
-            await self._exchange.start(200, self._headers(reply.format, encoding, outcome.summary))
+            await self._exchange.start(200, self._headers(reply.format, encoding, summary))
             while piece := held.read(PIECE):
                 await self._write(encoder, convert(piece))
             await self._write(encoder, b"", last=True)
             await self._exchange.write(b"", self._settings.send_timeout_s, more=False)
 
-    async def _whole(self, data: bytes, outcome: Outcome, output: str | None) -> None:
+    async def _whole(self, data: bytes, summary: Mapping[str, int], output: str | None) -> None:
         encoding, encoder = self._encoder() if data else (None, None)
         data = self._revision(output)(data) if data else data
         body = encoder.feed(data) + encoder.finish() if encoder else data
-        headers = self._headers(output, encoding, outcome.summary)
+        headers = self._headers(output, encoding, summary)
         await self._exchange.respond(200, headers, body, self._settings.send_timeout_s)
 
-    async def _stream(self, data: bytes, rows: Fifo, reply: Reply, most: int) -> None:
+    async def _stream(self, data: bytes, rows: Rows, reply: Reply, most: int) -> None:
         tag = secrets.token_hex(8)
         encoding, encoder = self._encoder()
         convert = self._revision(reply.format)
@@ -126,7 +147,7 @@ class Answer:
         await self._exchange.start(200, headers)
         try:
             await self._write(encoder, data)
-            while data := await self._exchange.unless_gone(rows.read()):
+            while data := await self._next(rows):
                 size += len(data)
                 self._check_size(size, most)
                 await self._write(encoder, convert(data))
@@ -157,8 +178,9 @@ class Answer:
         return None, None
 
     def _revision(self, output: str | None) -> Callable[[bytes], bytes]:
-        if self._asked.revision and output is not None and output.lower() == "native":
-            return Revision(self._asked.revision).feed
+        revision = self._asked.revision
+        if revision and revision not in INFO_ONLY and output is not None and output.lower() == "native":
+            return Revision(revision).feed
         return bytes
 
     def _headers(self, output: str | None, encoding: str | None, summary: Mapping[str, int]) -> dict[str, str]:

@@ -108,6 +108,8 @@ def split_query(text: bytes) -> dict[str, bytes]:
         raise ClickHouseError(BAD_ARGUMENTS, "The URL has more than 1000 parameters")
     for part in parts:
         name, _, value = part.replace(b"+", b" ").partition(b"=")
+        if not name:
+            continue
         found[_text("a parameter's name", unquote_to_bytes(name))] = unquote_to_bytes(value)
     return found
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -84,6 +85,11 @@ class Connection:
         if settings:
             self.run("SET " + ", ".join(f"{name} = {quote(value)}" for name, value in settings.items()))
 
+    def restore(self, settings: Mapping[str, str]) -> None:
+        """Set settings of the connection; values are literals of SQL, or DEFAULT."""
+        if settings:
+            self.run("SET " + ", ".join(f"{name} = {value}" for name, value in settings.items()))
+
     def run(self, sql: str | bytes, output: str = "TabSeparated", params: Mapping[str, str] | None = None) -> bytes:
         """Run one statement and return its whole result; ``output`` counts if the SQL names no format.
 
@@ -106,6 +112,28 @@ class Connection:
                 elapsed_ns=int(result.elapsed() * 1e9),
             )
             return body
+
+    def blocks(self, sql: bytes, params: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """Run a query and yield its result in Native format, one block at a time.
+
+        Raises:
+            ClickHouseError: what the engine says.
+        """
+        summary = self.summary = Summary()
+        with self._lock:
+            started = time.perf_counter_ns()
+            try:
+                with self._raw.send_query(sql, "Native", params=dict(params or {})) as stream:
+                    for block in stream:
+                        summary.read_rows += block.rows_read()
+                        summary.read_bytes += block.bytes_read()
+                        if data := bytes(block.bytes() or b""):
+                            summary.result_bytes += len(data)
+                            yield data
+            except RuntimeError as error:
+                raise ClickHouseError.from_engine(error) from error
+            summary.result_rows = summary.read_rows
+            summary.elapsed_ns = time.perf_counter_ns() - started
 
     def canonical(self, sql: bytes) -> bytes:
         """Return one statement as the engine reads it: formatted anew, on one line, without the rows of an INSERT.
@@ -182,11 +210,14 @@ class Engine:
         """Return the one value of a query of ours."""
         return self._keeper.run(sql, "TabSeparatedRaw").decode().strip()
 
-    def defined_functions(self) -> frozenset[str]:
-        """Return the names (lower case) of the functions that were defined in SQL."""
-        return frozenset(
-            self.scalar("SELECT name FROM system.functions WHERE origin = 'SQLUserDefined'").lower().split()
+    def defined_names(self) -> frozenset[str]:
+        """Return what was defined in SQL and is called like a function, in lower case: views with parameters, too."""
+        found = self.scalar(
+            "SELECT name FROM system.functions WHERE origin = 'SQLUserDefined' UNION ALL "
+            "SELECT arrayJoin([name, concat(database, '.', name)]) FROM system.tables "
+            "WHERE notEmpty(parameterized_view_parameters)"
         )
+        return frozenset(found.lower().split("\n")) - {""}
 
     def kill(self, marker: str, mode: str = "ASYNC", output: str = "TabSeparated") -> bytes:
         """Cancel what runs with this marker (see `processes`); return what KILL QUERY says."""

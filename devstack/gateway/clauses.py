@@ -38,11 +38,14 @@ def arguments(found: Sequence[Token], place: int) -> list[list[Token]]:
     return [one for one in arguments if one]
 
 
-def only_names(found: Sequence[Token], place: int) -> bool:
-    """Return whether a bracket holds names and commas alone: the columns of ``WITH t(a, b) AS``, ``AS t(a, b)``."""
-    return all(
-        len(argument) == 1 and argument[0].kind in ("word", "name") for argument in arguments(found, place)
-    ) and bool(arguments(found, place))
+def is_alias(found: Sequence[Token], place: int) -> bool:
+    """Return whether this is a new name with its columns: ``WITH t(a, b) AS (…)``, ``(…) AS t(a, b)``."""
+    columns = arguments(found, place + 2)
+    if not columns or any(len(one) != 1 or one[0].kind not in ("word", "name") for one in columns):
+        return False
+    before = found[place - 1].text if place else ""
+    behind = [token.text for token in found[place + 2 + 2 * len(columns) :][:2]]
+    return before == "AS" or (before in ("WITH", "RECURSIVE", ",") and behind == ["AS", "("])
 
 
 def check_structure(role: Role, name: str, arguments: Sequence[Sequence[Token]]) -> None:

@@ -81,7 +81,7 @@ def _serve(data: Path, control: socket.socket, limits: EngineLimits, idle: int, 
     # chDB is loaded here, behind the walls: importing it starts threads.
     engine = Engine(data / "store", data / "engine" / "engine.xml", limits.max_memory_bytes)
     policy = Policy(settings_policy(limits))
-    policy.defined = engine.defined_functions()
+    policy.defined = engine.defined_names()
     running = Running()
     hangups = Hangups(running, engine.kill)
     statements = Statements(engine, policy, limits, running)

@@ -32,10 +32,10 @@ class Exchange:
         """Take what ASGI gives."""
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.headers: dict[str, str] = {}
+        headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+            headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        self.headers = {name: ", ".join(values) for name, values in headers.items()}
         self._query_string: bytes = scope["query_string"]
         self._receive = receive
         self._send = send

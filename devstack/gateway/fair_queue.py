@@ -37,28 +37,46 @@ class FairQueue:
         try:
             yield
         finally:
-            self._held[user] -= 1
-            self._free += 1
-            self._hand_on()
+            self._give_back(user)
 
     async def _take(self, user: str) -> None:
-        if sum(map(len, self._waiting.values())) >= self._max_waiting:
-            raise ClickHouseError(TOO_MANY_QUERIES, f"Too many requests wait: {self._max_waiting}")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(user, deque()).append(turn)
+        turns = self._waiting.setdefault(user, deque())
+        turns.append(turn)
         self._hand_on()
+        if turn.done():
+            return
+        # One user's waiting requests leave room for those of others.
+        if len(turns) > self._max_waiting // 2 or sum(map(len, self._waiting.values())) > self._max_waiting:
+            self._withdraw(user, turn)
+            raise ClickHouseError(TOO_MANY_QUERIES, f"Too many requests wait: {self._max_waiting}")
         try:
             async with asyncio.timeout(self._max_wait_s):
                 await turn
         except TimeoutError:
+            self._withdraw(user, turn)
             text = f"No place was free for {self._max_wait_s:.0f} s: too many simultaneous queries"
             raise ClickHouseError(TOO_MANY_QUERIES, text) from None
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it came in the same moment
-                self._held[user] -= 1
-                self._free += 1
-                self._hand_on()
+            self._withdraw(user, turn)
             raise
+
+    def _withdraw(self, user: str, turn: asyncio.Future[None]) -> None:
+        """Give up a turn, and the place if it came in the same moment."""
+        turns = self._waiting.get(user)
+        if turns is not None and turn in turns:
+            turns.remove(turn)
+            if not turns:
+                del self._waiting[user]
+        elif turn.done() and not turn.cancelled():
+            self._give_back(user)
+
+    def _give_back(self, user: str) -> None:
+        self._held[user] -= 1
+        if not self._held[user]:
+            del self._held[user]
+        self._free += 1
+        self._hand_on()
 
     def _hand_on(self) -> None:
         while self._free and (user := self._next()) is not None:
@@ -68,9 +86,11 @@ class FairQueue:
                 self._waiting.move_to_end(user)  # others first, next time
             else:
                 del self._waiting[user]
-            if not turn.done():
-                self._free -= 1
-                self._held[user] += 1
+            self._free -= 1
+            self._held[user] += 1
+            if turn.cancelled():
+                self._give_back(user)
+            else:
                 turn.set_result(None)
 
     def _next(self) -> str | None:

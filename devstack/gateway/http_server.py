@@ -12,6 +12,7 @@ from devstack.gateway.limits import GatewaySettings
 
 #: Of a request's line and headers, bytes. Parameters may be long, as in ClickHouse (http_max_uri_size).
 _LARGEST_HEAD: Final = 1 << 20
+_MOST_HEADERS: Final = 200
 #: What waits for a client that does not read, before its answer waits; bytes.
 _WAITING: Final = 256 * 1024
 
@@ -41,6 +42,13 @@ class Impatient(HttpToolsProtocol):
         self._head += len(data)
         if self._head > _LARGEST_HEAD:
             self.transport.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, but not any number of them: reading 250,000 stops everybody for seconds."""
+        if len(self.headers) >= _MOST_HEADERS:
+            self.transport.abort()
+            raise ValueError("too many headers")  # ends the parser's work on this data
+        super().on_header(name, value)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the clock."""
@@ -81,6 +89,7 @@ def server(app: Any, host: str, port: int, settings: GatewaySettings) -> uvicorn
             timeout_graceful_shutdown=15,
             timeout_keep_alive=75,  # longer than clients keep idle connections, which would else meet a closed one
             lifespan="on",
+            ws="none",
             server_header=False,
         )
     )

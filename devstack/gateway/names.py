@@ -22,11 +22,15 @@ _SYNTAX: Final = _read("syntax")
 #: Table functions that make rows from their arguments or read tables of this engine.
 _TABLE_FUNCTIONS: Final = _read("table_functions")
 #: Table functions with a column list in a literal; it may have expressions, which the engine computes.
-STRUCTURED: Final = frozenset({"values", "format", "input", "null", "generaterandom"})
+STRUCTURED: Final = frozenset({"values", "format", "null", "generaterandom"})
 #: Those that read a table past what another setting or view says about it.
 ADMIN_FUNCTIONS: Final = frozenset({"merge", "dictionary", "mergetreeindex", "mergetreeprojection"})
 #: Table functions that reach files, programs and other servers: refused however they are written.
 REACHING: Final = _read("reaching")
+#: Functions of the engine that are on no list. A bare name may stand for a function too: ``arrayMap(file, …)``.
+REFUSED: Final = _read("refused")
+#: Engines of temporary tables, for those who make no others: they reach no other table.
+TEMPORARY_ENGINES: Final = frozenset({"memory", "log", "tinylog", "stripelog", "mergetree", "set", "join", "null"})
 #: Engines of tables and databases that keep their data in the engine's own folder, or keep none.
 ENGINES: Final = _read("engines")
 _COMBINATORS: Final = (

@@ -36,9 +36,11 @@ LATEST: Final = 54472
 _WITH_TIME_ZONE: Final = 54337
 _WITH_LOW_CARDINALITY: Final = 54405
 _WITH_SERIALIZATION_BYTE: Final = 54454
+#: Revisions that differ from 0 by what stands before each block alone: whoever has whole blocks needs no walk.
+INFO_ONLY: Final = range(_WITH_LOW_CARDINALITY, _WITH_SERIALIZATION_BYTE)
 
 #: Field 1, is_overflows: no. Field 2, bucket_num: -1. End.
-_BLOCK_INFO: Final = b"\x01\x00\x02\xff\xff\xff\xff\x00"
+BLOCK_INFO: Final = b"\x01\x00\x02\xff\xff\xff\xff\x00"
 
 
 class Revision:
@@ -73,7 +75,7 @@ class Revision:
         source = self._source
         while True:
             yield from source.next_block()
-            source.write(_BLOCK_INFO)
+            source.write(BLOCK_INFO)
             columns = yield from source.varint()
             rows = yield from source.varint()
             for at in range(columns):

@@ -18,7 +18,7 @@ from devstack.gateway.clauses import (
     check_source,
     check_structure,
     format_place,
-    only_names,
+    is_alias,
 )
 from devstack.gateway.errors import SYNTAX_ERROR, ClickHouseError
 from devstack.gateway.kinds import Role, denied
@@ -66,6 +66,7 @@ class Policy:
         words = [token.text if token.kind == "word" and _is_upper(canonical, token) else "" for token in found]
         start = kinds.opening(found, words)
         kinds.check(role, start, words)
+        _check_gaps(role, canonical, found)
         if start[:1] == ("ATTACH",) and any(token.kind == "string" for token in found):
             raise denied(role, "ATTACH … FROM a path")
         if start[1:2] == ("DATABASE",) and start[0] in _ENDS_DATABASES and _names_default(found):
@@ -103,8 +104,14 @@ class Policy:
                 raise denied(role, f"{token.text}()")
             if words[place] == "ENGINE" and after is not None and after.text == "=":
                 engine = found[place + 2].text.lower() if place + 2 < len(found) else ""
-                if engine not in names.ENGINES:
+                if engine not in (names.ENGINES if role == "admin" else names.TEMPORARY_ENGINES):
                     raise denied(role, f"the engine {engine}")
+            if (
+                token.text.lower() in names.REFUSED
+                and before not in ("AS", ".")
+                and (after is None or after.text != ".")
+            ):
+                raise denied(role, f"{token.text.lower()} (a column of that name: write table.column)")
             if words[place] == "SOURCE" and bracket:
                 check_source(role, found[place + 2 :])
 
@@ -113,7 +120,7 @@ class Policy:
             raise denied(role, f"{name}()")
         if names.is_allowed(name) or name in self.defined or (role == "admin" and name in names.ADMIN_FUNCTIONS):
             return
-        if (before == "=" and name in names.ENGINES) or only_names(found, place + 2):
+        if (before == "=" and name in names.ENGINES) or is_alias(found, place):
             return
         raise denied(role, f"{name}()")
 
@@ -138,3 +145,14 @@ def _is_upper(canonical: bytes, token: Token) -> bool:
 
 def _names_default(found: Sequence[Token]) -> bool:
     return any(token.kind in ("word", "name") and token.text.lower() == "default" for token in found)
+
+
+def _check_gaps(role: Role, canonical: bytes, found: Sequence[Token]) -> None:
+    """Refuse what the engine has not formatted: comments and line ends, which it copies within a parameter's type."""
+    end = 0
+    for token in found:
+        if canonical[end : token.start].strip(b" "):
+            raise denied(role, "comments in the type of a parameter")
+        end = token.end
+    if canonical[end:].strip(b" "):
+        raise denied(role, "comments in the type of a parameter")

@@ -18,7 +18,7 @@ _TABLE: Final = re.compile(
 )
 _READ: Final = (
     f"(SELECT * REPLACE (substring(Settings['{SETTING}'], {_MARKER_LENGTH + 1}) AS query_id, "
-    "replaceRegexpOne(query, ' INTO OUTFILE \\\\'[^\\\\']*\\\\' TRUNCATE ', ' ') AS query) "
+    "replaceRegexpOne(query, ' INTO OUTFILE \\'[^\\']*\\' TRUNCATE ', ' ') AS query) "
     f"FROM system.processes WHERE Settings['{SETTING}'] != '')"
 ).encode()
 

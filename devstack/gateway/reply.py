@@ -4,53 +4,79 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from typing import Final, Protocol
 
 from devstack.gateway import wire
-from devstack.gateway.errors import LIMIT_EXCEEDED, UNAVAILABLE, ClickHouseError
+from devstack.gateway.errors import UNAVAILABLE, ClickHouseError
+
+#: Parts of a result that wait for a slow client; then the engine waits.
+_WAITING: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a statement ended: what it read and wrote, and a short result that did not go through the FIFO."""
+class Rows(Protocol):
+    """Where a result comes from."""
 
-    summary: dict[str, int]
-    result: bytes
+    async def read(self) -> bytes:
+        """Return the next bytes; nothing at the end."""
 
 
 class Reply:
-    """The frames of the engine's end of a connection.
+    """The engine's end of a connection.
 
-    ``format``: of the result, once the statement is accepted and if it has one. ``outcome``: ends with the statement.
+    ``format``: of the result, once the statement is accepted, if it has one. ``outcome``: ends with the statement, with
+    what it has read and written.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, most: int) -> None:
-        """Begin to listen; a result in frames has at most ``most`` bytes."""
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        """Begin to listen."""
         self.format: str | None = None
-        self.outcome = asyncio.create_task(self._listen(reader, most))
+        self._parts: asyncio.Queue[bytes] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_WAITING)
+        self._streams: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.outcome = asyncio.create_task(self._listen(reader))
 
-    async def _listen(self, reader: asyncio.StreamReader, most: int) -> Outcome:
-        """Return how the statement ended.
+    async def rows(self, fifo: Rows) -> Rows:
+        """Return where the result comes from: the FIFO, or frames of this connection (none, if it was refused)."""
+        return fifo if await self._streams else self
+
+    async def read(self) -> bytes:
+        """Return the next part of a result in frames; nothing at the end."""
+        part = await self._parts.get()
+        self._room.release()
+        return part
+
+    async def _listen(self, reader: asyncio.StreamReader) -> dict[str, int]:
+        """Return the summary.
 
         Raises:
             ClickHouseError: what the engine refuses, or it died (210).
         """
-        result = bytearray()
         try:
-            while True:
-                kind, size = wire.unpack(await reader.readexactly(wire.HEADER.size))
-                payload = await reader.readexactly(size)
-                if kind == wire.ACCEPTED:
-                    self.format = json.loads(payload).get("format")
-                elif kind == wire.RESULT:
-                    result += payload
-                    if len(result) > most:
-                        raise ClickHouseError(LIMIT_EXCEEDED, f"The result is longer than {most} bytes")
-                elif kind == wire.FAILED:
-                    failed = json.loads(payload)
-                    raise ClickHouseError(failed["code"], failed["message"])
-                else:
-                    return Outcome(json.loads(payload), bytes(result))
+            return await self._frames(reader)
         except (asyncio.IncompleteReadError, OSError) as error:
             text = "The engine ended while the statement ran; whether it took effect is not known"
             raise ClickHouseError(UNAVAILABLE, text) from error
+        finally:
+            if not self._streams.done():
+                self._streams.set_result(False)
+            self._parts.put_nowait(b"")
+
+    async def _frames(self, reader: asyncio.StreamReader) -> dict[str, int]:
+        while True:
+            kind, size = wire.unpack(await reader.readexactly(wire.HEADER.size))
+            payload = await reader.readexactly(size)
+            if kind == wire.ACCEPTED:
+                accepted = json.loads(payload)
+                self.format = accepted.get("format")
+                self._streams.set_result(accepted["streams"])
+            elif kind == wire.RESULT:
+                await self._room.acquire()
+                self._parts.put_nowait(payload)
+            elif kind == wire.FAILED:
+                failed = json.loads(payload)
+                raise ClickHouseError(failed["code"], failed["message"])
+            elif kind == wire.DONE:
+                summary: dict[str, int] = json.loads(payload)
+                return summary
+            else:
+                raise wire.WireError(f"a frame of kind {kind!r} in an answer")

@@ -89,10 +89,18 @@ class Hangups:
         while True:
             events = self._poll.poll(_AGAIN_S if self._gone else None)
             with self._lock:
-                self._gone |= {self._watched[number] for number, _ in events if number in self._watched}
+                # Since the event the number may have got another connection: look at it again.
+                ended = [number for number, _ in events if number in self._watched and _has_ended(number)]
+                self._gone |= {self._watched[number] for number in ended}
                 gone = list(self._gone)
             for marker in gone:
                 try:
                     self._cancel(marker)
                 except Exception:
                     log.exception("a statement could not be cancelled")
+
+
+def _has_ended(number: int) -> bool:
+    look = select.poll()
+    look.register(number, select.POLLRDHUP)
+    return bool(look.poll(0))

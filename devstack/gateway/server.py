@@ -160,7 +160,7 @@ class Gateway:
         """Send the request, and hand on what comes back."""
         writer.write(wire.message(wire.ASK, self._ask(request, rows)))
         pump = asyncio.create_task(_pump(request.tables, request.asked.query, body, writer))
-        reply = Reply(reader, self._settings.max_buffered_bytes)
+        reply = Reply(reader)
         reply.outcome.add_done_callback(lambda _: rows.knock())
         answer = Answer(request.exchange, request.asked, self._engine.hello, self._settings)
         try:
@@ -194,6 +194,7 @@ class Gateway:
             "session_timeout_s": asked.session_timeout_s,
             "settings": asked.settings,
             "params": asked.params,
+            "revision": asked.revision,
             "tables": [
                 {"name": one.name, "structure": one.structure, "format": one.format, "size": len(one.data)}
                 for one in request.tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,7 @@ LONGEST_S: Final = 3600.0
 
 @dataclass(slots=True)
 class Session:
-    """A connection, what was SET on it (text by name), and whether a request has it now."""
+    """A connection, what was SET on it (literals by name), and whether a request has it now."""
 
     connection: Connection
     settings: dict[str, str] = field(default_factory=dict)
@@ -57,13 +57,15 @@ class Sessions:
             session.timeout_s = min(max(timeout_s, 1.0), LONGEST_S)
             return session
 
-    def give_back(self, session: Session, settings: Mapping[str, str]) -> None:
+    def give_back(self, session: Session, settings: Iterable[str]) -> None:
         """End a request: its own settings do not stay with the session, but what was SET before does."""
-        kept = {name: session.settings[name] for name in settings if name in session.settings}
-        gone = [name for name in settings if name not in session.settings]
-        if gone:
-            session.connection.run("SET " + ", ".join(f"{name} = DEFAULT" for name in gone))
-        session.connection.set(kept)
+        try:
+            session.connection.restore({name: session.settings.get(name, "DEFAULT") for name in settings})
+        except ClickHouseError:
+            with self._lock:
+                self._open = {key: one for key, one in self._open.items() if one is not session}
+            session.connection.close()
+            raise
         with self._lock:
             session.busy = False
             session.idle_since = time.monotonic()
@@ -72,7 +74,7 @@ class Sessions:
         """Note what a SET statement of the session has set; values are literals."""
         with self._lock:
             session = self._open[user, name]
-            session.settings.update({key: value.strip("'") for key, value in settings.items()})
+            session.settings.update(settings)
 
     def _make_room(self, user: str) -> None:
         """Close the session that has been idle longest, if there are too many: drivers open them by themselves."""

@@ -17,8 +17,8 @@ _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 #: For nobody: the guards, what changes how a text is parsed, and what names files, addresses or another user.
 _NEVER: Final = re.compile(
     """
-      readonly | allow_ddl | allow_introspection_functions | profile | dialect | implicit_select
-    | query_cache_tag | allow_settings_after_format_in_insert | format_schema.* | output_format_schema
+      input_format_values_.* | readonly | allow_ddl | allow_introspection_functions | profile | dialect
+    | implicit_select | query_cache_tag | allow_settings_after_format_in_insert | format_schema.* | output_format_schema
     | format_template_.* | input_format_record_errors_file_path | .*_url | .*_path | .*_dir(ectory)?
     | into_outfile_.* | storage_file_.* | max_memory_usage_for_user | memory_overcommit_.* | memory_tracker_.*
     | max_untracked_memory | os_thread_priority | function_sleep_.* | .*fault_injection.* | .*_profiler_.*

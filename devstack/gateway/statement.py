@@ -8,10 +8,10 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from devstack.gateway import processes, wire
+from devstack.gateway import names, processes, values, wire
 from devstack.gateway.chdb_engine import MAX_SQL, Connection, Engine, quote_name
 from devstack.gateway.errors import (
     BAD_ARGUMENTS,
@@ -23,6 +23,7 @@ from devstack.gateway.errors import (
 )
 from devstack.gateway.kinds import Role
 from devstack.gateway.limits import EngineLimits
+from devstack.gateway.native_revision import BLOCK_INFO, INFO_ONLY
 from devstack.gateway.policy import Policy, Verdict
 from devstack.gateway.running import Running
 from devstack.gateway.sessions import Sessions
@@ -37,8 +38,13 @@ PUSH: Final = 1024 * 1024
 #: The engine gathers rows to blocks of this size before it writes: its defaults, a million rows or 256 MB, held several
 #: copies of a 300 MB body at once.
 _INSERT_BLOCKS: Final = {"min_insert_block_size_rows": "65536", "min_insert_block_size_bytes": "33554432"}
+#: Of an error, characters: it may hold the statement.
+_LONGEST_MESSAGE: Final = 100_000
 #: The engine's own guard behind the lists: nothing is written. A connection cannot take it back.
 _GUARD: Final = {"readonly": "2"}
+_TEMPORARY: Final = ("CREATE", "TEMPORARY", "TABLE")
+#: After a statement with one of these, what may be called by name is asked anew.
+_DEFINES: Final = frozenset({"FUNCTION", "VIEW", "TABLE", "DATABASE", "RENAME", "EXCHANGE"})
 _KILL: Final = re.compile(
     rb"KILL QUERY WHERE \(?query_id = '((?:[^'\\]|\\.)*)'\)? (ASYNC|SYNC|TEST)(?: FORMAT (\w+))?", re.DOTALL
 )
@@ -73,6 +79,7 @@ class Ask:
     session_timeout_s: float = 60.0
     settings: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
+    revision: int = 0
     tables: tuple[Table, ...] = ()
 
     @classmethod
@@ -179,6 +186,7 @@ class Statements:
             "max_execution_time": str(role["max_execution_s"]),
             "max_temporary_data_on_disk_size_for_query": str(role["max_disk_bytes"]),
             **_INSERT_BLOCKS,
+            **values.LITERALS,
         }
         # Tables that come with a request are for it alone, so it does not have the session's connection.
         if ask.session and not ask.tables:
@@ -186,7 +194,9 @@ class Statements:
             try:
                 if ask.database:
                     session.connection.use(ask.database)
-                session.connection.set({**wanted, **session.settings, **asked})
+                session.connection.set(wanted)
+                session.connection.restore(session.settings)
+                session.connection.set(asked)
                 if ask.role == "reader" and not session.guarded:
                     session.connection.set(_GUARD)
                     session.guarded = True
@@ -226,6 +236,8 @@ class Statements:
         if not text.first_word(sql):
             raise ClickHouseError(SYNTAX_ERROR, "Syntax error: Empty query")
         canonical = connection.canonical(sql)
+        if b":Identifier}" in canonical and names.REFUSED.intersection(map(str.lower, ask.params.values())):
+            raise ClickHouseError(BAD_ARGUMENTS, "A parameter of type Identifier names a function")
         role: Role = "reader" if ask.read_only else ask.role
         return canonical, self._policy.judge(role, canonical)
 
@@ -234,19 +246,21 @@ class Statements:
     ) -> None:
         canonical, verdict = self._judge(ask, connection, rows.header + b" FORMAT " + rows.format.encode())
         peer.send(wire.message(wire.ACCEPTED, {"streams": False}))
-        if ask.params:
-            # Parameters are bound by the engine's parser, so such an insert must be one text.
-            data, whole = body.more(sql[rows.start :], MAX_SQL + 1)
-            if not whole:
-                raise ClickHouseError(QUERY_TOO_LARGE, f"An INSERT with parameters is longer than {MAX_SQL} bytes")
-            connection.run(canonical + b"\n" + data, ask.output, ask.params)
-        else:
-            connection.begin_insert(canonical[: verdict.outfile_at].decode(), verdict.format or rows.format)
-            if data := sql[rows.start :]:
-                connection.append(data)
-            for part in body.rest():
-                connection.append(part)
-            connection.finish_insert()
+        data_format = verdict.format or rows.format
+        data = sql[rows.start :]
+        if data_format.lower() == "values":
+            data, whole = body.more(data, MAX_SQL)
+            if whole and not values.are_literals(data):
+                self._judge(replace(ask, role="reader"), connection, b"SELECT " + data)
+                connection.set(values.EXPRESSIONS)
+        # Rows never join the text of a statement: chDB would run what stands behind them.
+        connection.set({f"param_{name}": value for name, value in ask.params.items()})
+        connection.begin_insert(canonical[: verdict.outfile_at].decode(), data_format)
+        if data:
+            connection.append(data)
+        for part in body.rest():
+            connection.append(part)
+        connection.finish_insert()
 
     def _run(self, ask: Ask, connection: Connection, sql: bytes, peer: wire.Peer) -> None:
         canonical, verdict = self._judge(ask, connection, sql)
@@ -256,25 +270,34 @@ class Statements:
         if verdict.words[:2] == ("KILL", "QUERY"):
             self._kill(ask, canonical, peer)
             return
-        peer.send(
-            wire.message(wire.ACCEPTED, {"streams": verdict.result, "format": output if verdict.result else None})
-        )
-        if verdict.result:
+        in_blocks = verdict.keyword in ("SELECT", "WITH") and output.lower() == "native" and ask.revision in INFO_ONLY
+        accepted = {"streams": verdict.result and not in_blocks, "format": output if verdict.result else None}
+        peer.send(wire.message(wire.ACCEPTED, accepted))
+        if in_blocks:
+            self._send_blocks(connection, processes.with_client_ids(canonical), ask.params, peer)
+        elif verdict.result:
             ending = canonical[verdict.outfile_at :] or b"FORMAT " + output.encode()
             where = b" INTO OUTFILE '" + ask.fifo.encode() + b"' TRUNCATE "
             statement = processes.with_client_ids(canonical[: verdict.outfile_at].rstrip())
             connection.run(statement + where + ending, output, ask.params)
-        elif verdict.keyword == "INSERT" and verdict.format and b"input(" in canonical:
-            connection.run(canonical + b"\n" + text.rows_behind_select(sql), output, ask.params)
         else:
             connection.run(canonical, output, ask.params)
         self._after(ask, verdict)
 
+    def _send_blocks(
+        self, connection: Connection, statement: bytes, params: Mapping[str, str], peer: wire.Peer
+    ) -> None:
+        """Send a Native result block by block, with what clients of a later revision expect before each."""
+        for block in connection.blocks(statement, params):
+            peer.send(wire.frame(wire.RESULT, BLOCK_INFO + block[:PUSH]))
+            for place in range(PUSH, len(block), PUSH):
+                peer.send(wire.frame(wire.RESULT, block[place : place + PUSH]))
+
     def _after(self, ask: Ask, verdict: Verdict) -> None:
         if verdict.keyword == "SET" and ask.session:
             self._sessions.remember(ask.user, ask.session, verdict.settings)
-        if "FUNCTION" in verdict.words:
-            self._policy.defined = self._engine.defined_functions()
+        if not verdict.result and _DEFINES.intersection(verdict.words):
+            self._policy.defined = self._engine.defined_names()
 
     def _kill(self, ask: Ask, canonical: bytes, peer: wire.Peer) -> None:
         match = _KILL.fullmatch(canonical)
@@ -292,7 +315,7 @@ class Statements:
         """Make a temporary table of rows that came with the request."""
         create = f"CREATE TEMPORARY TABLE {quote_name(table.name)} ({table.structure}) ENGINE = Memory"
         canonical, verdict = self._judge(ask, connection, create.encode())
-        if not verdict.temporary or " AS " in canonical.decode():
+        if not (verdict.words == _TEMPORARY and canonical.endswith(b") ENGINE = Memory")):
             raise ClickHouseError(BAD_ARGUMENTS, f"The columns of the table {table.name} are not a list of columns")
         if not re.fullmatch(r"\w+", table.format):
             raise ClickHouseError(BAD_ARGUMENTS, f"{table.format!r} is not the name of a format")
@@ -305,6 +328,6 @@ class Statements:
 
 def _failed(peer: wire.Peer, error: ClickHouseError) -> None:
     try:
-        peer.send(wire.message(wire.FAILED, {"code": error.code, "message": str(error)}))
+        peer.send(wire.message(wire.FAILED, {"code": error.code, "message": str(error)[:_LONGEST_MESSAGE]}))
     except OSError:
         log.info("nobody waits for the error any more: %s", error)

@@ -6,7 +6,6 @@ chDB itself knows neither users nor grants (it ignores ``?user=``), so this and 
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import os
 from collections.abc import Mapping
@@ -68,12 +67,12 @@ def credentials(headers: Mapping[str, str]) -> tuple[str, str]:
     """
     given: list[tuple[str, str]] = []
     if "x-clickhouse-user" in headers or "x-clickhouse-key" in headers:
-        given.append((headers.get("x-clickhouse-user", "default"), headers.get("x-clickhouse-key", "")))
+        given.append((_utf8(headers.get("x-clickhouse-user", "default")), _utf8(headers.get("x-clickhouse-key", ""))))
     scheme, _, encoded = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:  # of base64, of ASCII and of UTF-8
             raise ClickHouseError(AUTHENTICATION_FAILED, "Invalid HTTP Basic credentials") from error
         given.append((user, password))
     elif scheme:
@@ -83,6 +82,14 @@ def credentials(headers: Mapping[str, str]) -> tuple[str, str]:
     if not given:
         raise ClickHouseError(AUTHENTICATION_FAILED, "No credentials: use X-ClickHouse-User or basic authentication")
     return given[0]
+
+
+def _utf8(header: str) -> str:
+    """Return a header's text as UTF-8 where it is that: HTTP reads it as Latin-1."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def authenticate(users: Mapping[str, User], name: str, password: str) -> Role:

@@ -1,0 +1,28 @@
+"""Rows in the format Values, which may be expressions: ``(1, now()), (2, file('/etc/passwd'))``.
+
+The engine computes them only where it is told to. It is, if the rows are more than literals and were judged before.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: For every connection: rows are literals. The table function format() and tables that come with a request, too.
+LITERALS: Final = {
+    "input_format_values_interpret_expressions": "0",
+    "input_format_values_deduce_templates_of_expressions": "0",
+}
+#: For rows that were judged.
+EXPRESSIONS: Final = dict.fromkeys(LITERALS, "1")
+
+_STRINGS: Final = re.compile(rb"'(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z)", re.DOTALL)
+#: Numbers, brackets of tuples, arrays and maps, and the words that are values.
+_PLAIN: Final = re.compile(rb"(?:[\s(),\[\]{}:;.0-9+-]++|NULL|TRUE|FALSE|NAN|INF|E(?=[+-]?[0-9]))*+", re.IGNORECASE)
+_SUM: Final = re.compile(rb"[0-9)\]}.']\s*[+-]")
+
+
+def are_literals(rows: bytes) -> bool:
+    """Return whether rows are literals; False if they may be more. Takes time linear in their size."""
+    bare = _STRINGS.sub(b"''", rows)
+    return _PLAIN.fullmatch(bare.replace(b"''", b"")) is not None and _SUM.search(bare) is None
