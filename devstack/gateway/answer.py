@@ -18,7 +18,7 @@ from devstack.gateway.errors import TOO_MUCH_RESULT, ClickHouseError
 from devstack.gateway.exchange import ClientGoneError, Exchange
 from devstack.gateway.limits import GatewaySettings
 from devstack.gateway.native_frames import FrameEncoder
-from devstack.gateway.native_revision import INFO_ONLY, Revision
+from devstack.gateway.native_revision import Revision
 from devstack.gateway.reply import Reply, Rows
 from devstack.gateway.result import PIECE, Fifo
 
@@ -71,7 +71,7 @@ class Answer:
         if ended:
             summary = await self._exchange.unless_gone(reply.outcome)
             self._check_size(len(first), most)
-            await self._whole(first, summary, reply.format)
+            await self._whole(first, summary, reply)
         else:
             await self._stream(first, rows, reply, most)
 
@@ -118,27 +118,27 @@ class Answer:
             summary = await self._exchange.unless_gone(reply.outcome)
             held.seek(0)
             if size < limit:
-                await self._whole(held.read(), summary, reply.format)
+                await self._whole(held.read(), summary, reply)
                 return
             encoding, encoder = self._encoder()
-            convert = self._revision(reply.format)
+            convert = self._revision(reply)
             await self._exchange.start(200, self._headers(reply.format, encoding, summary))
             while piece := held.read(PIECE):
                 await self._write(encoder, convert(piece))
             await self._write(encoder, b"", last=True)
             await self._exchange.write(b"", self._settings.send_timeout_s, more=False)
 
-    async def _whole(self, data: bytes, summary: Mapping[str, int], output: str | None) -> None:
+    async def _whole(self, data: bytes, summary: Mapping[str, int], reply: Reply) -> None:
         encoding, encoder = self._encoder() if data else (None, None)
-        data = self._revision(output)(data) if data else data
+        data = self._revision(reply)(data) if data else data
         body = encoder.feed(data) + encoder.finish() if encoder else data
-        headers = self._headers(output, encoding, summary)
+        headers = self._headers(reply.format, encoding, summary)
         await self._exchange.respond(200, headers, body, self._settings.send_timeout_s)
 
     async def _stream(self, data: bytes, rows: Rows, reply: Reply, most: int) -> None:
         tag = secrets.token_hex(8)
         encoding, encoder = self._encoder()
-        convert = self._revision(reply.format)
+        convert = self._revision(reply)
         size = len(data)
         self._check_size(size, most)
         data = convert(data) if data else data  # a type that cannot be converted is an error of its own, not a trailer
@@ -177,9 +177,9 @@ class Answer:
             return self._asked.encoding, Encoder(self._asked.encoding)
         return None, None
 
-    def _revision(self, output: str | None) -> Callable[[bytes], bytes]:
-        revision = self._asked.revision
-        if revision and revision not in INFO_ONLY and output is not None and output.lower() == "native":
+    def _revision(self, reply: Reply) -> Callable[[bytes], bytes]:
+        revision, output = self._asked.revision, reply.format
+        if revision and output is not None and output.lower() == "native" and not reply.has_revision:
             return Revision(revision).feed
         return bytes
 

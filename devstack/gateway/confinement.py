@@ -141,8 +141,12 @@ def _check_descriptors(rules: Rules) -> None:
 
 
 def _bound(rules: Rules) -> None:
-    """Bound files and memory: a write beyond the size is an error (EFBIG), not a signal; no core is written."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    """Bound files and memory; no core is written.
+
+    A file that grows beyond its bound ends the process, where Python would have it go on with an error: chDB drops the
+    errors of write(2) (WriteBufferFromFileDescriptor.cpp in chdb-core), and a table would lack rows it acknowledged.
+    """
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     for what, most in (
         (resource.RLIMIT_FSIZE, rules.max_file_bytes),
         (resource.RLIMIT_DATA, rules.max_data_bytes),

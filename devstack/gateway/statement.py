@@ -250,8 +250,9 @@ class Statements:
         data = sql[rows.start :]
         if data_format.lower() == "values":
             data, whole = body.more(data, MAX_SQL)
-            if whole and not values.are_literals(data):
-                self._judge(replace(ask, role="reader"), connection, b"SELECT " + data)
+            if whole:
+                if not values.are_literals(data):
+                    self._judge(replace(ask, role="reader"), connection, b"SELECT " + data)
                 connection.set(values.EXPRESSIONS)
         # Rows never join the text of a statement: chDB would run what stands behind them.
         connection.set({f"param_{name}": value for name, value in ask.params.items()})
@@ -271,7 +272,8 @@ class Statements:
             self._kill(ask, canonical, peer)
             return
         in_blocks = verdict.keyword in ("SELECT", "WITH") and output.lower() == "native" and ask.revision in INFO_ONLY
-        accepted = {"streams": verdict.result and not in_blocks, "format": output if verdict.result else None}
+        streams = verdict.result and not in_blocks
+        accepted = {"streams": streams, "format": output if verdict.result else None, "has_revision": in_blocks}
         peer.send(wire.message(wire.ACCEPTED, accepted))
         if in_blocks:
             self._send_blocks(connection, processes.with_client_ids(canonical), ask.params, peer)

@@ -122,10 +122,9 @@ DENIED: Final[dict[str, Numbers]] = {
     "swapon": (167, 224),
     "swapoff": (168, 225),
     "acct": (163, 89),
-    # What a file has beside its content: Landlock lets it change. (utimensat stays: the engine dates parts with it.)
+    # What files have beside their content: Landlock lets it change. The engine needs utimensat, and fchmodat to DETACH
     "chmod": (90, -1),
     "fchmod": (91, 52),
-    "fchmodat": (268, 53),
     "fchmodat2": (452, 452),
     "chown": (92, -1),
     "fchown": (93, 55),

@@ -1,6 +1,7 @@
 """Rows in the format Values, which may be expressions: ``(1, now()), (2, file('/etc/passwd'))``.
 
-The engine computes them only where it is told to. It is, if the rows are more than literals and were judged before.
+The engine computes them only where it is told to. It is, if all rows were seen before: they are literals (which need it
+too, as ``'2'`` for a number does), or were judged like a query.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ LITERALS: Final = {
     "input_format_values_interpret_expressions": "0",
     "input_format_values_deduce_templates_of_expressions": "0",
 }
-#: For rows that were judged.
+#: For rows that were seen.
 EXPRESSIONS: Final = dict.fromkeys(LITERALS, "1")
 
 _STRINGS: Final = re.compile(rb"'(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z)", re.DOTALL)

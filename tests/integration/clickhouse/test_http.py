@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 
 import httpx
 import lz4.frame
 import psutil
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
@@ -133,6 +135,8 @@ def test_a_failure_in_mid_stream_breaks_the_answer(gateway: Gateway) -> None:
     sql = "SELECT throwIf(number = 3000000), 'xxxxxxxxxxxxxxxx' FROM numbers(4000000)"
     client = gateway.client()
     with pytest.raises(StreamFailureError, match="FUNCTION_THROW_IF"):
+        assert client.query(sql, settings={"wait_end_of_query": "0"}).result_rows
+    with pytest.raises(DatabaseError, match="FUNCTION_THROW_IF"):  # the client asks to wait for the end by itself
         assert client.query(sql).result_rows
     client.close()
     with pytest.raises(httpx.RemoteProtocolError):
@@ -190,12 +194,14 @@ def test_get_does_not_write(gateway: Gateway) -> None:
 
 def test_memory_does_not_grow_with_a_request(gateway: Gateway) -> None:
     assert gateway.process is not None
-    process = psutil.Process(gateway.process.pid)
+    server = psutil.Process(gateway.process.pid)
+    both = [server, *server.children()]
     _pass_through(gateway, 10)
     _pass_through(gateway, 100)
-    after_100_mb = process.memory_info().rss
+    after_100_mb = [process.memory_info().rss for process in both]
     _pass_through(gateway, 300)
-    assert process.memory_info().rss - after_100_mb < 150 << 20
+    for process, before in zip(both, after_100_mb, strict=True):
+        assert process.memory_info().rss - before < 150 << 20
 
 
 def _pass_through(gateway: Gateway, megabytes: int) -> None:
@@ -219,7 +225,13 @@ def test_memory_of_a_query_is_bounded(gateway: Gateway) -> None:
     assert gateway.post("SELECT 1").text == "1\n"
 
 
-def test_a_result_that_must_be_held_whole_is_bounded(gateway: Gateway) -> None:
-    sql = "SELECT leftPad(toString(number), 1000) FROM numbers(400000)"
-    assert gateway.post(f"{sql} FORMAT JSON").headers["X-ClickHouse-Exception-Code"] == "396"
-    assert len(gateway.post(f"{sql} FORMAT TSV").content) == 400_000 * 1001
+@pytest.mark.parametrize("wait", ["0", "1"])
+def test_results_of_all_formats_are_streamed(gateway: Gateway, wait: str) -> None:
+    assert gateway.process is not None
+    server = psutil.Process(gateway.process.pid)
+    sql = "SELECT leftPad(toString(number), 1000) AS x FROM numbers(400000)"
+    assert len(gateway.post(f"{sql} FORMAT TSV", wait_end_of_query=wait).content) == 400_000 * 1001
+    assert len(gateway.post(f"{sql} FORMAT JSON", wait_end_of_query=wait).json()["data"]) == 400_000
+    table = pq.read_table(io.BytesIO(gateway.post(f"{sql} FORMAT Parquet", wait_end_of_query=wait).content))
+    assert table.num_rows == 400_000
+    assert server.memory_info().rss < 250 << 20, "the server holds no result"
