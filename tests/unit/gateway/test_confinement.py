@@ -1,0 +1,488 @@
+"""The walls themselves, without chDB: the filter as a program for either architecture, and processes that confine
+themselves and then try."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devstack.gateway import confinement, landlock, seccomp, syscalls
+from devstack.gateway.confinement import ConfinementError, Rules, confine, runtime_reads, support
+
+ROOT = Path(__file__).parents[3]
+here_only = pytest.mark.skipif(not support().enough, reason=support().sentence)
+
+# The filter as a program ----------------------------------------------------------------------------------------------
+
+PID = 4321
+ALLOW, EPERM, ENOSYS = seccomp.SECCOMP_RET_ALLOW, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
+MACHINES = tuple(syscalls.AUDIT_ARCH)
+#: Calls that the engine lives by: x86_64, aarch64.
+NEEDED = {
+    "openat": (257, 56), "read": (0, 63), "write": (1, 64), "mmap": (9, 222), "futex": (202, 98), "exit": (60, 93),
+    "accept4": (288, 242), "recvfrom": (45, 207), "sendto": (44, 206), "recvmsg": (47, 212), "linkat": (265, 37),
+    "renameat2": (316, 276), "utimensat": (280, 88), "fchmodat": (268, 53), "prctl": (157, 167),
+    "epoll_wait or epoll_pwait": (232, 22),
+}  # fmt: skip
+
+
+def verdict(machine: str, number: int, *arguments: int, arch: int | None = None, sockets: tuple[int, ...] = ()) -> int:
+    """Run the filter as the kernel does."""
+    program = seccomp.assemble(machine, PID, sockets)
+    assert len(program) <= 4096
+    padded = (*arguments, *(0,) * (6 - len(arguments)))
+    data = struct.pack("<IIQ6Q", number, syscalls.AUDIT_ARCH[machine] if arch is None else arch, 0, *padded)
+    accumulator, at = 0, 0
+    while True:
+        code, when_true, when_false, operand = program[at]
+        assert all(0 <= part <= 255 for part in (when_true, when_false))
+        at += 1
+        match code:
+            case 0x20:
+                (accumulator,) = struct.unpack_from("<I", data, operand)
+            case 0x15:
+                at += when_true if accumulator == operand else when_false
+            case 0x25:
+                at += when_true if accumulator > operand else when_false
+            case 0x45:
+                at += when_true if accumulator & operand else when_false
+            case 0x06:
+                return operand
+            case _:
+                pytest.fail(f"not an instruction: {code}")
+
+
+def of(numbers: tuple[int, int], machine: str) -> int:
+    return numbers[MACHINES.index(machine)]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+class TestFilter:
+    @pytest.mark.parametrize("name", syscalls.DENIED)
+    def test_what_is_denied(self, machine: str, name: str) -> None:
+        number = of(syscalls.DENIED[name], machine)
+        assert number < 0 or verdict(machine, number, 1, 2, 3, 4, 5, 6) == EPERM
+
+    @pytest.mark.parametrize("name", NEEDED)
+    def test_what_stays(self, machine: str, name: str) -> None:
+        assert verdict(machine, of(NEEDED[name], machine), 3, 2, 1) == ALLOW
+        assert verdict(machine, of(NEEDED[name], machine), 3, 2, 1, sockets=(900, 901)) == ALLOW
+
+    def test_threads_but_no_processes(self, machine: str) -> None:
+        clone = of(syscalls.CLONE, machine)
+        thread = 0x3D0F00  # as in glibc's pthread_create
+        assert verdict(machine, clone, thread) == ALLOW
+        assert verdict(machine, clone, 0x1200011) == EPERM  # fork: CLONE_CHILD_SETTID | _CLEARTID | SIGCHLD
+        assert verdict(machine, clone, 0x4111) == EPERM  # posix_spawn: CLONE_VM | CLONE_VFORK | SIGCHLD
+        for new in (17, 25, 26, 27, 28, 29, 30):  # CLONE_NEW…
+            assert verdict(machine, clone, thread | 1 << new) == EPERM
+        assert verdict(machine, of(syscalls.CLONE3, machine), 1 << 40, 88) == ENOSYS
+
+    @pytest.mark.parametrize("name", syscalls.UPON_SELF)
+    def test_only_on_itself(self, machine: str, name: str) -> None:
+        number = of(syscalls.UPON_SELF[name], machine)
+        assert verdict(machine, number, PID) == ALLOW
+        assert verdict(machine, number, 0) == (ALLOW if name in {"prlimit64", "sched_setaffinity"} else EPERM)
+        for other in (1, PID + 1, 2**32 - 1, 2**64 - 1, 2**64 - PID):
+            assert verdict(machine, number, other) == EPERM
+
+    def test_a_terminal_takes_no_input_from_here(self, machine: str) -> None:
+        assert verdict(machine, of(syscalls.IOCTL, machine), 2, 0x5412) == EPERM
+        assert verdict(machine, of(syscalls.IOCTL, machine), 2, 0x541C) == EPERM
+        assert verdict(machine, of(syscalls.IOCTL, machine), 2, 0x5401) == ALLOW
+
+    @pytest.mark.parametrize("name", syscalls.AS_FILES)
+    def test_sockets_are_no_files(self, machine: str, name: str) -> None:
+        numbers, positions = syscalls.AS_FILES[name]
+        sockets = (*range(900, 950), 7)
+        for position in positions:
+            for number in sockets:
+                arguments = [3] * 6
+                arguments[position] = number
+                assert verdict(machine, of(numbers, machine), *arguments, sockets=sockets) == EPERM
+        assert verdict(machine, of(numbers, machine), *[3] * 6, sockets=sockets) == ALLOW
+        assert verdict(machine, of(numbers, machine), *[7] * 6) == ALLOW
+
+    def test_calls_of_another_architecture_end_the_process(self, machine: str) -> None:
+        for arch in (0x40000003, 0x40000028, 0xC0000016, 0):  # i386, arm, s390x
+            assert verdict(machine, 0, arch=arch) == seccomp.SECCOMP_RET_KILL_PROCESS
+
+    def test_calls_newer_than_the_filter_do_not_exist(self, machine: str) -> None:
+        assert verdict(machine, syscalls.LAST_KNOWN) in {ALLOW, EPERM}
+        for number in (syscalls.LAST_KNOWN + 1, 1000, 2**30 - 1):
+            assert verdict(machine, number) == ENOSYS
+
+    @given(number=st.integers(0, 2**32 - 1), first=st.integers(0, 2**64 - 1))
+    def test_every_call_has_an_answer(self, machine: str, number: int, first: int) -> None:
+        answer = verdict(machine, number, first, sockets=(5, 900))
+        assert answer in {ALLOW, EPERM, ENOSYS}
+        if machine == "x86_64" and number & 0x40000000:  # x32 has the same architecture and numbers of its own
+            assert answer == EPERM
+
+
+def test_too_many_sockets() -> None:
+    with pytest.raises(ValueError, match="61 sockets"):
+        seccomp.assemble("x86_64", PID, tuple(range(61)))
+
+
+@pytest.mark.parametrize(
+    ("machine", "header"),
+    [
+        ("x86_64", "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+        ("aarch64", "/usr/include/asm-generic/unistd.h"),
+    ],
+)
+def test_numbers_are_the_kernels(machine: str, header: str) -> None:
+    if not Path(header).exists():
+        pytest.skip(f"{header} is not installed")
+    found = re.findall(r"^#define\s+__NR(?:3264)?_(\w+)\s+(\d+)", Path(header).read_text(), re.MULTILINE)
+    kernel = {name: int(number) for name, number in found}
+    ours = {**syscalls.DENIED, **syscalls.UPON_SELF, **{name: pair[0] for name, pair in syscalls.AS_FILES.items()}}
+    ours |= {"clone": syscalls.CLONE, "clone3": syscalls.CLONE3, "seccomp": syscalls.SECCOMP, "ioctl": syscalls.IOCTL}
+    newest = max(kernel.values())
+    for name, numbers in ours.items():
+        number = of(numbers, machine)
+        if number <= newest or name in kernel:  # headers may be older than we are
+            assert kernel.get(name, -1) == number, name
+
+
+# What Landlock is asked for -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("abi", "rights"), [(1, 0x1FFF), (2, 0x3FFF), (3, 0x7FFF), (4, 0x7FFF), (5, 0xFFFF), (7, 0xFFFF), (9, 0xFFFF)]
+)
+def test_every_right_that_the_kernel_knows_is_handled(abi: int, rights: int) -> None:
+    assert landlock._file_rights(abi) == rights
+
+
+@pytest.mark.parametrize(
+    ("abi", "filters", "says"),
+    [
+        (7, True, "is confined: Landlock ABI 7"),
+        (3, True, "is confined"),
+        (2, True, r"Landlock ABI 2: ABI 3 is needed, which is Linux 6\.2"),
+        (0, True, "no Landlock"),
+        (7, False, "no seccomp filter"),
+        (0, False, "no Landlock.*no seccomp"),
+    ],
+)
+def test_support(monkeypatch: pytest.MonkeyPatch, abi: int, filters: bool, says: str) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: abi)
+    monkeypatch.setattr(seccomp, "available", lambda: filters)
+    found = support()
+    assert found.enough == (abi >= 3 and filters)
+    assert re.search(says, found.sentence)
+    if not found.enough:
+        with pytest.raises(ConfinementError, match=says):
+            confine(Rules((), (), 1, 1))
+
+
+def test_support_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confinement.sys, "platform", "darwin")
+    assert not support().enough
+
+
+# Processes that confine themselves ------------------------------------------------------------------------------------
+
+TRY = """
+import errno, json, os, socket, sys
+from pathlib import Path
+from devstack.gateway import landlock
+from devstack.gateway.confinement import Rules, confine, runtime_reads
+home, outside = Path(sys.argv[1]) / "home", Path(sys.argv[1]) / "outside"
+os.chdir("/")
+rules = dict(read_write=(home,), read_only=runtime_reads(), max_file_bytes=1 << 20, max_data_bytes=1 << 30)
+def attempt(code):
+    try:
+        return eval(code)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    except MemoryError:
+        return "MemoryError"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("home", "outside", "pipes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "outside" / "canary").write_text("canary")
+    (tmp_path / "home" / "own").write_text("own")
+    (tmp_path / "home" / "link").symlink_to(tmp_path / "outside" / "canary")
+    os.mkfifo(tmp_path / "pipes" / "fifo")
+    return tmp_path
+
+
+def run(folder: Path, code: str, *, fds: tuple[int, ...] = (), stdin: Any = subprocess.DEVNULL) -> Any:
+    """Run ``code`` after TRY, and return what it put into ``result``."""
+    ended = subprocess.run(
+        [sys.executable, "-c", TRY + code + "\nprint(json.dumps(result))", str(folder), *map(str, fds)],
+        env={"PYTHONPATH": str(ROOT), "SECRET": "secret"},
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        pass_fds=fds,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def attempts(folder: Path, *code: str, setup: str = "confine(Rules(**rules))", **more: Any) -> dict[str, Any]:
+    script = f"{setup}\nresult = {{code: attempt(code) for code in {list(code)!r}}}"
+    return dict(run(folder, script, **more))
+
+
+def state(folder: Path) -> dict[str, Any]:
+    found = {}
+    for path in (folder, *sorted(folder.rglob("*"))):
+        about = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (content, about.st_mode, about.st_uid, about.st_nlink, about.st_mtime_ns)
+    return found
+
+
+@here_only
+def test_files(folder: Path) -> None:
+    before = state(folder / "outside")
+    code = {
+        "open(outside / 'canary').read()": "EACCES",
+        "open(outside / 'canary', 'w')": "EACCES",
+        "open(outside / 'canary', 'a')": "EACCES",
+        "open(home / 'link').read()": "EACCES",
+        "open(home / 'link', 'w')": "EACCES",
+        "open(f'/proc/self/root{outside}/canary').read()": "EACCES",
+        "open('/proc/self/environ').read()": "EACCES",
+        "open(f'/proc/{os.getppid()}/environ').read()": "EACCES",
+        "open('/proc/1/status').read()": "EACCES",
+        "open('/etc/passwd').read()": "EACCES",
+        "open('/etc/hostname').read()": "EACCES",
+        f"open({str(ROOT / 'README.md')!r}).read()": "EACCES",
+        "os.listdir(outside)": "EACCES",
+        "os.listdir('/')": "EACCES",
+        "os.truncate(outside / 'canary', 0)": "EACCES",
+        "os.unlink(outside / 'canary')": "EACCES",
+        "os.mkdir(outside / 'new')": "EACCES",
+        "os.rmdir(outside)": "EACCES",
+        "os.link(outside / 'canary', home / 'hard')": "EXDEV",
+        "os.link(home / 'own', outside / 'hard')": "EACCES",
+        "os.rename(outside / 'canary', home / 'moved')": "EACCES",
+        "os.rename(home / 'own', outside / 'canary')": "EACCES",
+        "os.symlink('/etc', outside / 'symlink')": "EACCES",
+        "os.mkfifo(home / 'fifo')": "EACCES",
+        "os.mknod(home / 'device', 0o20600, os.makedev(1, 1))": "EACCES",
+        "os.chmod(home / 'own', 0o777)": None,  # fchmodat on aarch64; on x86_64 chmod is another call
+        "os.chown(outside / 'canary', 1, 1)": "EPERM",
+        "os.setxattr(outside / 'canary', 'user.a', b'')": "EPERM",
+        "open('/dev/null', 'w').close()": None,
+        "open('/dev/zero').close()": "EACCES",
+        "len(open('/dev/urandom', 'rb').read(3))": 3,
+        "open('/proc/self/maps').close()": None,
+        "open(home / 'own').read()": "own",
+        "os.rename(home / 'own', home / 'renamed')": None,
+        "os.link(home / 'renamed', home / 'linked')": None,
+        "os.mkdir(home / 'folder')": None,
+        "os.rename(home / 'linked', home / 'folder' / 'linked')": None,
+        "os.symlink('renamed', home / 'symlink')": None,
+        "os.rmdir('/nowhere')": "ENOENT",
+    }
+    found = attempts(folder, *code)
+    code["os.chmod(home / 'own', 0o777)"] = found["os.chmod(home / 'own', 0o777)"]
+    assert found == code
+    assert state(folder / "outside") == before
+
+
+@here_only
+def test_programs_sockets_and_other_processes(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        code = [
+            "os.fork()",
+            "os.posix_spawn('/bin/true', ['true'], {})",
+            "os.execv('/bin/true', ['true'])",
+            "__import__('subprocess').run(['/bin/true'])",
+            "os.system('true')",
+            *(f"socket.socket(socket.{family})" for family in ("AF_INET", "AF_INET6", "AF_UNIX")),
+            "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+            "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
+            f"socket.create_connection(('127.0.0.1', {port}))",
+            "socket.socketpair()",
+            "os.kill(os.getppid(), 9)",
+            "os.kill(0, 9)",
+            "os.kill(-1, 9)",
+            "os.killpg(os.getpgid(os.getppid()), 9)",
+            "os.pidfd_open(os.getppid())",
+            "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+            "os.sched_setaffinity(os.getppid(), [0])",
+            "__import__('resource').prlimit(os.getppid(), 7, (1, 1))",
+            "os.chroot('/')",
+        ]
+        found = attempts(folder, *code)
+        assert found.pop("os.system('true')") != 0
+        assert set(found.values()) == {"EPERM"}, found
+        listener.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+@here_only
+def test_what_a_process_does_to_itself_works(folder: Path) -> None:
+    code = {
+        "os.kill(os.getpid(), 0)": None,
+        "__import__('signal').raise_signal(0)": None,
+        "os.sched_setaffinity(0, os.sched_getaffinity(0))": None,
+        "__import__('resource').getrlimit(4)": [0, 0],
+        "__import__('concurrent.futures').futures.ThreadPoolExecutor().submit(len, 'four').result()": 4,
+    }
+    assert attempts(folder, *code) == code
+
+
+@here_only
+def test_what_may_only_be_read_and_what_may_only_be_written(folder: Path) -> None:
+    with (folder / "seen").open("w") as seen:
+        seen.write("seen")
+    setup = (
+        "pipes = home.parent / 'pipes'; seen = home.parent / 'seen'; end = os.open(pipes / 'fifo', os.O_RDWR)\n"
+        "rules['read_only'] += (seen,)\nconfine(Rules(**rules, write_only=(pipes,)))"
+    )
+    code = {
+        "open(seen).read()": "seen",
+        "open(seen, 'a')": "EACCES",
+        "os.truncate(seen, 0)": "EACCES",
+        "os.link(seen, home / 'seen')": "EXDEV",
+        "os.write(os.open(pipes / 'fifo', os.O_WRONLY | os.O_TRUNC), b'1')": 1,
+        "os.open(pipes / 'fifo', os.O_RDONLY | os.O_NONBLOCK)": "EACCES",
+        "os.listdir(pipes)": "EACCES",
+        "os.open(pipes / 'new', os.O_WRONLY | os.O_CREAT)": "EACCES",
+        "os.unlink(pipes / 'fifo')": "EACCES",
+        "os.symlink('/etc/passwd', pipes / 'new')": "EACCES",
+        "os.rename(home / 'own', pipes / 'fifo')": "EACCES",
+    }
+    assert attempts(folder, *code, setup=setup) == code
+
+
+@here_only
+@pytest.mark.parametrize("abi", [3, 4, 5, 6])
+def test_with_an_older_landlock(folder: Path, abi: int) -> None:
+    setup = f"landlock.abi = lambda: {abi}\nconfine(Rules(**rules))"
+    code = {
+        "open(outside / 'canary').read()": "EACCES",
+        "os.truncate(outside / 'canary', 0)": "EACCES",
+        "socket.socket()": "EPERM",
+        "open(home / 'own', 'w').close()": None,
+    }
+    assert attempts(folder, *code, setup=setup) == code
+
+
+@here_only
+def test_bounds(folder: Path) -> None:
+    code = {"len(bytearray(1 << 29))": 1 << 29, "len(bytearray(1 << 30))": "MemoryError"}
+    assert attempts(folder, *code) == code
+    with pytest.raises(AssertionError):  # SIGXFSZ
+        attempts(folder, "open(home / 'large', 'wb').write(bytes(2 << 20))")
+    assert (folder / "home" / "large").stat().st_size == 1 << 20
+
+
+@here_only
+def test_it_keeps_no_capability_that_the_store_does_not_need(folder: Path) -> None:
+    confined = run(folder, "confine(Rules(**rules))\nresult = open('/proc/self/status').read()")
+    found = dict(line.split(":\t", 1) for line in confined.splitlines() if ":\t" in line)
+    assert int(found["CapEff"], 16) & ~0b1010 == 0
+    assert int(found["CapPrm"], 16) & ~0b1010 == 0
+    assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+
+
+@here_only
+def test_a_guarded_socket_sends_and_receives_and_is_no_file(folder: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.send(b"hello")
+        number = theirs.fileno()
+        setup = (
+            "number = int(sys.argv[2])\npeer = socket.socket(fileno=number)\nconfine(Rules(**rules, sockets=(number,)))"
+        )
+        code = {
+            "os.read(number, 9)": "EPERM",
+            "os.write(number, b'forged')": "EPERM",
+            "os.open(f'/proc/self/fd/{number}', os.O_RDWR)": "ENXIO",
+            "peer.recv(9).decode()": "hello",
+            "peer.send(b'true')": 4,
+        }
+        assert attempts(folder, *code, setup=setup, fds=(number,)) == code
+        assert ours.recv(99) == b"true"
+
+
+@here_only
+@pytest.mark.parametrize(
+    ("setup", "says"),
+    [
+        (
+            "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
+            "2 threads run",
+        ),
+        ("rules['read_write'] = (Path('home'),)", "home is not an absolute path"),
+        ("rules['read_only'] = (home / 'missing',)", "missing is not an absolute path of something that exists"),
+        ("ends = os.pipe()", r"descriptor \d+ \(pipe:.*leads outside"),
+        ("ends = socket.socketpair()", r"descriptor \d+ \(socket:.*leads outside"),
+        ("canary = open(outside / 'canary')", r"descriptor \d+ \(.*canary\) leads outside"),
+        ("ends = os.pipe(); rules['sockets'] = ends", r"descriptor \d+ \(pipe:.*is not a socket"),
+        ("rules['sockets'] = tuple(range(100, 200))", "100 sockets are more"),
+    ],
+)
+def test_what_it_refuses(folder: Path, setup: str, says: str) -> None:
+    code = f"""
+{setup}
+try:
+    confine(Rules(**rules))
+    result = ""
+except Exception as error:
+    result = f"{{type(error).__name__}}: {{error}}"
+"""
+    found = run(folder, code)
+    assert found.startswith("ConfinementError: ")
+    assert re.search(says, found)
+
+
+@here_only
+def test_standard_input_must_not_lead_outside(folder: Path) -> None:
+    read, write = os.pipe()
+    try:
+        code = "try:\n    confine(Rules(**rules))\nexcept Exception as error:\n    result = str(error)"
+        assert "descriptor 0 (pipe:" in run(folder, code, stdin=read)
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+def test_runtime_reads_has_code_and_the_machines_numbers_and_nothing_of_a_user() -> None:
+    paths = runtime_reads()
+    assert all(path.is_absolute() and path.exists() for path in paths)
+    for private in (
+        ROOT,
+        Path.home(),
+        Path("/etc"),
+        Path("/home"),
+        Path("/root"),
+        Path("/proc"),
+        Path("/"),
+        Path("/sys"),
+    ):
+        assert not any(private.is_relative_to(path) for path in paths), private
+    in_checkout = [path for path in paths if path.is_relative_to(ROOT)]
+    assert all("site-packages" in str(path) or path.name.startswith("python3") for path in in_checkout)
+    assert {path.name for path in paths if path.is_relative_to("/etc")} <= {"ld.so.cache", "localtime"}
+    assert not {"environ", "mem", "fd", "root", "cwd", "task"} & {path.name for path in paths}
