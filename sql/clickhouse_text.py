@@ -19,7 +19,7 @@ _TOKEN: Final = re.compile(
     | (?P<string>  '(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z) )
     | (?P<name>    "(?:[^"\\]++|\\(?:.|\Z)|"")*+(?:"|\Z) | `(?:[^`\\]++|\\(?:.|\Z)|``)*+(?:`|\Z) )
     | (?P<heredoc> \$[A-Za-z0-9_]*+\$ )
-    | (?P<word>    [A-Za-z_][A-Za-z0-9_]*+ )
+    | (?P<word>    [A-Za-z_$][A-Za-z0-9_$]*+ )
     | (?P<number>  [0-9][A-Za-z0-9_.]*+ )
     | (?P<mark>    . )
     """,
@@ -27,11 +27,14 @@ _TOKEN: Final = re.compile(
 )
 #: After ``FORMAT Name`` the rows begin behind blanks and at most one line end, as in ClickHouse's own parser.
 _DATA_GAP: Final = re.compile(rb"[ \t\f]*+\r?\n?")
+_WORD: Final = re.compile(rb"[A-Za-z0-9_$]*+")
+#: A tag without its end is a name: ``{a$x$b:String}``.
+_MOST_UNCLOSED: Final = 100
 _ESCAPED_NAME: Final = re.compile(r"\\(.)|``|\"\"", re.DOTALL)
 
 
 class TextError(ValueError):
-    """The text cannot be read: an open heredoc, or characters that no statement needs outside its literals."""
+    """The text cannot be read: open heredocs, or characters that no statement needs outside its literals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +60,27 @@ class Rows:
 
 
 def tokens(sql: bytes) -> Iterator[Token]:
-    """Yield the tokens of ``sql`` that are neither space nor comment; raise TextError for an open heredoc."""
-    place = 0
+    """Yield the tokens of ``sql`` that are neither space nor comment; raise TextError for too many open heredocs."""
+    place = unclosed = 0
     while match := _TOKEN.match(sql, place):
         kind, start, place = match.lastgroup or "", match.start(), match.end()
         if kind == "heredoc":
             close = sql.find(match.group(), place)
-            if close < 0:
-                # Looking for the end of each such tag once more would take quadratic time.
-                raise TextError("a heredoc ($tag$ … $tag$) is not closed")
-            kind, place = "string", close + len(match.group())
+            if close >= 0:
+                kind, place = "string", close + len(match.group())
+            else:
+                kind, place = "word", _end_of_word(sql, place)
+                unclosed += 1
+            if unclosed > _MOST_UNCLOSED:
+                # To look for the end of each would take quadratic time.
+                raise TextError("too many heredocs ($tag$ … $tag$) that are not closed")
         if kind != "skip":
             yield Token(kind, _text(kind, sql[start:place]), start, place)
+
+
+def _end_of_word(sql: bytes, place: int) -> int:
+    rest = _WORD.match(sql, place)
+    return rest.end() if rest else place
 
 
 def _text(kind: str, raw: bytes) -> str:
@@ -108,12 +120,14 @@ def statements(sql: bytes) -> list[bytes]:
 
 
 def find_rows(sql: bytes) -> Rows | None:
-    """Return where the rows of ``INSERT INTO [TABLE] a.b (columns) [SETTINGS …] {FORMAT f | VALUES} rows`` begin.
+    """Return where the rows of ``[WITH …] INSERT INTO a.b (columns) [SETTINGS …] {FORMAT f | VALUES} rows`` begin.
 
     ``sql`` may be cut off anywhere. None if it is no INSERT, is one from a SELECT, or its rows do not begin in it.
     """
     stream = tokens(sql)
     first = next(stream, None)
+    if first is not None and (first.kind, first.text) == ("word", "WITH"):
+        first = _behind_with(stream)
     if first is None or first.kind != "word" or first.text != "INSERT":
         return None
     depth = 0
@@ -136,6 +150,17 @@ def find_rows(sql: bytes) -> Rows | None:
             if token.text == "VALUES":
                 return Rows(sql[: token.start], "Values", token.end)
         before = token
+    return None
+
+
+def _behind_with(stream: Iterator[Token]) -> Token | None:
+    """Return the INSERT or SELECT that follows the expressions of WITH."""
+    depth = 0
+    for token in stream:
+        if token.kind == "mark":
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+        elif depth == 0 and token.kind == "word" and token.text in ("INSERT", "SELECT"):
+            return token
     return None
 
 

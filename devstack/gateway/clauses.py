@@ -11,61 +11,77 @@ from sql.clickhouse_text import Token
 
 _COMPUTED: Final = re.compile(r"default|materialized|alias|ephemeral", re.IGNORECASE)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+#: Tokens of a call that are looked at.
+_LONGEST: Final = 2000
 _OPENS: Final[dict[str, int]] = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
-def check_source(role: Role, found: Sequence[Token]) -> None:
-    """Allow a dictionary to read a table of this engine: no program, no file, no host, no text that is a query."""
-    if found[0].text not in ("CLICKHOUSE", "NULL"):
-        raise denied(role, f"a dictionary's source {found[0].text}")
-    for token in found:
+def check_source(role: Role, found: Sequence[Token], place: int) -> None:
+    """Allow a dictionary to read a table of this engine: no program, no file, no host, no text that is a query.
+
+    ``place``: of the first token in the brackets of SOURCE.
+    """
+    source = [token for one in arguments(found, place, 1) for token in one]
+    if not source or source[0].text not in ("CLICKHOUSE", "NULL") or len(source) > _LONGEST // 2:
+        raise denied(role, f"a dictionary's source {source[0].text if source else ''}")
+    for token in source:
         if token.kind == "word" and token.text in ("HOST", "PORT", "SECURE", "QUERY", "WHERE", "INVALIDATE_QUERY"):
             raise denied(role, f"{token.text} in a dictionary's source")
 
 
-def arguments(found: Sequence[Token], place: int) -> list[list[Token]]:
-    """Return the tokens of each argument of a call whose first argument begins at ``place``."""
-    arguments: list[list[Token]] = [[]]
+def arguments(found: Sequence[Token], place: int, most: int) -> list[list[Token]]:
+    """Return the tokens of the first ``most`` arguments of a call, the first of which begins at ``place``.
+
+    Of a long argument only the beginning is returned: a call in a call in a call would be read over and over.
+    """
+    parts: list[list[Token]] = [[]]
     depth = 0
-    for token in found[place:]:
-        if depth == 0 and token.text == ")" and token.kind == "mark":
+    for at in range(place, min(len(found), place + _LONGEST)):
+        token = found[at]
+        mark = token.kind == "mark"
+        if depth == 0 and mark and token.text == ")":
             break
-        depth += _OPENS.get(token.text, 0) if token.kind == "mark" else 0
-        if depth == 0 and token.text == "," and token.kind == "mark":
-            arguments.append([])
+        depth += _OPENS.get(token.text, 0) if mark else 0
+        if depth == 0 and mark and token.text == ",":
+            if len(parts) == most:
+                break
+            parts.append([])
         else:
-            arguments[-1].append(token)
-    return [one for one in arguments if one]
+            parts[-1].append(token)
+    return [one for one in parts if one]
 
 
 def is_alias(found: Sequence[Token], place: int) -> bool:
     """Return whether this is a new name with its columns: ``WITH t(a, b) AS (…)``, ``(…) AS t(a, b)``."""
-    columns = arguments(found, place + 2)
+    columns = arguments(found, place + 2, _LONGEST)
     if not columns or any(len(one) != 1 or one[0].kind not in ("word", "name") for one in columns):
         return False
     before = found[place - 1].text if place else ""
-    behind = [token.text for token in found[place + 2 + 2 * len(columns) :][:2]]
+    end = place + 2 + 2 * len(columns)
+    behind = [token.text for token in found[end : end + 2]]
     return before == "AS" or (before in ("WITH", "RECURSIVE", ",") and behind == ["AS", "("])
 
 
-def check_structure(role: Role, name: str, arguments: Sequence[Sequence[Token]]) -> None:
+def check_structure(role: Role, name: str, found: Sequence[Token], place: int) -> None:
     """Refuse a column list that computes: ``values('a String DEFAULT file(…)', …)`` runs what it names.
 
     An argument that the engine may take for a column list must be seen for what it is: a literal, or rows.
+    ``place``: of the first token in the brackets.
     """
-    place = 1 if name == "format" else 0
-    if len(arguments) <= place or (name == "format" and len(arguments) == 2):
+    given = arguments(found, place, 3)
+    at = 1 if name == "format" else 0
+    if len(given) <= at or (name == "format" and len(given) == 2):
         return
-    columns = arguments[place]
+    columns = given[at]
     if len(columns) == 1 and columns[0].kind == "string":
         text = _ESCAPE.sub(lambda match: " " if match[1] in "nrtbf0av" else match[1], columns[0].text)
         if _COMPUTED.search(text) and "(" in text:
             raise denied(role, f"DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL in the columns of {name}()")
         return
-    first, brackets = columns[0], [token.text for token in columns]
-    rows = first.kind == "number" or first.text in ("[", "-", "NULL") or (first.text == "(" and "," in brackets)
-    if name != "values" or not rows or "|" in brackets:
-        raise denied(role, f"an expression as the columns of {name}()")
+    texts = [token.text for token in columns]
+    rows = columns[0].kind == "number" or texts[0] in ("[", "-", "NULL") or (texts[0] == "(" and "," in texts)
+    if name != "values" or not rows or "|" in texts or len(columns) > _LONGEST // 2:
+        raise denied(role, f"an expression, or rows that are too long, as the columns of {name}()")
 
 
 def assignments(role: Role, found: Sequence[Token], place: int) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,6 @@ from typing import Final
 
 from devstack.gateway import kinds, names
 from devstack.gateway.clauses import (
-    arguments,
     assignments,
     check_source,
     check_structure,
@@ -98,7 +97,7 @@ class Policy:
             if (bracket and after is not None and after.start == token.end) or before == "APPLY":
                 name = _raw(canonical, token).strip('`"').lower()
                 if name in names.STRUCTURED:
-                    check_structure(role, name, arguments(found, place + 2))
+                    check_structure(role, name, found, place + 2)
                 self._check_call(role, name, before, found, place)
             elif bracket and token.text.lower() in names.REACHING and before not in ("INTO", "TABLE", ".", "VIEW"):
                 raise denied(role, f"{token.text}()")
@@ -113,7 +112,7 @@ class Policy:
             ):
                 raise denied(role, f"{token.text.lower()} (a column of that name: write table.column)")
             if words[place] == "SOURCE" and bracket:
-                check_source(role, found[place + 2 :])
+                check_source(role, found, place + 2)
 
     def _check_call(self, role: Role, name: str, before: str, found: Sequence[Token], place: int) -> None:
         if name in names.REACHING and not (role == "admin" and name in names.ADMIN_FUNCTIONS):

@@ -13,6 +13,8 @@ from devstack.gateway.errors import SESSION_IS_LOCKED, SESSION_NOT_FOUND, TOO_MA
 
 #: The longest that a session may be idle, seconds, as in ClickHouse's own configuration.
 LONGEST_S: Final = 3600.0
+#: How long a request waits for its session: the one before it may have been broken off and be just ending. Seconds.
+_PATIENCE_S: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -21,6 +23,7 @@ class Session:
 
     connection: Connection
     settings: dict[str, str] = field(default_factory=dict)
+    database: str = "default"
     busy: bool = True
     guarded: bool = False
     timeout_s: float = 60.0
@@ -34,7 +37,8 @@ class Sessions:
         """Take the engine and how many sessions a user may have."""
         self._engine = engine
         self._most = most
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._returned = threading.Condition(self._lock)
         self._open: dict[tuple[str, str], Session] = {}
 
     def take(self, user: str, name: str, check: bool, timeout_s: float) -> Session:
@@ -51,7 +55,7 @@ class Sessions:
                     raise ClickHouseError(SESSION_NOT_FOUND, f"Session {name} not found")
                 self._make_room(user)
                 session = self._open[user, name] = Session(self._engine.open())
-            elif session.busy:
+            elif session.busy and not self._returned.wait_for(lambda: not session.busy, _PATIENCE_S):
                 raise ClickHouseError(SESSION_IS_LOCKED, f"Session {name} is locked by a concurrent client")
             session.busy = True
             session.timeout_s = min(max(timeout_s, 1.0), LONGEST_S)
@@ -69,12 +73,18 @@ class Sessions:
         with self._lock:
             session.busy = False
             session.idle_since = time.monotonic()
+            self._returned.notify_all()
 
     def remember(self, user: str, name: str, settings: Mapping[str, str]) -> None:
         """Note what a SET statement of the session has set; values are literals."""
         with self._lock:
             session = self._open[user, name]
             session.settings.update(settings)
+
+    def move(self, user: str, name: str, database: str) -> None:
+        """Note what a USE statement of the session has made the current database."""
+        with self._lock:
+            self._open[user, name].database = database.strip()
 
     def _make_room(self, user: str) -> None:
         """Close the session that has been idle longest, if there are too many: drivers open them by themselves."""

@@ -18,9 +18,11 @@ _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 _NEVER: Final = re.compile(
     """
       input_format_values_.* | readonly | allow_ddl | allow_introspection_functions | profile | dialect
-    | implicit_select | query_cache_tag | allow_settings_after_format_in_insert | format_schema.* | output_format_schema
-    | format_template_.* | input_format_record_errors_file_path | .*_url | .*_path | .*_dir(ectory)?
-    | into_outfile_.* | storage_file_.* | max_memory_usage_for_user | memory_overcommit_.* | memory_tracker_.*
+    | implicit_.* | select | filter | order | sort | page | promql_.* | .*_dialect | run_query_in_background
+    | default_view_definer | framing_output_format | format | input_format | output_format | query_cache_tag
+    | allow_settings_after_format_in_insert | format_schema.* | output_format_schema | format_template_.*
+    | input_format_record_errors_file_path | .*_url | .*_path | .*_dir(ectory)? | into_outfile_.*
+    | storage_file_.* | max_memory_usage_for_user | memory_overcommit_.* | memory_tracker_.*
     | max_untracked_memory | os_thread_priority | function_sleep_.* | .*fault_injection.* | .*_profiler_.*
     | trace_profile_events | .*zookeeper.* | .*keeper.* | dynamic_disk_.* | format_display_secrets.*
     | os_threads_.* | insert_distributed_.* | skip_download_.* | allow_python_.* | url_base | table_disk | ai_.*

@@ -6,12 +6,14 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Final
 
 from devstack.gateway import names, processes, values, wire
+from devstack.gateway.ask import PUSH, Ask, Body, Table
 from devstack.gateway.chdb_engine import MAX_SQL, Connection, Engine, quote_name
 from devstack.gateway.errors import (
     BAD_ARGUMENTS,
@@ -23,7 +25,8 @@ from devstack.gateway.errors import (
 )
 from devstack.gateway.kinds import Role
 from devstack.gateway.limits import EngineLimits
-from devstack.gateway.native_revision import BLOCK_INFO, INFO_ONLY
+from devstack.gateway.native_blocks import native_blocks
+from devstack.gateway.native_revision import INFO_ONLY
 from devstack.gateway.policy import Policy, Verdict
 from devstack.gateway.running import Running
 from devstack.gateway.sessions import Sessions
@@ -33,8 +36,10 @@ log = logging.getLogger(__name__)
 
 #: Enough to find where the rows of an INSERT begin; bytes.
 HEAD: Final = 64 * 1024
-#: What one push into the engine holds, and one RESULT frame; bytes.
-PUSH: Final = 1024 * 1024
+#: Rows in the format Values are seen before they run, and may be expressions; in longer bodies they are literals.
+SEEN_ROWS: Final = 4 * 1024 * 1024
+#: Texts from this size on are judged one at a time: their tokens take fifty times their size.
+_LONG: Final = 256 * 1024
 #: The engine gathers rows to blocks of this size before it writes: its defaults, a million rows or 256 MB, held several
 #: copies of a 300 MB body at once.
 _INSERT_BLOCKS: Final = {"min_insert_block_size_rows": "65536", "min_insert_block_size_bytes": "33554432"}
@@ -50,87 +55,6 @@ _KILL: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table that came with the request: its columns as text, and the size of its rows in bytes."""
-
-    name: str
-    structure: str
-    format: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a request asks for, beside its text.
-
-    ``fifo``: where the rows of a result go. ``read_only``: whoever asks, only what a reader may do.
-    """
-
-    role: Role
-    user: str
-    query_id: str
-    fifo: str
-    output: str = "TabSeparated"
-    database: str = ""
-    read_only: bool = False
-    session: str = ""
-    session_check: bool = False
-    session_timeout_s: float = 60.0
-    settings: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-    revision: int = 0
-    tables: tuple[Table, ...] = ()
-
-    @classmethod
-    def read(cls, document: dict[str, Any]) -> Ask:
-        """Return what the server has sent."""
-        tables = tuple(Table(**one) for one in document.pop("tables", ()))
-        return cls(**document, tables=tables)
-
-
-class Body:
-    """The bytes of a request as they come, with a look ahead."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        """Take the payloads of BODY frames."""
-        self._parts = parts
-        self._ahead = b""
-
-    def take(self, size: int) -> Iterator[bytes]:
-        """Yield exactly the next ``size`` bytes."""
-        while size:
-            part = self._ahead or next(self._parts, b"")
-            if not part:
-                raise ClickHouseError(BAD_ARGUMENTS, "The body ends inside a table that came with it")
-            yield part[:size]
-            self._ahead = part[size:]
-            size -= min(size, len(part))
-
-    def more(self, have: bytes, least: int) -> tuple[bytes, bool]:
-        """Return ``have`` and what follows, at least ``least`` bytes of both, and whether this is all."""
-        parts, size = [have, self._ahead], len(have) + len(self._ahead)
-        self._ahead = b""
-        while size < least:
-            part = next(self._parts, None)
-            if part is None:
-                return b"".join(parts), True
-            parts.append(part)
-            size += len(part)
-        return b"".join(parts), False
-
-    def rest(self) -> Iterator[bytes]:
-        """Yield what is left, in parts of about a megabyte."""
-        pending = bytearray(self._ahead)
-        for part in self._parts:
-            pending += part
-            if len(pending) >= PUSH:
-                yield bytes(pending)
-                pending.clear()
-        if pending:
-            yield bytes(pending)
-
-
 class Statements:
     """Runs requests, each in a thread of its own."""
 
@@ -140,6 +64,7 @@ class Statements:
         self._policy = policy
         self._limits = limits
         self._running = running
+        self._long_texts = threading.Lock()
         self._sessions = Sessions(engine, limits.max_sessions)
 
     def answer(self, peer: wire.Peer, connection_lost: Any) -> None:
@@ -192,8 +117,7 @@ class Statements:
         if ask.session and not ask.tables:
             session = self._sessions.take(ask.user, ask.session, ask.session_check, ask.session_timeout_s)
             try:
-                if ask.database:
-                    session.connection.use(ask.database)
+                session.connection.use(ask.database or session.database)
                 session.connection.set(wanted)
                 session.connection.restore(session.settings)
                 session.connection.set(asked)
@@ -216,7 +140,7 @@ class Statements:
     def _execute(self, ask: Ask, connection: Connection, body: Body, peer: wire.Peer) -> None:
         for table in ask.tables:
             self._add_table(ask, connection, table, body)
-        if ask.role == "reader" and (ask.tables or not ask.session):
+        if (ask.role == "reader" or ask.read_only) and (ask.tables or not ask.session):
             connection.set(_GUARD)
         sql, whole = body.more(b"", HEAD)
         rows = text.find_rows(sql)
@@ -232,6 +156,10 @@ class Statements:
 
     def _judge(self, ask: Ask, connection: Connection, sql: bytes) -> tuple[bytes, Verdict]:
         """Return a statement as the engine reads it, and what it is."""
+        with self._long_texts if len(sql) > _LONG else nullcontext():
+            return self._judge_now(ask, connection, sql)
+
+    def _judge_now(self, ask: Ask, connection: Connection, sql: bytes) -> tuple[bytes, Verdict]:
         text.check_plain(sql)
         if not text.first_word(sql):
             raise ClickHouseError(SYNTAX_ERROR, "Syntax error: Empty query")
@@ -249,7 +177,7 @@ class Statements:
         data_format = verdict.format or rows.format
         data = sql[rows.start :]
         if data_format.lower() == "values":
-            data, whole = body.more(data, MAX_SQL)
+            data, whole = body.more(data, SEEN_ROWS)
             if whole:
                 if not values.are_literals(data):
                     self._judge(replace(ask, role="reader"), connection, b"SELECT " + data)
@@ -276,7 +204,8 @@ class Statements:
         accepted = {"streams": streams, "format": output if verdict.result else None, "has_revision": in_blocks}
         peer.send(wire.message(wire.ACCEPTED, accepted))
         if in_blocks:
-            self._send_blocks(connection, processes.with_client_ids(canonical), ask.params, peer)
+            for block in native_blocks(connection, processes.with_client_ids(canonical), ask.params, ask.revision):
+                _send_result(peer, block)
         elif verdict.result:
             ending = canonical[verdict.outfile_at :] or b"FORMAT " + output.encode()
             where = b" INTO OUTFILE '" + ask.fifo.encode() + b"' TRUNCATE "
@@ -284,20 +213,16 @@ class Statements:
             connection.run(statement + where + ending, output, ask.params)
         else:
             connection.run(canonical, output, ask.params)
-        self._after(ask, verdict)
+        self._after(ask, connection, verdict)
 
-    def _send_blocks(
-        self, connection: Connection, statement: bytes, params: Mapping[str, str], peer: wire.Peer
-    ) -> None:
-        """Send a Native result block by block, with what clients of a later revision expect before each."""
-        for block in connection.blocks(statement, params):
-            peer.send(wire.frame(wire.RESULT, BLOCK_INFO + block[:PUSH]))
-            for place in range(PUSH, len(block), PUSH):
-                peer.send(wire.frame(wire.RESULT, block[place : place + PUSH]))
-
-    def _after(self, ask: Ask, verdict: Verdict) -> None:
-        if verdict.keyword == "SET" and ask.session:
-            self._sessions.remember(ask.user, ask.session, verdict.settings)
+    def _after(self, ask: Ask, connection: Connection, verdict: Verdict) -> None:
+        if ask.session and not ask.tables:
+            if verdict.keyword == "SET":
+                self._sessions.remember(ask.user, ask.session, verdict.settings)
+            elif verdict.keyword == "USE":
+                self._sessions.move(
+                    ask.user, ask.session, connection.run("SELECT currentDatabase()", "TSVRaw").decode()
+                )
         if not verdict.result and _DEFINES.intersection(verdict.words):
             self._policy.defined = self._engine.defined_names()
 
@@ -310,8 +235,7 @@ class Statements:
         marker = self._running.marker(query_id, None if ask.role == "admin" else ask.user)
         peer.send(wire.message(wire.ACCEPTED, {"streams": False, "format": output}))
         result = self._engine.kill(marker or "-", match[2].decode(), output)
-        for place in range(0, len(result), PUSH):
-            peer.send(wire.frame(wire.RESULT, result[place : place + PUSH]))
+        _send_result(peer, result)
 
     def _add_table(self, ask: Ask, connection: Connection, table: Table, body: Body) -> None:
         """Make a temporary table of rows that came with the request."""
@@ -326,6 +250,11 @@ class Statements:
         for part in body.take(table.size):
             connection.append(part)
         connection.finish_insert()
+
+
+def _send_result(peer: wire.Peer, data: bytes) -> None:
+    for place in range(0, len(data), PUSH):
+        peer.send(wire.frame(wire.RESULT, data[place : place + PUSH]))
 
 
 def _failed(peer: wire.Peer, error: ClickHouseError) -> None:
