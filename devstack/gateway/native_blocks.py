@@ -20,7 +20,7 @@ def native_blocks(
 ) -> Iterator[bytes]:
     """Run a query and yield its blocks as clients of ``revision`` (one of INFO_ONLY) expect them.
 
-    The engine leaves out the zones of DateTime columns: for a query that has one they are asked for, and it begins anew.
+    The engine leaves out the zones of DateTime columns: a query that has one is asked for them, and begins anew.
 
     Raises:
         ClickHouseError: what the engine says.
