@@ -29,6 +29,7 @@ _REFUSED: Final = {
     "user": "credentials are only taken from headers",
     "password": "credentials are only taken from headers",
 }
+_PARAM: Final = re.compile(r"param_[A-Za-z0-9_$]+")
 _QUERY_ID: Final = re.compile(r"[!-~]{1,256}")
 
 
@@ -143,6 +144,8 @@ def add(asked: Asked, name: str, value: bytes) -> None:
         return
     text = _text(f"the parameter {name}", value)
     if name.startswith("param_"):
+        if not _PARAM.fullmatch(name):
+            raise ClickHouseError(BAD_ARGUMENTS, f"{name!r} is not the name of a parameter")
         asked.params[name.removeprefix("param_")] = text
     elif name in _REFUSED:
         raise ClickHouseError(ACCESS_DENIED, f"{name}: {_REFUSED[name]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Generator, Mapping
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from devstack.gateway import processes
-from devstack.gateway.errors import ClickHouseError
+from devstack.gateway.errors import BAD_ARGUMENTS, ClickHouseError
 
 #: Longest statement, bytes, without the rows of an INSERT. ClickHouse's own default is an eighth of it.
 MAX_SQL: Final = 2 * 1024 * 1024
+
+_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 #: How the engine reads a text depends on the text alone: sinks and dashboards send the same ones again and again.
 _READINGS: Final[dict[bytes, bytes]] = {}
@@ -82,11 +85,16 @@ class Connection:
 
     def set(self, settings: Mapping[str, str]) -> None:
         """Set settings of the connection; values are text."""
-        if settings:
-            self.run("SET " + ", ".join(f"{name} = {quote(value)}" for name, value in settings.items()))
+        self.restore({name: quote(value) for name, value in settings.items()})
 
     def restore(self, settings: Mapping[str, str]) -> None:
-        """Set settings of the connection; values are literals of SQL, or DEFAULT."""
+        """Set settings of the connection; values are literals of SQL, or DEFAULT.
+
+        Raises:
+            ClickHouseError: a name is none. It would be read as SQL.
+        """
+        if wrong := [name for name in settings if not _NAME.fullmatch(name)]:
+            raise ClickHouseError(BAD_ARGUMENTS, f"{wrong[0]!r} is not the name of a setting or parameter")
         if settings:
             self.run("SET " + ", ".join(f"{name} = {value}" for name, value in settings.items()))
 

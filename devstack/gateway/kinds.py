@@ -44,7 +44,7 @@ _UNSUPPORTED: Final = (
 _FORBIDDEN: Final = (
     ("INTO", "OUTFILE"), ("FROM", "INFILE"), ("PARALLEL", "WITH"), ("ON", "CLUSTER"), ("TO", "DISK"), ("TO", "VOLUME"),
     ("TO", "SHARD"), ("FETCH", "PARTITION"), ("FETCH", "PART"), ("FREEZE",), ("UNFREEZE",), ("EXPORT", "PART"),
-    ("EXPORT", "PARTITION"),
+    ("EXPORT", "PARTITION"), ("LANGUAGE",),
 )  # fmt: skip
 RESULTS: Final = frozenset({"SELECT", "WITH", "(", "SHOW", "DESCRIBE", "EXISTS", "EXPLAIN", "CHECK"})
 

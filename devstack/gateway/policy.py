@@ -87,7 +87,12 @@ class Policy:
 
     def _check_names(self, role: Role, canonical: bytes, found: Sequence[Token], words: Sequence[str]) -> None:
         """Check every function, table function, type, codec and engine by its list."""
+        calls: list[bool] = []
         for place, token in enumerate(found):
+            if token.kind == "mark":
+                _follow_brackets(calls, found, place)
+                if token.text == "{" and (any(calls) or words[place - 1] == "APPLY") and _is_identifier(found, place):
+                    raise denied(role, "a parameter of type Identifier as an argument: it may name a function")
             if token.kind not in ("word", "name"):
                 continue
             after = found[place + 1] if place + 1 < len(found) else None
@@ -144,6 +149,20 @@ def _is_upper(canonical: bytes, token: Token) -> bool:
 
 def _names_default(found: Sequence[Token]) -> bool:
     return any(token.kind in ("word", "name") and token.text.lower() == "default" for token in found)
+
+
+def _follow_brackets(calls: list[bool], found: Sequence[Token], place: int) -> None:
+    """Keep, for every open bracket, whether it is a call's."""
+    token = found[place]
+    if token.text == "(":
+        before = found[place - 1] if place else None
+        calls.append(before is not None and before.kind in ("word", "name") and before.end == token.start)
+    elif token.text == ")" and calls:
+        calls.pop()
+
+
+def _is_identifier(found: Sequence[Token], place: int) -> bool:
+    return [token.text for token in found[place + 2 : place + 4]] == [":", "IDENTIFIER"]
 
 
 def _check_gaps(role: Role, canonical: bytes, found: Sequence[Token]) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
-from devstack.gateway import names, processes, values, wire
+from devstack.gateway import processes, values, wire
 from devstack.gateway.ask import PUSH, Ask, Body, Table
 from devstack.gateway.chdb_engine import MAX_SQL, Connection, Engine, quote_name
 from devstack.gateway.errors import (
@@ -164,8 +164,6 @@ class Statements:
         if not text.first_word(sql):
             raise ClickHouseError(SYNTAX_ERROR, "Syntax error: Empty query")
         canonical = connection.canonical(sql)
-        if b":Identifier}" in canonical and names.REFUSED.intersection(map(str.lower, ask.params.values())):
-            raise ClickHouseError(BAD_ARGUMENTS, "A parameter of type Identifier names a function")
         role: Role = "reader" if ask.read_only else ask.role
         return canonical, self._policy.judge(role, canonical)
 
