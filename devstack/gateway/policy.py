@@ -71,6 +71,7 @@ class Policy:
         if start[1:2] == ("DATABASE",) and start[0] in _ENDS_DATABASES and _names_default(found):
             raise denied(role, f"{start[0]} DATABASE default")
         self._check_names(role, canonical, found, words)
+        _check_parameters(role, found, words)
         changed = self._check_settings(role, found, words)
         place = format_place(found, words)
         return Verdict(
@@ -87,12 +88,7 @@ class Policy:
 
     def _check_names(self, role: Role, canonical: bytes, found: Sequence[Token], words: Sequence[str]) -> None:
         """Check every function, table function, type, codec and engine by its list."""
-        calls: list[bool] = []
         for place, token in enumerate(found):
-            if token.kind == "mark":
-                _follow_brackets(calls, found, place)
-                if token.text == "{" and (any(calls) or words[place - 1] == "APPLY") and _is_identifier(found, place):
-                    raise denied(role, "a parameter of type Identifier as an argument: it may name a function")
             if token.kind not in ("word", "name"):
                 continue
             after = found[place + 1] if place + 1 < len(found) else None
@@ -151,14 +147,19 @@ def _names_default(found: Sequence[Token]) -> bool:
     return any(token.kind in ("word", "name") and token.text.lower() == "default" for token in found)
 
 
-def _follow_brackets(calls: list[bool], found: Sequence[Token], place: int) -> None:
-    """Keep, for every open bracket, whether it is a call's."""
-    token = found[place]
-    if token.text == "(":
-        before = found[place - 1] if place else None
-        calls.append(before is not None and before.kind in ("word", "name") and before.end == token.start)
-    elif token.text == ")" and calls:
-        calls.pop()
+def _check_parameters(role: Role, found: Sequence[Token], words: Sequence[str]) -> None:
+    """Refuse a parameter of type Identifier as an argument: its value may be a function's name, as a lambda."""
+    calls: list[bool] = []  # for every open bracket, whether it is a call's
+    for place, token in enumerate(found):
+        if token.kind != "mark" or not place:
+            continue
+        before = found[place - 1]
+        if token.text == "(":
+            calls.append(before.kind in ("word", "name") and before.end == token.start)
+        elif token.text == ")" and calls:
+            calls.pop()
+        elif token.text == "{" and (any(calls) or words[place - 1] == "APPLY") and _is_identifier(found, place):
+            raise denied(role, "a parameter of type Identifier as an argument")
 
 
 def _is_identifier(found: Sequence[Token], place: int) -> bool:

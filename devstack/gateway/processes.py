@@ -13,7 +13,10 @@ from typing import Final
 SETTING: Final = "query_cache_tag"
 _MARKER_LENGTH: Final = 16
 _TABLE: Final = re.compile(
-    rb"'(?:[^'\\]|\\.)*+' | `(?:[^`\\]|\\.)*+` | (?P<before>\b(?:FROM|JOIN)\ )(?P<table>system\.processes)\b(?!\.|\()(?P<alias>\ AS\b)?",
+    rb"""
+      '(?:[^'\\]|\\.)*+' | `(?:[^`\\]|\\.)*+`
+    | (?P<before>\b(?:FROM|JOIN)\ )(?P<table>system\.processes)\b(?!\.|\()(?P<alias>\ AS\b)?
+    """,
     re.VERBOSE | re.DOTALL,
 )
 _READ: Final = (
