@@ -106,6 +106,7 @@ def confine(rules: Rules) -> None:
             raise ConfinementError(f"{path} is not an absolute path of something that exists")
     _check_descriptors(rules)
     try:
+        _empty_environ()
         _bound(rules)
         _call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         _drop_capabilities()
@@ -138,6 +139,16 @@ def _check_descriptors(rules: Rules) -> None:
             continue
         elif kind == stat.S_IFSOCK or not any(target.is_relative_to(path) for path in inside):
             raise ConfinementError(f"descriptor {number} ({target}) leads outside: close it, or list it as a socket")
+
+
+def _empty_environ() -> None:
+    """Clear the memory that /proc/thread-self/environ shows, which SQL can read; the variables move, and stay set."""
+    for name, value in os.environ.items():
+        os.environ[name] = value  # setenv(3) copies
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    first, end = int(fields[47]), int(fields[48])  # proc_pid_stat(5): env_start is field 50, and the third comes first
+    if 0 < first < end:
+        ctypes.memset(first, 0, end - first)
 
 
 def _bound(rules: Rules) -> None:

@@ -55,7 +55,7 @@ while asked := peer.recv(1 << 20):
         if "sql" in asked:
             result = bytes(connection.query(asked["sql"], "TSV").bytes() or b"").decode()
         else:
-            names = {"connect": connect}
+            names = {"connect": connect, "os": os}
             exec(asked["python"], names)
             result = names.get("result")
         answer = {"result": result}
@@ -432,6 +432,13 @@ def test_a_link_in_the_store_is_replaced_not_followed(confined: Process, outside
     before = outside.state()
     attack(confined, "select 1 into outfile '{home}/store/link' truncate", outside)
     assert outside.state() == before
+
+
+def test_the_environment_is_not_shown(confined: Process, free: Process) -> None:
+    text = "select countSubstrings(line, 'not for SQL') from file('/proc/thread-self/environ', LineAsString)"
+    assert free.sql(text) == "1"
+    assert confined.sql(text) == "0"
+    assert confined.python("result = os.environ['SECRET']") == "not for SQL"
 
 
 def test_the_engine_cannot_end_its_group(confined: Process) -> None:

@@ -389,6 +389,18 @@ def test_with_an_older_landlock(folder: Path, abi: int) -> None:
 
 
 @here_only
+def test_the_environment_is_there_for_the_process_and_not_for_readers_of_its_files(folder: Path) -> None:
+    code = {
+        "os.environ['SECRET']": "secret",
+        "__import__('ctypes').CDLL(None).getenv(b'SECRET') != 0": True,
+        "open('/proc/self/environ').read()": "EACCES",
+        "set(open('/proc/thread-self/environ').read()) <= {chr(0)}": True,
+        "'secret' in open('/proc/thread-self/environ').read()": False,
+    }
+    assert attempts(folder, *code) == code
+
+
+@here_only
 def test_bounds(folder: Path) -> None:
     code = {"len(bytearray(1 << 29))": 1 << 29, "len(bytearray(1 << 30))": "MemoryError"}
     assert attempts(folder, *code) == code
@@ -485,4 +497,4 @@ def test_runtime_reads_has_code_and_the_machines_numbers_and_nothing_of_a_user()
     in_checkout = [path for path in paths if path.is_relative_to(ROOT)]
     assert all("site-packages" in str(path) or path.name.startswith("python3") for path in in_checkout)
     assert {path.name for path in paths if path.is_relative_to("/etc")} <= {"ld.so.cache", "localtime"}
-    assert not {"environ", "mem", "fd", "root", "cwd", "task"} & {path.name for path in paths}
+    assert not {"environ", "mem", "fd", "root", "cwd"} & {path.name for path in paths}
