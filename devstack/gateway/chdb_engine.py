@@ -18,11 +18,6 @@ MAX_SQL: Final = 2 * 1024 * 1024
 
 _NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
-#: How the engine reads a text depends on the text alone: sinks and dashboards send the same ones again and again.
-_READINGS: Final[dict[bytes, bytes]] = {}
-_MOST_READINGS: Final = 2048
-_SHORT: Final = 4096
-
 #: Small pools: the gateway shares its machine with the whole local stack.
 _CONFIG: Final = """<clickhouse>
   <max_server_memory_usage>{memory}</max_server_memory_usage>
@@ -143,27 +138,19 @@ class Connection:
             summary.result_rows = summary.read_rows
             summary.elapsed_ns = time.perf_counter_ns() - started
 
-    def canonical(self, sql: bytes) -> bytes:
+    def read(self, sql: bytes) -> bytes:
         """Return one statement as the engine reads it: formatted anew, on one line, without the rows of an INSERT.
 
         Raises:
             ClickHouseError: it cannot be parsed, or is more than one statement.
         """
-        known = _READINGS.get(sql)
-        if known is not None:
-            return known
         literal = b"'" + sql.replace(b"\\", b"\\\\").replace(b"'", b"\\'") + b"'"
         try:
-            reading = self.run(b"SELECT formatQuerySingleLine(" + literal + b") FORMAT RawBLOB").rstrip(b"\n")
+            return self.run(b"SELECT formatQuerySingleLine(" + literal + b") FORMAT RawBLOB").rstrip(b"\n")
         except ClickHouseError as error:
             # What follows names our query, with the whole text in it.
             told, ours, _ = str(error).partition(": In scope SELECT formatQuerySingleLine(")
             raise ClickHouseError(error.code, f"{told}. (SYNTAX_ERROR)" if ours else told) from error
-        if len(sql) <= _SHORT:
-            if len(_READINGS) >= _MOST_READINGS:
-                _READINGS.clear()
-            _READINGS[sql] = reading
-        return reading
 
     def begin_insert(self, header: str, data_format: str) -> None:
         """Begin an INSERT whose rows will be appended in ``data_format``."""

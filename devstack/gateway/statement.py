@@ -28,6 +28,7 @@ from devstack.gateway.limits import EngineLimits
 from devstack.gateway.native_blocks import native_blocks
 from devstack.gateway.native_revision import INFO_ONLY
 from devstack.gateway.policy import Policy, Verdict
+from devstack.gateway.readings import Readings
 from devstack.gateway.running import Running
 from devstack.gateway.sessions import Sessions
 from sql import clickhouse_text as text
@@ -64,6 +65,7 @@ class Statements:
         self._policy = policy
         self._limits = limits
         self._running = running
+        self._readings = Readings()
         self._long_texts = threading.Lock()
         self._sessions = Sessions(engine, limits.max_sessions)
 
@@ -163,7 +165,7 @@ class Statements:
         text.check_plain(sql)
         if not text.first_word(sql):
             raise ClickHouseError(SYNTAX_ERROR, "Syntax error: Empty query")
-        canonical = connection.canonical(sql)
+        canonical = self._readings.canonical(sql, connection.read)
         role: Role = "reader" if ask.read_only else ask.role
         return canonical, self._policy.judge(role, canonical)
 
