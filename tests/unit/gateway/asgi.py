@@ -21,6 +21,7 @@ class Client:
         if reads is None:
             self.reads.set()
         self.sent = []
+        self.wrote = asyncio.Event()
         scope = {"method": method, "path": "/", "headers": list(headers), "query_string": query}
         self.exchange = Exchange(scope, self._receive, self._send)
 
@@ -37,6 +38,7 @@ class Client:
     async def _send(self, message) -> None:
         if message["type"] == "http.response.body":
             await self.reads.wait()
+            self.wrote.set()
         self.sent.append(message)
 
     @property

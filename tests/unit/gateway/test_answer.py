@@ -1,0 +1,482 @@
+"""An answer: whole or as it comes, in which encoding, and how a client learns that its statement failed."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from devstack.gateway import answer as module
+from devstack.gateway import wire
+from devstack.gateway.answer import Answer, failure_headers, failure_trailer
+from devstack.gateway.asked import Asked
+from devstack.gateway.compression import Decoder
+from devstack.gateway.engine_client import Hello
+from devstack.gateway.errors import ClickHouseError
+from devstack.gateway.exchange import ClientGoneError
+from devstack.gateway.limits import GatewaySettings
+from devstack.gateway.native_frames import FrameDecoder
+from devstack.gateway.reply import Reply
+from devstack.gateway.result import PIECE, fifo
+
+from .asgi import Client, take
+
+HELLO = Hello("26.9", "UTC", 54500)
+SUMMARY = {"read_rows": 3, "elapsed_ns": 5}
+SETTINGS = GatewaySettings(max_buffered_bytes=100, send_timeout_s=10)
+MOST = 10 * PIECE
+#: One Native block of revision 0: one column, `a`, of UInt8, two rows.
+BLOCK = b"\x01\x02\x01a\x05UInt8\x07\x08"
+
+
+class Fifo:
+    """Rows as the engine writes them; ``None`` waits until it is told to go on."""
+
+    def __init__(self, folder, *parts):
+        self.path = Path(folder) / "fifo"
+        self._parts = list(parts)
+        self.go_on = asyncio.Event()
+        self.waits = asyncio.Event()
+
+    async def read(self):
+        if self._parts and self._parts[0] is None:
+            self.waits.set()
+            await self.go_on.wait()
+            self._parts.pop(0)
+        return self._parts.pop(0) if self._parts else b""
+
+
+class Engine:
+    """The engine's end of a reply."""
+
+    def __init__(self, *frames):
+        self.reader = asyncio.StreamReader()
+        for frame in frames:
+            self.reader.feed_data(frame)
+        self.reply = Reply(self.reader)
+
+    def say(self, *frames):
+        for frame in frames:
+            self.reader.feed_data(frame)
+
+
+def accepted(output="TabSeparated", streams=True, **more):
+    return wire.message(wire.ACCEPTED, {"streams": streams, "format": output, **more})
+
+
+DONE = wire.message(wire.DONE, SUMMARY)
+FAILED = wire.message(wire.FAILED, {"code": 395, "message": "Code: 395. DB::Exception: thrown"})
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Return a function that runs a scenario with a client, whose body has come, and what is asked."""
+
+    def play(scenario, **asked):
+        async def run():
+            client = Client(b"", reads=asked.pop("reads", None))
+            await take(client.exchange)
+            answer = Answer(client.exchange, Asked(query_id="q", **asked), HELLO, SETTINGS)
+            try:
+                await scenario(client, answer)
+            finally:
+                client.exchange.end()
+                await asyncio.sleep(0)
+
+        asyncio.run(asyncio.wait_for(run(), 10))
+
+    play.folder = tmp_path
+    return play
+
+
+def test_a_small_result_comes_whole(play):
+    async def scenario(client, answer):
+        await answer.send(Fifo(play.folder, b"1\n", b"2\n"), Engine(accepted(), DONE).reply, MOST)
+        assert (client.status, client.body, client.ended) == (200, b"1\n2\n", True)
+        assert client.headers == {
+            "content-type": "text/tab-separated-values; charset=UTF-8",
+            "content-length": "4",
+            "x-clickhouse-format": "TabSeparated",
+            "x-clickhouse-query-id": "q",
+            "x-clickhouse-timezone": "UTC",
+            "x-clickhouse-server-display-name": "polyglot",
+            "x-clickhouse-summary": '{"read_rows":"3","elapsed_ns":"5","total_rows_to_read":"0"}',
+            "x-content-type-options": "nosniff",
+            "x-frame-options": "DENY",
+            "cross-origin-resource-policy": "same-origin",
+            "cache-control": "no-store",
+        }
+
+    play(scenario)
+
+
+def test_progress_is_told_who_asks_for_it(play):
+    async def scenario(client, answer):
+        await answer.send(Fifo(play.folder), Engine(accepted(), DONE).reply, MOST)
+        assert json.loads(client.headers["x-clickhouse-progress"])["read_rows"] == "3"
+
+    play(scenario, progress=True)
+
+
+def test_a_statement_without_rows(play):
+    async def scenario(client, answer):
+        await answer.send(Fifo(play.folder), Engine(accepted(None, streams=False), DONE).reply, MOST)
+        assert (client.status, client.body, client.ended) == (200, b"", True)
+        assert "x-clickhouse-format" not in client.headers
+        assert "content-encoding" not in client.headers
+
+    play(scenario, encoding="gzip")
+
+
+def test_a_result_in_frames_of_the_connection(play):
+    async def scenario(client, answer):
+        parts = [wire.frame(wire.RESULT, part) for part in (b"1\n", b"2\n", b"3\n", b"4\n")]
+        engine = Engine(accepted("CSV", streams=False), *parts, DONE)
+        await answer.send(Fifo(play.folder, b"not these"), engine.reply, MOST)
+        assert client.body == b"1\n2\n3\n4\n"
+        assert client.headers["content-type"] == "text/csv; charset=UTF-8; header=absent"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("wait_for_end", [None, False, True])
+def test_a_statement_that_fails_before_its_answer_began(play, wait_for_end):
+    async def scenario(client, answer):
+        with pytest.raises(ClickHouseError) as error:
+            await answer.send(Fifo(play.folder), Engine(FAILED).reply, MOST)
+        assert error.value.code == 395
+        with pytest.raises(ClickHouseError):
+            await answer.send(Fifo(play.folder, b"1\n"), Engine(accepted(), FAILED).reply, MOST)
+        assert client.sent == []
+
+    play(scenario, wait_for_end=wait_for_end)
+
+
+def test_a_large_result_comes_before_its_end(play):
+    async def scenario(client, answer):
+        rows, engine = Fifo(play.folder, b"x" * PIECE, None, b"y"), Engine(accepted("CSV"))
+        sending = asyncio.ensure_future(answer.send(rows, engine.reply, MOST))
+        await rows.waits.wait()
+        assert client.body == b"x" * PIECE
+        assert "content-length" not in client.headers
+        assert client.headers["x-clickhouse-exception-tag"]
+        rows.go_on.set()
+        engine.say(DONE)
+        await sending
+        assert client.body == b"x" * PIECE + b"y"
+        assert client.ended
+
+    play(scenario)
+
+
+def test_who_asks_not_to_wait_gets_the_head_soon(play, monkeypatch):
+    async def scenario(client, answer):
+        monkeypatch.setattr(module, "_SOON_S", 0.001)
+        rows, engine = Fifo(play.folder, b"1\n", None, b"2\n"), Engine(accepted())
+        sending = asyncio.ensure_future(answer.send(rows, engine.reply, MOST))
+        await client.wrote.wait()
+        assert client.body == b"1\n"
+        rows.go_on.set()
+        engine.say(DONE)
+        await sending
+        assert (client.body, client.ended) == (b"1\n2\n", True)
+
+    play(scenario, wait_for_end=False)
+
+
+@pytest.mark.parametrize("soon", [1e-9, 1e-6, 1e-5])
+def test_no_rows_are_lost_in_the_moment_of_that_deadline(play, monkeypatch, soon):
+    async def scenario(client, answer):
+        monkeypatch.setattr(module, "_SOON_S", soon)
+        parts = [b"%d\n" % i for i in range(50)]
+        await answer.send(Fifo(play.folder, *parts), Engine(accepted(), DONE).reply, MOST)
+        assert client.body == b"".join(parts)
+
+    play(scenario, wait_for_end=False)
+
+
+@pytest.mark.parametrize("sizes", [(10, 20), (99,), (100,), (150, 60), (PIECE, PIECE)])
+def test_who_waits_for_the_end_gets_all_or_an_error(play, sizes):
+    async def scenario(client, answer):
+        parts = [bytes([65 + at]) * size for at, size in enumerate(sizes)]
+        rows, engine = Fifo(play.folder, *parts, None), Engine(accepted("CSV"))
+        sending = asyncio.ensure_future(answer.send(rows, engine.reply, MOST))
+        await rows.waits.wait()
+        assert client.sent == []
+        rows.go_on.set()
+        engine.say(DONE)
+        await sending
+        assert (client.status, client.body, client.ended) == (200, b"".join(parts), True)
+        assert '"read_rows":"3"' in client.headers["x-clickhouse-summary"]
+        assert list(play.folder.iterdir()) == [], "what was held on disk is gone"
+
+    play(scenario, wait_for_end=True)
+
+
+def test_who_waits_for_the_end_of_a_failure_gets_nothing_else(play):
+    async def scenario(client, answer):
+        with pytest.raises(ClickHouseError, match="thrown"):
+            await answer.send(Fifo(play.folder, b"x" * PIECE * 2), Engine(accepted(), FAILED).reply, MOST)
+        assert client.sent == []
+
+    play(scenario, wait_for_end=True)
+
+
+def test_a_failure_in_the_middle_is_told_and_the_connection_breaks(play):
+    async def scenario(client, answer):
+        with pytest.raises(ClientGoneError, match="thrown"):
+            await answer.send(Fifo(play.folder, b"x" * PIECE, b"y"), Engine(accepted("CSV"), FAILED).reply, MOST)
+        assert client.status == 200
+        tag = client.headers["x-clickhouse-exception-tag"]
+        text = b"Code: 395. DB::Exception: thrown"
+        assert client.body == b"x" * PIECE + b"y" + failure_trailer(tag, text.decode())
+        assert not client.ended
+
+    play(scenario)
+
+
+def test_a_failure_in_the_middle_can_be_read_through_an_encoding(play):
+    async def scenario(client, answer):
+        with pytest.raises(ClientGoneError):
+            await answer.send(Fifo(play.folder, b"x" * PIECE), Engine(accepted(), FAILED).reply, MOST)
+        assert client.headers["content-encoding"] == "gzip"
+        assert b"DB::Exception: thrown" in gzip.decompress(client.body)
+        assert not client.ended
+
+    play(scenario, encoding="gzip")
+
+
+def test_an_engine_that_dies_in_the_middle(play):
+    async def scenario(client, answer):
+        engine = Engine(accepted())
+        engine.reader.feed_eof()
+        with pytest.raises(ClientGoneError, match="not known"):
+            await answer.send(Fifo(play.folder, b"x" * PIECE), engine.reply, MOST)
+        assert b"Code: 210" in client.body
+        assert not client.ended
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("wait_for_end", [None, False, True])
+@pytest.mark.parametrize("parts", [(b"x" * 9,), (b"x" * 5, b"x" * 5)])
+def test_a_result_beyond_its_limit_is_an_error(play, parts, wait_for_end):
+    async def scenario(client, answer):
+        size = sum(map(len, parts))
+        with pytest.raises(ClickHouseError, match=f"exceeded: {size - 1} bytes") as error:
+            await answer.send(Fifo(play.folder, *parts), Engine(accepted(), DONE).reply, size - 1)
+        assert error.value.code == 396
+        assert client.sent == []
+        await answer.send(Fifo(play.folder, *parts), Engine(accepted(), DONE).reply, size)
+        assert client.ended
+
+    play(scenario, wait_for_end=wait_for_end)
+
+
+def test_a_result_beyond_its_limit_in_the_middle_breaks(play):
+    async def scenario(client, answer):
+        with pytest.raises(ClientGoneError, match="exceeded"):
+            await answer.send(Fifo(play.folder, b"x" * PIECE, b"yz"), Engine(accepted()).reply, PIECE + 1)
+        assert client.body.startswith(b"x" * PIECE + b"\r\n__exception__\r\n")
+        assert b"Code: 396" in client.body
+        assert not client.ended
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("wait_for_end", [None, True])
+@pytest.mark.parametrize("size", [50, 300, PIECE])
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "br"])
+def test_an_answer_in_an_encoding(play, encoding, size, wait_for_end):
+    async def scenario(client, answer):
+        await answer.send(Fifo(play.folder, b"x" * size, b"y"), Engine(accepted(), DONE).reply, MOST)
+        decoder = Decoder(encoding)
+        assert b"".join(decoder.feed(client.body)) == b"x" * size + b"y"
+        decoder.finish()
+        assert client.headers["content-encoding"] == encoding
+        assert client.ended
+
+    play(scenario, encoding=encoding, wait_for_end=wait_for_end)
+
+
+@pytest.mark.parametrize("size", [50, PIECE])
+def test_an_answer_in_clickhouses_own_frames_has_no_content_encoding(play, size):
+    async def scenario(client, answer):
+        await answer.send(Fifo(play.folder, b"x" * size, b"y"), Engine(accepted(), DONE).reply, MOST)
+        decoder = FrameDecoder()
+        assert b"".join(decoder.feed(client.body)) == b"x" * size + b"y"
+        decoder.finish()
+        assert "content-encoding" not in client.headers
+
+    play(scenario, frames=True, encoding="gzip")
+
+
+@pytest.mark.parametrize(
+    ("output", "revision", "has_revision", "converted"),
+    [
+        ("Native", 54460, False, True),
+        ("native", 54460, False, True),
+        ("Native", 0, False, False),
+        ("Native", 54460, True, False),
+        ("RowBinary", 54460, False, False),
+    ],
+)
+def test_native_blocks_are_of_the_clients_revision(play, output, revision, has_revision, converted):
+    async def scenario(client, answer):
+        engine = Engine(accepted(output, has_revision=has_revision), DONE)
+        await answer.send(Fifo(play.folder, BLOCK), engine.reply, MOST)
+        info, serialization = b"\x01\x00\x02\xff\xff\xff\xff\x00", b"\x00"
+        assert client.body == (info + BLOCK[:-2] + serialization + BLOCK[-2:] if converted else BLOCK)
+        assert client.headers["content-type"] == "application/octet-stream"
+
+    play(scenario, revision=revision)
+
+
+def test_a_client_that_goes_ends_it(play):
+    async def scenario(client, answer):
+        rows = Fifo(play.folder, b"x" * PIECE, None)
+        engine = Engine(accepted())
+        sending = asyncio.ensure_future(answer.send(rows, engine.reply, MOST))
+        await rows.waits.wait()
+        client.go()
+        with pytest.raises(ClientGoneError):
+            await sending
+        assert not client.ended
+        rows.go_on.set()
+        engine.reply.outcome.cancel()
+        await asyncio.wait({engine.reply.outcome})
+
+    play(scenario)
+
+
+def test_a_client_that_goes_before_the_engine_has_answered(play):
+    async def scenario(client, answer):
+        engine = Engine()
+        sending = asyncio.ensure_future(answer.send(Fifo(play.folder), engine.reply, MOST))
+        await asyncio.sleep(0)
+        client.go()
+        with pytest.raises(ClientGoneError):
+            await sending
+        assert client.sent == []
+        engine.reply.outcome.cancel()
+        await asyncio.wait({engine.reply.outcome})
+
+    play(scenario)
+
+
+def test_a_client_that_does_not_read_ends_it(play, monkeypatch):
+    async def scenario(client, answer):
+        monkeypatch.setattr(SETTINGS, "send_timeout_s", 0.001)
+        with pytest.raises(ClientGoneError, match="has not read"):
+            await answer.send(Fifo(play.folder, b"x" * PIECE), Engine(accepted(), DONE).reply, MOST)
+
+    play(scenario, reads=asyncio.Event())
+
+
+def test_a_trailer_says_how_long_it_is():
+    text = "Code: 1. ä"
+    assert failure_trailer("tag", text) == (
+        b"\r\n__exception__\r\ntag\r\n" + text.encode() + b"\n11 tag\r\n__exception__\r\n"
+    )
+
+
+def test_headers_of_a_failure():
+    assert failure_headers(ClickHouseError(62, "x"), "q") == {
+        "X-ClickHouse-Exception-Code": "62",
+        "X-ClickHouse-Query-Id": "q",
+    }
+
+
+async def outcome(*frames, cut=0, more=b""):
+    """Return how a reply of these frames ends, when the connection closes behind them."""
+    engine = Engine(b"".join(frames)[: -cut or None] + more)
+    engine.reader.feed_eof()
+    rows = await engine.reply.rows(Fifo("/", b"rows"))
+    parts = []
+    while part := await rows.read():
+        parts.append(part)
+    return engine.reply.format, parts, await engine.reply.outcome
+
+
+def test_what_an_engine_says():
+    frames = [wire.frame(wire.RESULT, b"a"), wire.frame(wire.RESULT, b"b")]
+    assert asyncio.run(outcome(accepted("CSV", streams=False), *frames, DONE)) == ("CSV", [b"a", b"b"], SUMMARY)
+    assert asyncio.run(outcome(accepted("CSV"), DONE)) == ("CSV", [b"rows"], SUMMARY)
+
+
+@pytest.mark.parametrize(
+    ("frames", "cut", "more"),
+    [
+        ((), 0, b""),
+        ((), 0, b"A"),
+        ((accepted(),), 0, b""),
+        ((accepted(), DONE), 1, b""),
+        ((accepted(), DONE), len(DONE) - 1, b""),
+        ((accepted(),), 0, wire.HEADER.pack(wire.DONE, wire.LARGEST + 1)),
+        ((accepted(),), 0, wire.frame(b"Z", b"{}")),
+    ],
+)
+def test_an_engine_that_ends_in_the_middle_or_says_something_else(frames, cut, more):
+    with pytest.raises(ClickHouseError, match="not known") as error:
+        asyncio.run(outcome(*frames, cut=cut, more=more))
+    assert (error.value.code, error.value.status) == (210, 503)
+
+
+def test_an_engine_waits_for_a_client_that_is_slow():
+    async def scenario():
+        engine = Engine(accepted(streams=False), *[wire.frame(wire.RESULT, b"%d" % i) for i in range(9)], DONE)
+        rows = await engine.reply.rows(Fifo("/"))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not engine.reply.outcome.done()
+        assert engine.reply._parts.qsize() <= 3
+        assert [await rows.read() for _ in range(10)] == [*(b"%d" % i for i in range(9)), b""]
+        assert await engine.reply.outcome == SUMMARY
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_fifo_gives_what_is_written_and_ends_with_its_writer(tmp_path):
+    async def scenario():
+        async with fifo(tmp_path) as rows:
+            assert rows.path.parent == tmp_path
+            assert rows.path.is_fifo()
+            assert rows.path.stat().st_mode & 0o777 == 0o600
+            with rows.path.open("wb", buffering=0) as writer:
+                writer.write(b"abc")
+                assert await rows.read() == b"abc"
+                writer.write(b"d")
+            assert await rows.read() == b"d"
+            assert await rows.read() == b""
+        assert list(tmp_path.iterdir()) == []
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_knock_ends_a_fifo_that_nobody_opened_and_loses_nothing(tmp_path):
+    async def scenario():
+        async with fifo(tmp_path) as rows:
+            rows.knock()
+            assert await rows.read() == b""
+        rows.knock()  # it is gone: nothing happens
+        async with fifo(tmp_path) as rows:
+            with rows.path.open("wb", buffering=0) as writer:
+                writer.write(b"abc")
+                rows.knock()
+            assert [await rows.read(), await rows.read()] == [b"abc", b""]
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_the_writer_of_a_fifo_that_is_gone_is_told(tmp_path):
+    async def scenario():
+        async with fifo(tmp_path) as rows:
+            writer = rows.path.open("wb", buffering=0)
+        await asyncio.sleep(0)
+        with writer, pytest.raises(BrokenPipeError):
+            writer.write(b"x")
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
