@@ -29,8 +29,8 @@ PR_SET_NO_NEW_PRIVS: Final = 38  # linux/prctl.h
 _LINUX_CAPABILITY_VERSION_3: Final = 0x20080522  # linux/capability.h
 #: CAP_DAC_OVERRIDE and CAP_FOWNER: root may keep a store that belongs to another user.
 _KEPT_CAPABILITIES: Final = 1 << 1 | 1 << 3
-
-
+#: The stack finds its processes by this variable (STACK_VARIABLE in polyglot/stack/process.py).
+_SHOWN: Final = ("POLYGLOT_STACK_ID",)
 #: Standard output and error, which go where the logs go: SQL can write there, at worst a line that looks like a log's.
 _OUTPUT: Final = (1, 2)
 
@@ -147,8 +147,10 @@ def _empty_environ() -> None:
         os.environ[name] = value  # setenv(3) copies
     fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     first, end = int(fields[47]), int(fields[48])  # proc_pid_stat(5): env_start is field 50, and the third comes first
-    if 0 < first < end:
+    shown = b"".join(os.fsencode(f"{name}={os.environ[name]}\0") for name in _SHOWN if name in os.environ)
+    if 0 < first < end - len(shown):
         ctypes.memset(first, 0, end - first)
+        ctypes.memmove(first, shown, len(shown))
 
 
 def _bound(rules: Rules) -> None:
