@@ -24,7 +24,7 @@ from devstack.gateway.kinds import Role, denied
 from devstack.gateway.settings_policy import SettingsPolicy
 from sql.clickhouse_text import Token, tokens
 
-_ENDS_DATABASES: Final = frozenset({"DROP", "DETACH", "RENAME"})
+_ENDS_DATABASES: Final = frozenset({"DROP", "DETACH", "RENAME", "TRUNCATE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,8 @@ class Policy:
     def _check_settings(self, role: Role, found: Sequence[Token], words: Sequence[str]) -> dict[str, str]:
         """Check ``SETTINGS a = 1, b = 'x'`` wherever it stands, and ``SET a = 1``."""
         changed: dict[str, str] = {}
+        if words[0] == "SHOW":
+            return changed
         for place, word in enumerate(words):
             if word in ("SETTINGS", "SETTING") or (word == "SET" and place == 0):
                 for name, value in assignments(role, found, place + 1):

@@ -18,8 +18,8 @@ _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 _NEVER: Final = re.compile(
     """
       input_format_values_.* | readonly | allow_ddl | allow_introspection_functions | profile | dialect
-    | implicit_.* | select | filter | order | sort | page | promql_.* | .*_dialect | run_query_in_background
-    | default_view_definer | framing_output_format | format | input_format | output_format | query_cache_tag
+    | implicit_.* | select | filter | order | sort | page | promql_.* | evaluation_time | .*_dialect
+    | run_query_in_background | default_view_definer | framing_output_format | format | input_format | output_format | query_cache_tag
     | allow_settings_after_format_in_insert | format_schema.* | output_format_schema | format_template_.*
     | input_format_record_errors_file_path | .*_url | .*_path | .*_dir(ectory)? | into_outfile_.*
     | storage_file_.* | max_memory_usage_for_user | memory_overcommit_.* | memory_tracker_.*
