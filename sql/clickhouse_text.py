@@ -30,6 +30,7 @@ _DATA_GAP: Final = re.compile(rb"[ \t\f]*+\r?\n?")
 _WORD: Final = re.compile(rb"[A-Za-z0-9_$]*+")
 #: A tag without its end is a name: ``{a$x$b:String}``.
 _MOST_UNCLOSED: Final = 100
+_DEPTH: Final[dict[str, int]] = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _ESCAPED_NAME: Final = re.compile(r"\\(.)|``|\"\"", re.DOTALL)
 
 
@@ -136,7 +137,7 @@ def find_rows(sql: bytes) -> Rows | None:
     in_name = True
     for token in stream:
         if token.kind == "mark":
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
+            depth += _DEPTH.get(token.text, 0)
         elif in_name:
             # A table may be called "values": words up to the first one that follows a name are the name.
             name_goes_on = before is None or before.text in ("INTO", "TABLE", "FUNCTION", ".")
@@ -154,13 +155,18 @@ def find_rows(sql: bytes) -> Rows | None:
 
 
 def _behind_with(stream: Iterator[Token]) -> Token | None:
-    """Return the INSERT or SELECT that follows the expressions of WITH."""
+    """Return the INSERT that follows the expressions of WITH, if there is one, and pass by its INTO."""
     depth = 0
+    before: Token | None = None
     for token in stream:
         if token.kind == "mark":
-            depth += {"(": 1, ")": -1}.get(token.text, 0)
-        elif depth == 0 and token.kind == "word" and token.text in ("INSERT", "SELECT"):
-            return token
+            depth += _DEPTH.get(token.text, 0)
+        elif depth == 0 and token.kind == "word" and before is not None:
+            if (before.text, token.text) == ("INSERT", "INTO"):
+                return before
+            if token.text == "SELECT" and before.text != "AS":
+                return None
+        before = token
     return None
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,7 +18,6 @@ from devstack.gateway.errors import TOO_MUCH_RESULT, ClickHouseError
 from devstack.gateway.exchange import ClientGoneError, Exchange
 from devstack.gateway.limits import GatewaySettings
 from devstack.gateway.native_frames import FrameEncoder
-from devstack.gateway.native_revision import Revision
 from devstack.gateway.reply import Reply, Rows
 from devstack.gateway.result import PIECE, Fifo
 
@@ -121,16 +120,14 @@ class Answer:
                 await self._whole(held.read(), summary, reply)
                 return
             encoding, encoder = self._encoder()
-            convert = self._revision(reply)
             await self._exchange.start(200, self._headers(reply.format, encoding, summary))
             while piece := held.read(PIECE):
-                await self._write(encoder, convert(piece))
+                await self._write(encoder, piece)
             await self._write(encoder, b"", last=True)
             await self._exchange.write(b"", self._settings.send_timeout_s, more=False)
 
     async def _whole(self, data: bytes, summary: Mapping[str, int], reply: Reply) -> None:
         encoding, encoder = self._encoder() if data else (None, None)
-        data = self._revision(reply)(data) if data else data
         body = encoder.feed(data) + encoder.finish() if encoder else data
         headers = self._headers(reply.format, encoding, summary)
         await self._exchange.respond(200, headers, body, self._settings.send_timeout_s)
@@ -138,10 +135,8 @@ class Answer:
     async def _stream(self, data: bytes, rows: Rows, reply: Reply, most: int) -> None:
         tag = secrets.token_hex(8)
         encoding, encoder = self._encoder()
-        convert = self._revision(reply)
         size = len(data)
         self._check_size(size, most)
-        data = convert(data) if data else data  # a type that cannot be converted is an error of its own, not a trailer
         headers = self._headers(reply.format, encoding, {})
         headers["X-ClickHouse-Exception-Tag"] = tag
         await self._exchange.start(200, headers)
@@ -150,7 +145,7 @@ class Answer:
             while data := await self._next(rows):
                 size += len(data)
                 self._check_size(size, most)
-                await self._write(encoder, convert(data))
+                await self._write(encoder, data)
             await self._exchange.unless_gone(reply.outcome)
         except ClickHouseError as error:
             await self._write(encoder, failure_trailer(tag, str(error)), last=True)
@@ -176,12 +171,6 @@ class Answer:
         if self._asked.encoding:
             return self._asked.encoding, Encoder(self._asked.encoding)
         return None, None
-
-    def _revision(self, reply: Reply) -> Callable[[bytes], bytes]:
-        revision, output = self._asked.revision, reply.format
-        if revision and output is not None and output.lower() == "native" and not reply.has_revision:
-            return Revision(revision).feed
-        return bytes
 
     def _headers(self, output: str | None, encoding: str | None, summary: Mapping[str, int]) -> dict[str, str]:
         counts = {name: str(value) for name, value in summary.items()}

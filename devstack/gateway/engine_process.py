@@ -104,7 +104,10 @@ def _serve(data: Path, control: socket.socket, limits: EngineLimits, idle: int, 
     hello = {"version": engine.version, "timezone": engine.timezone, "revision": engine.revision}
     control.send(json.dumps(hello).encode())
     while True:
-        word, descriptors, _, _ = socket.recv_fds(control, 16, 1)
+        try:
+            word, descriptors, _, _ = socket.recv_fds(control, 16, 1)
+        except ConnectionError:  # the server was killed
+            word, descriptors = b"", []
         if word == CONNECTION:
             number = free.get()
             os.dup2(descriptors[0], number, inheritable=False)

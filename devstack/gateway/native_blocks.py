@@ -1,4 +1,4 @@
-"""Native results of a later revision that differs by what stands before each block: no walk through the columns."""
+"""Results in Native format as clients of a later revision expect them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from devstack.gateway.chdb_engine import Connection
-from devstack.gateway.native_revision import BLOCK_INFO, Revision
+from devstack.gateway.native_revision import BLOCK_INFO, INFO_ONLY, Revision
 
 #: How a DateTime without its zone stands in a block: its length and its name.
 _DATETIME: Final = b"\x08DateTime"
@@ -18,14 +18,15 @@ _FORMAT: Final = re.compile(rb" FORMAT `?\w+`?$")
 def native_blocks(
     connection: Connection, statement: bytes, params: Mapping[str, str], revision: int
 ) -> Iterator[bytes]:
-    """Run a query and yield its blocks as clients of ``revision`` (one of INFO_ONLY) expect them.
+    """Run a query and yield its blocks for a client of ``revision`` (above 0).
 
     The engine leaves out the zones of DateTime columns: a query that has one is asked for them, and begins anew.
 
     Raises:
-        ClickHouseError: what the engine says.
+        ClickHouseError: what the engine says, or a type or revision that `native_revision` does not know.
     """
-    convert: Callable[[bytes], bytes] = BLOCK_INFO.__add__
+    # Where only what stands before a block differs, no walk through its columns is needed.
+    convert: Callable[[bytes], bytes] = BLOCK_INFO.__add__ if revision in INFO_ONLY else Revision(revision).feed
     blocks = connection.blocks(statement, params)
     first = next(blocks, b"")
     if _DATETIME in first:

@@ -23,14 +23,13 @@ class Rows(Protocol):
 class Reply:
     """The engine's end of a connection.
 
-    ``format``: of the result, once the statement is accepted, if it has one. ``has_revision``: its Native blocks are of
-    the client's revision. ``outcome``: ends with the statement, with what it has read and written.
+    ``format``: of the result, once the statement is accepted, if it has one. ``outcome``: ends
+    with the statement, with what it has read and written.
     """
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         """Begin to listen."""
         self.format: str | None = None
-        self.has_revision = False
         self._parts: asyncio.Queue[bytes] = asyncio.Queue()
         self._room = asyncio.Semaphore(_WAITING)
         self._streams: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -69,7 +68,6 @@ class Reply:
             if kind == wire.ACCEPTED:
                 accepted = json.loads(payload)
                 self.format = accepted.get("format")
-                self.has_revision = accepted.get("has_revision", False)
                 self._streams.set_result(accepted["streams"])
             elif kind == wire.RESULT:
                 await self._room.acquire()

@@ -14,7 +14,7 @@ from devstack.gateway.errors import SESSION_IS_LOCKED, SESSION_NOT_FOUND, TOO_MA
 #: The longest that a session may be idle, seconds, as in ClickHouse's own configuration.
 LONGEST_S: Final = 3600.0
 #: How long a request waits for its session: the one before it may have been broken off and be just ending. Seconds.
-_PATIENCE_S: Final = 0.5
+_PATIENCE_S: Final = 1.0
 
 
 @dataclass(slots=True)

@@ -19,17 +19,17 @@ _NEVER: Final = re.compile(
     """
       input_format_values_.* | readonly | allow_ddl | allow_introspection_functions | profile | dialect
     | implicit_.* | select | filter | order | sort | page | promql_.* | evaluation_time | .*_dialect
-    | run_query_in_background | default_view_definer | framing_output_format | format | input_format | output_format | query_cache_tag
-    | allow_settings_after_format_in_insert | format_schema.* | output_format_schema | format_template_.*
-    | input_format_record_errors_file_path | .*_url | .*_path | .*_dir(ectory)? | into_outfile_.*
-    | storage_file_.* | max_memory_usage_for_user | memory_overcommit_.* | memory_tracker_.*
-    | max_untracked_memory | os_thread_priority | function_sleep_.* | .*fault_injection.* | .*_profiler_.*
-    | trace_profile_events | .*zookeeper.* | .*keeper.* | dynamic_disk_.* | format_display_secrets.*
-    | os_threads_.* | insert_distributed_.* | skip_download_.* | allow_python_.* | url_base | table_disk | ai_.*
-    | filesystem_cache_.* | temporary_files_.* | workload | result_overflow_mode_.* | max_sessions_for_user
-    | additional_.* | parallel_replicas_custom_key.* | default_.*engine | disk | storage_policy
-    | rename_files_.* | enable_sharing_sets_.* | kafka_.* | rabbitmq_.* | s3.* | hdfs_.* | azure_.*
-    | distributed_.* | query_plan_debug_.*
+    | run_query_in_background | default_view_definer | framing_output_format | format | input_format
+    | output_format | query_cache_tag | allow_settings_after_format_in_insert | format_schema.*
+    | output_format_schema | format_template_.* | input_format_record_errors_file_path | .*_url | .*_path
+    | .*_dir(ectory)? | into_outfile_.* | storage_file_.* | max_memory_usage_for_user | memory_overcommit_.*
+    | memory_tracker_.* | max_untracked_memory | os_thread_priority | function_sleep_.* | .*fault_injection.*
+    | .*_profiler_.* | trace_profile_events | .*zookeeper.* | .*keeper.* | dynamic_disk_.*
+    | format_display_secrets.* | os_threads_.* | skip_download_.* | allow_python_.* | url_base | table_disk
+    | ai_.* | filesystem_cache_.* | temporary_files_.* | workload | result_overflow_mode_.*
+    | max_sessions_for_user | additional_.* | parallel_replicas_custom_key.* | default_.*engine | disk
+    | storage_policy | rename_files_.* | enable_sharing_sets_.* | kafka_.* | rabbitmq_.* | s3.* | hdfs_.*
+    | azure_.* | distributed_.* | query_plan_debug_.*
     """,
     re.VERBOSE,
 )

@@ -26,7 +26,7 @@ from devstack.gateway.errors import (
 from devstack.gateway.kinds import Role
 from devstack.gateway.limits import EngineLimits
 from devstack.gateway.native_blocks import native_blocks
-from devstack.gateway.native_revision import INFO_ONLY
+from devstack.gateway.native_revision import Revision
 from devstack.gateway.policy import Policy, Verdict
 from devstack.gateway.readings import Readings
 from devstack.gateway.running import Running
@@ -199,13 +199,11 @@ class Statements:
         if verdict.words[:2] == ("KILL", "QUERY"):
             self._kill(ask, canonical, peer)
             return
-        in_blocks = verdict.keyword in ("SELECT", "WITH") and output.lower() == "native" and ask.revision in INFO_ONLY
-        streams = verdict.result and not in_blocks
-        accepted = {"streams": streams, "format": output if verdict.result else None, "has_revision": in_blocks}
+        in_frames = verdict.result and output.lower() == "native" and ask.revision > 0
+        accepted = {"streams": verdict.result and not in_frames, "format": output if verdict.result else None}
         peer.send(wire.message(wire.ACCEPTED, accepted))
-        if in_blocks:
-            for block in native_blocks(connection, processes.with_client_ids(canonical), ask.params, ask.revision):
-                _send_result(peer, block)
+        if in_frames:
+            self._send_native(ask, connection, canonical, verdict, peer)
         elif verdict.result:
             ending = canonical[verdict.outfile_at :] or b"FORMAT " + output.encode()
             where = b" INTO OUTFILE '" + ask.fifo.encode() + b"' TRUNCATE "
@@ -214,6 +212,15 @@ class Statements:
         else:
             connection.run(canonical, output, ask.params)
         self._after(ask, connection, verdict)
+
+    def _send_native(
+        self, ask: Ask, connection: Connection, canonical: bytes, verdict: Verdict, peer: wire.Peer
+    ) -> None:
+        if verdict.keyword in ("SELECT", "WITH"):
+            for block in native_blocks(connection, processes.with_client_ids(canonical), ask.params, ask.revision):
+                _send_result(peer, block)
+        else:
+            _send_result(peer, Revision(ask.revision).feed(connection.run(canonical, "Native", ask.params)))
 
     def _after(self, ask: Ask, connection: Connection, verdict: Verdict) -> None:
         if ask.session and not ask.tables:
