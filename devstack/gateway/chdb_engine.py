@@ -26,8 +26,19 @@ _CONFIG: Final = """<clickhouse>
   <background_pool_size>2</background_pool_size>
   <background_schedule_pool_size>8</background_schedule_pool_size>
   <timezone>UTC</timezone>
+  <merge_tree>
+    <min_free_disk_bytes_to_perform_insert>268435456</min_free_disk_bytes_to_perform_insert>
+  </merge_tree>
 </clickhouse>
 """
+
+
+def write_config(file: Path, max_memory_bytes: int) -> None:
+    """Write the engine's configuration.
+
+    It asks for free space before an insert: chDB does not notice that a write to a full disk has failed.
+    """
+    file.write_text(_CONFIG.format(memory=max_memory_bytes), encoding="utf-8")
 
 
 @dataclass(slots=True)
@@ -183,12 +194,11 @@ class Connection:
 class Engine:
     """The engine of one process."""
 
-    def __init__(self, store: Path, config: Path, max_memory_bytes: int) -> None:
-        """Open or create the store; ``config`` is a file that is written anew."""
+    def __init__(self, store: Path, config: Path) -> None:
+        """Open or create the store; ``config`` is a file that `write_config` has written."""
         import chdb  # noqa: PLC0415 - it starts threads, which must be confined, so it comes after `confine`
 
         self._connect = chdb.connect
-        config.write_text(_CONFIG.format(memory=max_memory_bytes), encoding="utf-8")
         self._place = f"{store}?config-file={config}"
         # The engine lives as long as any connection: this one keeps it, and its caches, alive.
         self._keeper = self.open()

@@ -22,8 +22,8 @@ from devstack.gateway.limits import EngineLimits
 
 log = logging.getLogger(__name__)
 
-#: Folders below the data folder: the store, FIFOs of results, the engine's configuration, its working directory.
-FOLDERS: Final = ("store", "tmp", "engine", "empty")
+#: Folders below the data folder: tables, FIFOs of results, what importing chDB makes, configuration, working directory.
+FOLDERS: Final = ("store", "tmp", "engine", "config", "empty")
 #: Beyond what the engine counts itself (code, stacks, what libraries take): more than this is a leak. Bytes.
 _BESIDE: Final = 1_500_000_000
 _LOOK_S: Final = 0.5
@@ -153,6 +153,7 @@ class EngineClient:
             env={
                 "LANG": "C.UTF-8", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+                "JE_MALLOC_CONF": "retain:false",  # address space goes back, or the bound on it is soon used up
                 "TMPDIR": str(self._data / "engine"),  # importing chDB makes an engine without a store there
                 **{name: os.environ[name] for name in _INHERITED if name in os.environ},
             },

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from devstack.gateway.bounds import settings_policy
-from devstack.gateway.chdb_engine import Engine
+from devstack.gateway.chdb_engine import Engine, write_config
 from devstack.gateway.confinement import Rules, confine, runtime_reads
 from devstack.gateway.limits import EngineLimits
 from devstack.gateway.policy import Policy
@@ -46,6 +46,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s engine %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server says when to end
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    write_config(given.data / "config" / "engine.xml", given.limits.max_memory_bytes)
     idle, numbers = _reserve()
     _confine(given.data, given.limits, (given.control, idle, *numbers))
     _serve(given.data, socket.socket(fileno=given.control), given.limits, idle, numbers)
@@ -68,10 +69,11 @@ def _confine(data: Path, limits: EngineLimits, sockets: tuple[int, ...]) -> None
         return
     confine(
         Rules(
-            read_write=(data / "store", data / "tmp", data / "engine"),
-            read_only=(*runtime_reads(), data / "empty"),
+            read_write=(data / "store", data / "engine"),
+            write_only=(data / "tmp",),
+            read_only=(*runtime_reads(), data / "empty", data / "config"),
             max_file_bytes=limits.max_file_bytes,
-            max_data_bytes=4 * limits.max_memory_bytes + 4_000_000_000,
+            max_data_bytes=int(2.5 * limits.max_memory_bytes) + 1_000_000_000,
             sockets=sockets,
         )
     )
@@ -79,7 +81,7 @@ def _confine(data: Path, limits: EngineLimits, sockets: tuple[int, ...]) -> None
 
 def _serve(data: Path, control: socket.socket, limits: EngineLimits, idle: int, numbers: list[int]) -> None:
     # chDB is loaded here, behind the walls: importing it starts threads.
-    engine = Engine(data / "store", data / "engine" / "engine.xml", limits.max_memory_bytes)
+    engine = Engine(data / "store", data / "config" / "engine.xml")
     policy = Policy(settings_policy(limits))
     policy.defined = engine.defined_names()
     running = Running()

@@ -107,6 +107,7 @@ class Statements:
         asked = {name: self._policy.settings.bounded(ask.role, name, value) for name, value in ask.settings.items()}
         wanted = {
             "implicit_select": "0",
+            "http_max_tries": "1",
             processes.SETTING: processes.tag(marker, ask.query_id),
             "max_query_size": str(MAX_SQL * 2),
             "max_memory_usage": str(role["max_memory_bytes"]),
