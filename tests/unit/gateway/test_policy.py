@@ -78,6 +78,9 @@ READER = (
     "SHOW TABLES FROM d LIKE 'x' FORMAT JSON",
     "SHOW CREATE TABLE d.t",
     "SHOW DATABASES",
+    "SHOW SETTINGS LIKE 'x'",
+    "SHOW CHANGED SETTINGS ILIKE 'x'",
+    "SHOW SETTING max_threads",
     "DESCRIBE TABLE t",
     "DESC numbers(1)",
     "DESCRIBE (SELECT 1)",
@@ -181,6 +184,7 @@ NOBODY = (
     "DROP DATABASE `default` SYNC",
     "DROP DATABASE IF EXISTS default SYNC",
     "RENAME DATABASE default TO d",
+    "TRUNCATE DATABASE default",
     "SYSTEM SHUTDOWN",
     "SYSTEM KILL",
     "SYSTEM RELOAD CONFIG",
@@ -262,6 +266,10 @@ NOBODY = (
     "SELECT arrayMap(file AS x, ['/etc/passwd'])",
     "SELECT arraySort(file, ['/etc/passwd'])",
     "SELECT arrayMap(getServerSetting, ['path'])",
+    "SELECT arrayMap({f:Identifier}, ['/etc/passwd'])",
+    "SELECT arrayMap(({f:Identifier}), ['/etc/passwd'])",
+    "SELECT arrayMap({f:Identifier} AS x, ['/etc/passwd'])",
+    "SELECT arrayMap({f: Identifier }, ['/etc/passwd'])",
     "SELECT mapApply(aiGenerate, map('a', 'b'))",
     # by a column list that computes
     "SELECT * FROM format(JSONEachRow, 'b UInt8, a String DEFAULT file(''x'')', '{}')",
@@ -312,7 +320,6 @@ NOBODY = (
     "SELECT * FROM (SELECT 1 SETTINGS readonly = 0)",
     "SELECT * FROM view(SELECT 1 SETTINGS final, readonly = 0)",
     "SELECT 1 UNION ALL SELECT 2 SETTINGS readonly = 0",
-    "SHOW TABLES SETTINGS readonly = 0",
     "EXPLAIN SELECT 1 SETTINGS readonly = 0",
     "CREATE TEMPORARY TABLE t (a UInt8) ENGINE = Memory SETTINGS a, disk = 'x'",
     "CREATE VIEW v AS SELECT 1 SETTINGS readonly = 0",
@@ -497,9 +504,10 @@ def test_a_column_called_like_a_refused_function_needs_its_table(judge):
     assert isinstance(judge("reader", "SELECT t.file, t.tcpPort AS file FROM t"), Verdict)
 
 
-@pytest.mark.xfail(reason="finding 27")
-def test_settings_may_be_shown(judge):
-    assert isinstance(judge("reader", "SHOW SETTINGS LIKE 'x'"), Verdict)
+@pytest.mark.xfail(reason="finding 32")
+def test_what_is_shown_sets_nothing(judge):
+    for sql in ("SHOW TABLES SETTINGS readonly = 0", "SHOW SETTINGS LIKE 'x' SETTINGS readonly = 0"):
+        assert judge("admin", sql) == 497
 
 
 def test_functions_defined_in_sql_may_be_called_by_all(judge):
