@@ -28,8 +28,6 @@ HELLO = Hello("26.9", "UTC", 54500)
 SUMMARY = {"read_rows": 3, "elapsed_ns": 5}
 SETTINGS = GatewaySettings(max_buffered_bytes=100, send_timeout_s=10)
 MOST = 10 * PIECE
-#: One Native block of revision 0: one column, `a`, of UInt8, two rows.
-BLOCK = b"\x01\x02\x01a\x05UInt8\x07\x08"
 
 
 class Fifo:
@@ -63,8 +61,8 @@ class Engine:
             self.reader.feed_data(frame)
 
 
-def accepted(output="TabSeparated", streams=True, **more):
-    return wire.message(wire.ACCEPTED, {"streams": streams, "format": output, **more})
+def accepted(output="TabSeparated", streams=True):
+    return wire.message(wire.ACCEPTED, {"streams": streams, "format": output})
 
 
 DONE = wire.message(wire.DONE, SUMMARY)
@@ -138,6 +136,22 @@ def test_a_result_in_frames_of_the_connection(play):
         await answer.send(Fifo(play.folder, b"not these"), engine.reply, MOST)
         assert client.body == b"1\n2\n3\n4\n"
         assert client.headers["content-type"] == "text/csv; charset=UTF-8; header=absent"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("output", "kind"),
+    [
+        ("Native", "application/octet-stream"),
+        ("json", "application/json; charset=UTF-8"),
+        ("X", "text/plain; charset=UTF-8"),
+    ],
+)
+def test_the_kind_of_content(play, output, kind):
+    async def scenario(client, answer):
+        await answer.send(Fifo(play.folder, b"1"), Engine(accepted(output), DONE).reply, MOST)
+        assert (client.headers["content-type"], client.headers["x-clickhouse-format"]) == (kind, output)
 
     play(scenario)
 
@@ -312,27 +326,6 @@ def test_an_answer_in_clickhouses_own_frames_has_no_content_encoding(play, size)
         assert "content-encoding" not in client.headers
 
     play(scenario, frames=True, encoding="gzip")
-
-
-@pytest.mark.parametrize(
-    ("output", "revision", "has_revision", "converted"),
-    [
-        ("Native", 54460, False, True),
-        ("native", 54460, False, True),
-        ("Native", 0, False, False),
-        ("Native", 54460, True, False),
-        ("RowBinary", 54460, False, False),
-    ],
-)
-def test_native_blocks_are_of_the_clients_revision(play, output, revision, has_revision, converted):
-    async def scenario(client, answer):
-        engine = Engine(accepted(output, has_revision=has_revision), DONE)
-        await answer.send(Fifo(play.folder, BLOCK), engine.reply, MOST)
-        info, serialization = b"\x01\x00\x02\xff\xff\xff\xff\x00", b"\x00"
-        assert client.body == (info + BLOCK[:-2] + serialization + BLOCK[-2:] if converted else BLOCK)
-        assert client.headers["content-type"] == "application/octet-stream"
-
-    play(scenario, revision=revision)
 
 
 def test_a_client_that_goes_ends_it(play):

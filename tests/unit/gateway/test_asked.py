@@ -77,7 +77,7 @@ def test_a_thousand_parameters_can():
         (b"session_check=1", "session_check", True),
         (b"session_timeout=90", "session_timeout_s", 90),
         (b"max_threads=2&extremes=1", "settings", {"max_threads": "2", "extremes": "1"}),
-        (b"param_a=%c3%a4&param_=x", "params", {"a": "ä", "": "x"}),
+        (b"param_a=%c3%a4&param_b_1=x", "params", {"a": "ä", "b_1": "x"}),
     ],
 )
 def test_every_parameter(url, field, value):
@@ -128,6 +128,13 @@ def test_numbers_are_numbers(name, value):
         ask(f"{name}={encoded}".encode())
     assert error.value.code == 36
     assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("name", ["param_", "param_a-b", "param_a%20b", "param_%c3%a4", "param_a%3d1,readonly"])
+def test_parameters_have_names(name):
+    with pytest.raises(ClickHouseError, match="not the name of a parameter") as error:
+        ask(name.encode() + b"=1")
+    assert error.value.code == 36
 
 
 @pytest.mark.parametrize("name", ["session_timeout", "compress", "wait_end_of_query", "query_id", "database"])
