@@ -52,6 +52,9 @@ def split(sql):
         (b"INSERT INTO FUNCTION f('x', (SELECT 1)) ", b"VALUES", b" (1)", "Values"),
         (b"INSERT INTO t (* EXCEPT(a)) ", b"VALUES", b" (1)", "Values"),
         (b"INSERT t ", b"VALUES", b" (1)", "Values"),
+        (b"WITH 1 AS x INSERT INTO t ", b"VALUES", b" (1)", "Values"),
+        (b"WITH (SELECT 1) AS x, y AS (SELECT 2) INSERT INTO format (a) ", b"FORMAT CSV\n", b"1", "CSV"),
+        (b"WITH [1] AS select, {'a':1} AS insert INSERT INTO t ", b"VALUES", b"(1)", "Values"),
         (b"/* VALUES */ INSERT -- FORMAT X\nINTO t ", b"FORMAT CSV", b"", "CSV"),
     ],
 )
@@ -71,6 +74,8 @@ def test_finds_where_rows_begin(header, clause, data, data_format):
         b"INSERT INTO t (a) WITH x AS (SELECT 1) SELECT * FROM x FORMAT CSV",
         b"INSERT INTO t FROM INFILE '/etc/passwd' FORMAT CSV",
         b"WITH 1 AS x INSERT INTO t SELECT x FORMAT CSV",
+        b"WITH 1 AS x SELECT x FORMAT CSV",
+        b"WITH x AS (INSERT INTO t VALUES (1)",
         b"INSERT INTO t (VALUES, FORMAT CSV",
         b"INSERT INTO t 'VALUES' \"FORMAT\" CSV",
         b"CREATE TABLE t (a Int8)",
