@@ -100,6 +100,7 @@ def test_one_gateway_serves_a_folder(served, users, tmp_path):
         assert "another gateway" in done.output
         assert served.calls == []
     assert run("--users", users, "--data", data).exit_code == 0
+    del done
     gc.collect()
 
 
