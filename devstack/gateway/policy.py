@@ -76,9 +76,7 @@ class Policy:
         place = format_place(found, words)
         return Verdict(
             keyword=start[0],
-            format=None
-            if place is None
-            else canonical[found[place + 1].start : found[place + 1].end].decode().strip("`"),
+            format=None if place is None else _raw(canonical, found[place + 1]).strip("`"),
             result=start[0] in kinds.RESULTS,
             outfile_at=len(canonical) if place is None else found[place].start,
             temporary="TEMPORARY" in start,
@@ -106,11 +104,8 @@ class Policy:
                 engine = found[place + 2].text.lower() if place + 2 < len(found) else ""
                 if engine not in (names.ENGINES if role == "admin" else names.TEMPORARY_ENGINES):
                     raise denied(role, f"the engine {engine}")
-            if (
-                token.text.lower() in names.REFUSED
-                and before not in ("AS", ".")
-                and (after is None or after.text != ".")
-            ):
+            alone = before not in ("AS", ".") and (after is None or after.text != ".")
+            if alone and token.text.lower() in names.REFUSED:
                 raise denied(role, f"{token.text.lower()} (a column of that name: write table.column)")
             if words[place] == "SOURCE" and bracket:
                 check_source(role, found, place + 2)
