@@ -122,9 +122,9 @@ class Policy:
     def _check_settings(self, role: Role, found: Sequence[Token], words: Sequence[str]) -> dict[str, str]:
         """Check ``SETTINGS a = 1, b = 'x'`` wherever it stands, and ``SET a = 1``."""
         changed: dict[str, str] = {}
-        if words[0] == "SHOW":
-            return changed
         for place, word in enumerate(words):
+            if words[0] == "SHOW" and place <= 2:  # SHOW CHANGED SETTINGS
+                continue
             if word in ("SETTINGS", "SETTING") or (word == "SET" and place == 0):
                 for name, value in assignments(role, found, place + 1):
                     self.settings.check(role, name, value)

@@ -24,7 +24,7 @@ class Session:
     connection: Connection
     settings: dict[str, str] = field(default_factory=dict)
     database: str = "default"
-    busy: bool = True
+    busy: bool = False
     guarded: bool = False
     timeout_s: float = 60.0
     idle_since: float = 0.0
@@ -50,16 +50,23 @@ class Sessions:
         with self._lock:
             self._expire()
             session = self._open.get((user, name))
+            if session is not None and session.busy:
+                self._returned.wait_for(lambda: not self._is_busy(user, name), _PATIENCE_S)
+                session = self._open.get((user, name))
             if session is None:
                 if check:
                     raise ClickHouseError(SESSION_NOT_FOUND, f"Session {name} not found")
                 self._make_room(user)
                 session = self._open[user, name] = Session(self._engine.open())
-            elif session.busy and not self._returned.wait_for(lambda: not session.busy, _PATIENCE_S):
+            elif session.busy:
                 raise ClickHouseError(SESSION_IS_LOCKED, f"Session {name} is locked by a concurrent client")
             session.busy = True
             session.timeout_s = min(max(timeout_s, 1.0), LONGEST_S)
             return session
+
+    def _is_busy(self, user: str, name: str) -> bool:
+        session = self._open.get((user, name))
+        return session is not None and session.busy
 
     def give_back(self, session: Session, settings: Iterable[str]) -> None:
         """End a request: its own settings do not stay with the session, but what was SET before does."""
