@@ -11,6 +11,7 @@ from sql.clickhouse_text import Token
 
 _COMPUTED: Final = re.compile(r"default|materialized|alias|ephemeral", re.IGNORECASE)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_SOURCE: Final = frozenset({"CLICKHOUSE", "NULL", "DB", "TABLE", "USER", "PASSWORD", "QUERY_TIMEOUT"})
 #: Tokens of a call that are looked at.
 _LONGEST: Final = 2000
 _OPENS: Final[dict[str, int]] = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
@@ -25,7 +26,7 @@ def check_source(role: Role, found: Sequence[Token], place: int) -> None:
     if not source or source[0].text not in ("CLICKHOUSE", "NULL") or len(source) > _LONGEST // 2:
         raise denied(role, f"a dictionary's source {source[0].text if source else ''}")
     for token in source:
-        if token.kind == "word" and token.text in ("HOST", "PORT", "SECURE", "QUERY", "WHERE", "INVALIDATE_QUERY"):
+        if token.kind == "word" and token.text not in _SOURCE:
             raise denied(role, f"{token.text} in a dictionary's source")
 
 

@@ -93,7 +93,8 @@ class Policy:
             before = words[place - 1] or found[place - 1].text if place else ""
             bracket = after is not None and after.text == "("
             # The engine writes `f(` for a call, a type or an engine, and `IN (`, `t (` for all else.
-            if (bracket and after is not None and after.start == token.end) or before == "APPLY":
+            applied = before == "APPLY" and (after is None or after.text != "-")  # not x -> …
+            if (bracket and after is not None and after.start == token.end) or applied:
                 name = _raw(canonical, token).strip('`"').lower()
                 if name in names.STRUCTURED:
                     check_structure(role, name, found, place + 2)
