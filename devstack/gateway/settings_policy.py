@@ -43,7 +43,8 @@ _OPEN: Final = re.compile(
     | union_default_mode | intersect_default_mode | except_default_mode | count_distinct_implementation
     | prefer_column_name_to_alias | enable_.* | optimize_.* | query_plan_.* | use_.* | force_.* | compile_.*
     | min_.* | max_.* | merge_tree_.* | short_circuit_.* | allow_experimental_.* | allow_suspicious_.*
-    | allow_nonconst_.* | allow_special_.* | allow_deprecated_.* | low_cardinality_.* | data_type_default_nullable | insert_.*
+    | allow_nonconst_.* | allow_special_.* | allow_deprecated_.* | low_cardinality_.* | data_type_default_nullable
+    | insert_.*
     | async_insert.* | wait_for_async_insert.* | wait_end_of_query | deduplicate_.* | materialize_.*
     | parallel_.* | preferred_.* | distinct_overflow_mode | .*_overflow_mode | log_comment | log_queries
     | log_.* | send_progress_in_http_headers | http_.* | cancel_http_.* | add_http_cors_header
