@@ -30,12 +30,10 @@ def tool(name: str) -> str:
     return shutil.which(name) or absent(f"{name} is not installed: its driver cannot be tried")
 
 
-def prepared(name: str, sources: Sequence[Path], fill: Callable[[Path], None]) -> Path:
-    """Return the folder that ``fill`` made from these files: once for each content, by one process at a time."""
-    content = hashlib.sha256()
-    for source in sources:
-        content.update(source.read_bytes())
-    folder = CACHE / f"{name}-{content.hexdigest()[:12]}"
+def prepared(name: str, pinned: Sequence[Path] | str, fill: Callable[[Path], None]) -> Path:
+    """Return the folder that ``fill`` made from what is pinned: once for each, and by one process at a time."""
+    text = pinned.encode() if isinstance(pinned, str) else b"".join(file.read_bytes() for file in pinned)
+    folder = CACHE / f"{name}-{hashlib.sha256(text).hexdigest()[:12]}"
     with _alone(name):
         if not (folder / ".complete").exists():
             for stale in CACHE.glob(f"{name}-*/"):
@@ -46,11 +44,16 @@ def prepared(name: str, sources: Sequence[Path], fill: Callable[[Path], None]) -
     return folder
 
 
-def fetch(command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str] | None = None) -> None:
-    """Run a command that downloads, three times at most; skip the test (in CI fail it) if it does not succeed."""
+def fetch(
+    command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str] | None = None, *, needed: bool = True
+) -> None:
+    """Run a command that downloads, three times at most.
+
+    If it does not succeed, the test is skipped with the reason; in CI it fails, if the download is ``needed``.
+    """
     said = ""
     for tried in range(_TRIES):
-        time.sleep(5 * tried)
+        time.sleep(3 * tried)
         try:
             run = subprocess.run(
                 command,
@@ -67,7 +70,10 @@ def fetch(command: Sequence[str | Path], cwd: Path, environment: Mapping[str, st
         if run.returncode == 0:
             return
         said = (run.stdout + run.stderr)[-2000:]
-    absent(f"{' '.join(str(part) for part in command[:4])} … failed {_TRIES} times: {said}")
+    reason = f"could not be fetched: {' '.join(str(part) for part in command)}: {said}"
+    if not needed:
+        pytest.skip(reason)
+    absent(reason)
 
 
 def python(name: str, lock: Path) -> Path:
