@@ -170,9 +170,7 @@ func cancel(ctx context.Context, conn driver.Conn, marker string) error {
 func gone(ctx context.Context, conn driver.Conn, id string) error {
 	var running uint64
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		// Our gateway cannot give its engine a query's id and shows it as the comment.
-		sql := "select count() from system.processes where $1 in (query_id, Settings['log_comment'])"
-		err := conn.QueryRow(ctx, sql, id).Scan(&running)
+		err := conn.QueryRow(ctx, "select count() from system.processes where query_id = $1", id).Scan(&running)
 		if err != nil {
 			return fmt.Errorf("system.processes: %w", err)
 		}

@@ -66,8 +66,7 @@ async function stream(through) {
 }
 
 const running = async (id) => {
-  // Our gateway cannot give its engine a query's id and shows it as the comment.
-  const query = "select count() as n from system.processes where {id:String} in (query_id, Settings['log_comment'])";
+  const query = "select count() as n from system.processes where query_id = {id:String}";
   const found = await client.query({ query, query_params: { id }, format: "JSON" });
   return Number((await found.json()).data[0].n);
 };

@@ -83,9 +83,7 @@ def cancel(server: Server) -> None:
     backend = client(server)
 
     def running() -> int:
-        # Our gateway cannot give its engine a query's id and shows it as the comment.
-        ids = "query_id, Settings['log_comment']"
-        return int(backend.con.command(f"select count() from system.processes where '{marker}' in ({ids})"))
+        return int(backend.con.command(f"select count() from system.processes where query_id = '{marker}'"))
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
