@@ -95,8 +95,7 @@ def go() -> Path:
     source = SOURCES / "go"
     environment = {
         "GOMODCACHE": str(CACHE / "gomod"),
-        "GOCACHE": str(CACHE / "gocache"),
-        "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false",
+        "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false -trimpath",
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
     }
