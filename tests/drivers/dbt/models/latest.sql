@@ -1,0 +1,1 @@
+select symbol, argMax(price, at) as price, max(at) as last from {{ ref('trades') }} group by symbol
