@@ -58,6 +58,7 @@ READER = (
     "WINDOW w AS (ORDER BY b)",
     "SELECT CAST(1 AS Decimal(3, 1)), 1::Nullable(Array(UInt8)), extract(year from now()), interval 1 day, x'41'",
     "SELECT * EXCEPT (a) REPLACE (b + 1 AS b), COLUMNS('x') APPLY (quantile(0.5)), * APPLY sum FROM t",
+    "SELECT COLUMNS('x') APPLY (x -> x + sum(x)), untuple(t), grouping(a) FROM t GROUP BY GROUPING SETS ((a), (b))",
     "SELECT DISTINCT a FROM t FINAL SAMPLE 1 / 2 PREWHERE a GROUP BY a WITH ROLLUP HAVING b ORDER BY a WITH FILL "
     "LIMIT 1 BY a LIMIT 1 WITH TIES",
     "SELECT a.^b, a.b.:Int64, a.c[].d FROM t ARRAY JOIN x AS y LEFT ANY JOIN u USING (a) "
@@ -303,6 +304,7 @@ NOBODY = (
     "SELECT 1 SETTINGS http_max_uri_size = 1, additional_table_filters = {'a': 'b'}, max_threads = 1",
     "SELECT 1 SETTINGS limit = -1, readonly = 0",
     "SELECT 1 SETTINGS limit = 1.5, readonly = 0",
+    "SELECT 1 SETTINGS limit = 1e300, readonly = 0",
     "SELECT 1 SETTINGS final = true, readonly = 0",
     "SELECT 1 SETTINGS final = DEFAULT, readonly = 0",
     "SELECT 1 SETTINGS final = NULL, readonly = 0",
@@ -502,6 +504,12 @@ def test_a_column_called_like_a_refused_function_needs_its_table(judge):
     # Without a column of that name the engine would take it for the function.
     assert judge("reader", "SELECT file FROM t") == 497
     assert isinstance(judge("reader", "SELECT t.file, t.tcpPort AS file FROM t"), Verdict)
+
+
+@pytest.mark.xfail(reason="finding 33")
+def test_small_numbers_hide_nothing(judge):
+    for value in ("1e-10", "-1e-10", "1e-300"):
+        assert judge("admin", f"SELECT 1 SETTINGS limit = {value}, readonly = 0") == 497
 
 
 @pytest.mark.xfail(reason="finding 32")
