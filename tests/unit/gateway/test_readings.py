@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import suppress
 
 import pytest
@@ -162,6 +163,26 @@ def test_literals(rows):
 )  # fmt: skip
 def test_what_may_be_more_than_literals(rows):
     assert not are_literals(rows)
+
+
+def least_time(rows):
+    times = []
+    for _ in range(5):
+        start = time.process_time()
+        are_literals(rows)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+QUADRATIC = [pytest.param(unit, marks=pytest.mark.xfail(reason="finding 34")) for unit in (b"\\'", b"''\\'")]
+
+
+@pytest.mark.parametrize(
+    "unit", [b"''", b"'", b"\\", b"\\x", b"'\\x", b"('", b"1", b"- ", b"(", b"'a'", b"e", b"-", *QUADRATIC]
+)
+def test_rows_are_looked_at_once(unit):
+    # Eight times the rows may take eight times as long: 64 times would be one look at the rest from every place.
+    assert least_time(b"('" + unit * 4_000) < 30 * max(least_time(b"('" + unit * 500), 2e-5)
 
 
 #: Where a string ends is what readers of Values and of SQL may see differently.
