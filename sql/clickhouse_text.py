@@ -20,7 +20,7 @@ _TOKEN: Final = re.compile(
     | (?P<name>    "(?:[^"\\]++|\\(?:.|\Z)|"")*+(?:"|\Z) | `(?:[^`\\]++|\\(?:.|\Z)|``)*+(?:`|\Z) )
     | (?P<heredoc> \$[A-Za-z0-9_]*+\$ )
     | (?P<word>    [A-Za-z_$][A-Za-z0-9_$]*+ )
-    | (?P<number>  [0-9][A-Za-z0-9_.]*+ )
+    | (?P<number>  [0-9][A-Za-z0-9_.]*+ (?:(?<=[eE])[+-][0-9]++)? )
     | (?P<mark>    . )
     """,
     re.VERBOSE | re.DOTALL,

@@ -105,8 +105,10 @@ def assignments(role: Role, found: Sequence[Token], place: int) -> Iterator[tupl
         elif place < len(found) and found[place].text == ".":
             raise denied(role, f"the setting {name}.…")
         yield name, value
-        if place >= len(found) or found[place].text != ",":
+        if place >= len(found) or found[place].text == ")" or found[place].kind == "word":
             return
+        if found[place].text != ",":
+            raise denied(role, "settings that cannot be read")
         place += 1
 
 

@@ -18,14 +18,16 @@ LITERALS: Final = {
 EXPRESSIONS: Final = dict.fromkeys(LITERALS, "1")
 
 #: Closed strings with escapes of one letter. After a backslash and an x the format takes two bytes, whatever they are.
-_STRINGS: Final = re.compile(rb"'(?:[^'\\]++|\\['\"\\/abefnrtv0N`]|'')*+'")
-#: Numbers, brackets of tuples, arrays and maps, and the words that are values.
-_PLAIN: Final = re.compile(rb"(?:[\s(),\[\]{}:;.0-9+-]++|NULL|TRUE|FALSE|NAN|INF|E(?=[+-]?[0-9]))*+", re.IGNORECASE)
+_STRING: Final = rb"'(?:[^'\\]++|\\['\"\\/abefnrtv0N`]|'')*+'"
+#: And numbers, brackets of tuples, arrays and maps, and the words that are values. No part is tried twice.
+_PLAIN: Final = re.compile(
+    rb"(?:[\s(),\[\]{}:;.0-9+-]++|NULL|TRUE|FALSE|NAN|INF|E(?=[+-]?[0-9])|" + _STRING + rb")*+", re.IGNORECASE
+)
+_STRINGS: Final = re.compile(_STRING)
 #: An operator, or a comment.
-_MORE: Final = re.compile(rb"[0-9)\]}.'+-]\s*[+-]")
+_MORE: Final = re.compile(rb"[0-9)\]}.'+-]\s*+[+-]")
 
 
 def are_literals(rows: bytes) -> bool:
     """Return whether rows are literals; False if they may be more. Takes time linear in their size."""
-    bare = _STRINGS.sub(b"''", rows)
-    return _PLAIN.fullmatch(bare.replace(b"''", b"")) is not None and _MORE.search(bare) is None
+    return _PLAIN.fullmatch(rows) is not None and _MORE.search(_STRINGS.sub(b"''", rows)) is None
