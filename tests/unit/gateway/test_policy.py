@@ -506,7 +506,6 @@ def test_a_column_called_like_a_refused_function_needs_its_table(judge):
     assert isinstance(judge("reader", "SELECT t.file, t.tcpPort AS file FROM t"), Verdict)
 
 
-@pytest.mark.xfail(reason="finding 33")
 def test_small_numbers_hide_nothing(judge):
     for value in ("1e-10", "-1e-10", "1e-300"):
         assert judge("admin", f"SELECT 1 SETTINGS limit = {value}, readonly = 0") == 497

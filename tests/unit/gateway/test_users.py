@@ -129,6 +129,7 @@ def test_what_credentials_say(headers, given):
         {"authorization": ""},
         {"authorization": "Bearer x"},
         {"authorization": "Digest username=ann"},
+        {"authorization": "Bearer x", "x-clickhouse-user": "ann", "x-clickhouse-key": "pä"},
         {"authorization": "Basic !"},
         {"authorization": "Basic ä"},
         {"authorization": "Basic  YTpi"},
