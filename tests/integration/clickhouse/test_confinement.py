@@ -21,7 +21,7 @@ import pytest
 
 from devstack.gateway.confinement import support
 
-from .confined_engine import EngineError, Outside, Process
+from .confined_engine import ROOT, EngineError, Outside, Process
 
 pytestmark = pytest.mark.skipif(not support().enough, reason=support().sentence)
 
