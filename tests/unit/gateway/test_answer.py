@@ -225,6 +225,7 @@ def test_who_waits_for_the_end_gets_all_or_an_error(play, sizes):
         await sending
         assert (client.status, client.body, client.ended) == (200, b"".join(parts), True)
         assert '"read_rows":"3"' in client.headers["x-clickhouse-summary"]
+        assert ("content-length" in client.headers) == (sum(sizes) < SETTINGS.max_buffered_bytes)
         assert list(play.folder.iterdir()) == [], "what was held on disk is gone"
 
     play(scenario, wait_for_end=True)

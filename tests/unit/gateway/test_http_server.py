@@ -181,6 +181,19 @@ def test_a_head_that_is_too_long_is_dropped(head, monkeypatch):
     run(scenario, header_timeout_s=10)
 
 
+def test_heads_of_one_connection_do_not_add_up(monkeypatch):
+    async def scenario(app, address):
+        async with connected(address) as (reader, writer):
+            for _ in range(5):
+                writer.write(REQUEST[:40])
+                await asyncio.sleep(0.001)  # so that it comes in two pieces
+                writer.write(REQUEST[40:] + b"body")
+                assert await answered(reader) == (ANSWER, b"body")
+
+    monkeypatch.setattr(http_server, "_LARGEST_HEAD", 100)
+    run(scenario, header_timeout_s=10)
+
+
 def test_a_long_body_is_no_long_head(monkeypatch):
     async def scenario(app, address):
         async with connected(address) as (reader, writer):

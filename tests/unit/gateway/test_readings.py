@@ -85,6 +85,10 @@ def reading(canonical, sql):
 
 
 @given(pair=pairs())
+@example(pair=(b"SELECT 7, 'a'", b"SELECT 007, 'a'"))
+@example(pair=(b"SELECT 00, 1", b"SELECT 0, 1"))
+@example(pair=(b"SELECT -9223372036854775808", b"SELECT -9223372036854775809"))
+@example(pair=(b"SELECT 1 - 5", b"SELECT 1 - 99999999999999999999"))
 def test_what_is_kept_is_what_the_engine_reads(engine, pair):
     kept, read = Readings(), Reader(engine)
     for sql in (*pair, *pair):

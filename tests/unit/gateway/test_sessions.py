@@ -93,9 +93,9 @@ def test_one_request_at_a_time_has_a_session(sessions):
 
 
 def test_a_request_waits_a_little_for_the_one_before_it(sessions, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE_S", 10)
+    monkeypatch.setattr(module, "_PATIENCE_S", 3600)
     session, taken = take(sessions), []
-    waiting = threading.Thread(target=lambda: taken.append(take(sessions)))
+    waiting = threading.Thread(target=lambda: taken.append(take(sessions)), daemon=True)
     waiting.start()
     sessions.give_back(session, [])
     waiting.join(10)

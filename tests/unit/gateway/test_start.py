@@ -94,7 +94,7 @@ def test_one_gateway_serves_a_folder(served, users, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     with (data / "gateway.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_SH)
         done = run("--users", users, "--data", data)
         assert done.exit_code == 1
         assert "another gateway" in done.output
