@@ -127,6 +127,13 @@ class Connection:
             )
             return body
 
+    def ask(self, sql: str) -> str:
+        """Return the one value of a query of ours; what is known of the client's statement stays."""
+        summary = self.summary
+        value = self.run(sql, "TabSeparatedRaw").decode().strip()
+        self.summary = summary
+        return value
+
     def blocks(self, sql: bytes, params: Mapping[str, str] | None = None) -> Generator[bytes, None, None]:
         """Run a query and yield its result in Native format, one block at a time.
 
@@ -213,7 +220,7 @@ class Engine:
 
     def scalar(self, sql: str) -> str:
         """Return the one value of a query of ours."""
-        return self._keeper.run(sql, "TabSeparatedRaw").decode().strip()
+        return self._keeper.ask(sql)
 
     def defined_names(self) -> frozenset[str]:
         """Return what was defined in SQL and is called like a function, in lower case: views with parameters, too."""

@@ -37,6 +37,7 @@ class EngineLimits(BaseModel):
     max_memory_bytes: int = Field(1_500 * MB, description="of all queries together")
     max_file_bytes: int = Field(64 * GB, description="of one file in the store")
     max_sessions: int = Field(64, description="open sessions of one user; drivers open one for each client")
+    max_session_bytes: int = Field(200 * MB, description="of the temporary tables in all sessions of one user")
     roles: Roles = Roles()
 
 

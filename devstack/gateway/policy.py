@@ -24,6 +24,8 @@ from devstack.gateway.kinds import Role, denied
 from devstack.gateway.settings_policy import SettingsPolicy
 from sql.clickhouse_text import Token, tokens
 
+#: Statements that show settings and change none.
+_SHOWN: Final = (("SHOW", "SETTING"), ("SHOW", "SETTINGS"), ("SHOW", "CHANGED", "SETTINGS"))
 _ENDS_DATABASES: Final = frozenset({"DROP", "DETACH", "RENAME", "TRUNCATE"})
 
 
@@ -124,7 +126,7 @@ class Policy:
         """Check ``SETTINGS a = 1, b = 'x'`` wherever it stands, and ``SET a = 1``."""
         changed: dict[str, str] = {}
         for place, word in enumerate(words):
-            if words[0] == "SHOW" and place <= 2:  # SHOW CHANGED SETTINGS
+            if tuple(words[: place + 1]) in _SHOWN:
                 continue
             if word in ("SETTINGS", "SETTING") or (word == "SET" and place == 0):
                 for name, value in assignments(role, found, place + 1):

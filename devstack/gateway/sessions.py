@@ -9,10 +9,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from devstack.gateway.chdb_engine import Connection, Engine
-from devstack.gateway.errors import SESSION_IS_LOCKED, SESSION_NOT_FOUND, TOO_MANY_QUERIES, ClickHouseError
+from devstack.gateway.errors import (
+    MEMORY_LIMIT_EXCEEDED,
+    SESSION_IS_LOCKED,
+    SESSION_NOT_FOUND,
+    TOO_MANY_QUERIES,
+    ClickHouseError,
+)
 
 #: The longest that a session may be idle, seconds, as in ClickHouse's own configuration.
 LONGEST_S: Final = 3600.0
+_BYTES: Final = "SELECT sum(total_bytes) FROM system.tables WHERE is_temporary"
 #: How long a request waits for its session: the one before it may have been broken off and be just ending. Seconds.
 _PATIENCE_S: Final = 1.0
 
@@ -28,15 +35,19 @@ class Session:
     guarded: bool = False
     timeout_s: float = 60.0
     idle_since: float = 0.0
+    bytes: int = 0
+    has_tables: bool = False
+    ends: bool = False
 
 
 class Sessions:
     """The open sessions by user and name; one request at a time has one."""
 
-    def __init__(self, engine: Engine, most: int) -> None:
-        """Take the engine and how many sessions a user may have."""
+    def __init__(self, engine: Engine, most: int, most_bytes: int) -> None:
+        """Take the engine, and how many sessions and bytes of temporary tables a user may have."""
         self._engine = engine
         self._most = most
+        self._most_bytes = most_bytes
         self._lock = threading.RLock()
         self._returned = threading.Condition(self._lock)
         self._open: dict[tuple[str, str], Session] = {}
@@ -71,16 +82,41 @@ class Sessions:
     def give_back(self, session: Session, settings: Iterable[str]) -> None:
         """End a request: its own settings do not stay with the session, but what was SET before does."""
         try:
-            session.connection.restore({name: session.settings.get(name, "DEFAULT") for name in settings})
+            if not session.ends:
+                session.connection.restore({name: session.settings.get(name, "DEFAULT") for name in settings})
         except ClickHouseError:
-            with self._lock:
-                self._open = {key: one for key, one in self._open.items() if one is not session}
-            session.connection.close()
+            session.ends = True
             raise
+        finally:
+            with self._lock:
+                session.busy = False
+                session.idle_since = time.monotonic()
+                if session.ends:
+                    self._open = {key: one for key, one in self._open.items() if one is not session}
+                    session.connection.close()
+                self._returned.notify_all()
+
+    def weigh(self, user: str, name: str, made: bool) -> None:
+        """Look at what the session's temporary tables hold, which no limit of a query counts.
+
+        ``made``: a statement has just made or dropped one. Sessions without any cost nothing.
+
+        Raises:
+            ClickHouseError: those of the user's sessions hold too much together (241); this session ends.
+        """
+        session = self._open[user, name]
+        session.has_tables = session.has_tables or made
+        if not session.has_tables:
+            return
+        session.bytes = int(session.connection.ask(_BYTES) or 0)
         with self._lock:
-            session.busy = False
-            session.idle_since = time.monotonic()
-            self._returned.notify_all()
+            held = sum(one.bytes for (owner, _), one in self._open.items() if owner == user)
+        if held > self._most_bytes:
+            session.ends = True
+            text = (
+                f"Temporary tables of {user} hold {held} bytes; {self._most_bytes} is the most: the session {name} ends"
+            )
+            raise ClickHouseError(MEMORY_LIMIT_EXCEEDED, text)
 
     def remember(self, user: str, name: str, settings: Mapping[str, str]) -> None:
         """Note what a SET statement of the session has set; values are literals."""

@@ -67,7 +67,7 @@ class Statements:
         self._running = running
         self._readings = Readings()
         self._long_texts = threading.Lock()
-        self._sessions = Sessions(engine, limits.max_sessions)
+        self._sessions = Sessions(engine, limits.max_sessions, limits.max_session_bytes)
 
     def answer(self, peer: wire.Peer, connection_lost: Any) -> None:
         """Serve one connection: one request, one answer. ``connection_lost`` watches for a server that hangs up."""
@@ -191,6 +191,7 @@ class Statements:
         for part in body.rest():
             connection.append(part)
         connection.finish_insert()
+        self._after(ask, connection, verdict)
 
     def _run(self, ask: Ask, connection: Connection, sql: bytes, peer: wire.Peer) -> None:
         canonical, verdict = self._judge(ask, connection, sql)
@@ -228,9 +229,9 @@ class Statements:
             if verdict.keyword == "SET":
                 self._sessions.remember(ask.user, ask.session, verdict.settings)
             elif verdict.keyword == "USE":
-                self._sessions.move(
-                    ask.user, ask.session, connection.run("SELECT currentDatabase()", "TSVRaw").decode()
-                )
+                self._sessions.move(ask.user, ask.session, connection.ask("SELECT currentDatabase()"))
+            elif verdict.temporary or verdict.keyword == "INSERT":
+                self._sessions.weigh(ask.user, ask.session, verdict.temporary)
         if not verdict.result and _DEFINES.intersection(verdict.words):
             self._policy.defined = self._engine.defined_names()
 
