@@ -511,7 +511,6 @@ def test_small_numbers_hide_nothing(judge):
         assert judge("admin", f"SELECT 1 SETTINGS limit = {value}, readonly = 0") == 497
 
 
-@pytest.mark.xfail(reason="finding 32")
 def test_what_is_shown_sets_nothing(judge):
     for sql in ("SHOW TABLES SETTINGS readonly = 0", "SHOW SETTINGS LIKE 'x' SETTINGS readonly = 0"):
         assert judge("admin", sql) == 497

@@ -18,6 +18,12 @@ class Connection:
         self.restored = []
         self.closed = 0
         self.fails = False
+        self.holds = "0"
+        self.asked = 0
+
+    def ask(self, sql):
+        self.asked += 1
+        return self.holds
 
     def restore(self, settings):
         if self.fails:
@@ -58,7 +64,7 @@ def engine():
 
 @pytest.fixture
 def sessions(engine, clock):
-    return Sessions(engine, most=2)
+    return Sessions(engine, most=2, most_bytes=100)
 
 
 def take(sessions, name="s", user="ann", check=False, timeout_s=60.0):
@@ -69,6 +75,24 @@ def code(work):
     with pytest.raises(ClickHouseError) as error:
         work()
     return error.value.code
+
+
+def test_temporary_tables_of_all_sessions_of_a_user_are_bounded(sessions):
+    first, second, other = take(sessions, "a"), take(sessions, "b"), take(sessions, "a", user="bob")
+    for session in (first, second, other):
+        session.connection.holds = "60"
+    sessions.weigh("ann", "a", False)
+    assert first.connection.asked == 0, "a session without tables costs nothing"
+    sessions.weigh("ann", "a", True)
+    sessions.weigh("bob", "a", True)
+    assert code(lambda: sessions.weigh("ann", "b", True)) == 241
+    for session in (first, second, other):
+        sessions.give_back(session, [])
+    assert [session.connection.closed for session in (first, second, other)] == [0, 1, 0]
+    assert take(sessions, "b").connection is not second.connection
+    first = take(sessions, "a")
+    sessions.weigh("ann", "a", False)
+    assert first.connection.asked == 2, "one that has had tables is looked at again"
 
 
 def test_a_session_is_one_connection_for_all_its_requests(sessions, engine):
