@@ -1,9 +1,9 @@
 """The venue's own klines: bars of the aggregate trades that a kline covers have the venue's figures.
 
 Open, high, low, close, base and quote volume and the taker's buys mean the same to Binance as to us. Its `n` counts
-trades, ours the aggregate trades that were fed, so `n` only says that nothing is missing. A kline names the first and the
-last trade that it covers: those of the minute in which the capture begins lack their beginning and are left out, and so are
-those that end inside an aggregate trade.
+trades, ours the aggregate trades that were fed, so `n` only says that nothing is missing. A kline names the first and
+the last trade that it covers. Left out are those that began before the capture, and those that end inside an aggregate
+trade.
 """
 
 from __future__ import annotations
