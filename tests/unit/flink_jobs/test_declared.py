@@ -1,4 +1,4 @@
-"""What every job promises about delivery, as the tables that it declares say: nothing lost, nothing uncommitted read."""
+"""What every job promises about delivery, as its tables say: nothing is lost, nothing uncommitted is read."""
 
 from __future__ import annotations
 
