@@ -1,4 +1,4 @@
-"""The operators of a job as Flink would run them, without a cluster: ``uids`` returns uid and kind of those with state."""
+"""The operators with state of a job as Flink would run it, without a cluster: ``uids`` returns uid and kind of each."""
 
 from __future__ import annotations
 

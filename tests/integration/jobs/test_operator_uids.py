@@ -1,7 +1,7 @@
 """State is found again by the uids of operators: a job whose uids change goes on without its state.
 
-``tests/vectors/operator_uids.json`` has those of every operator with state. If one must change, change it there, too, and
-say in the commit what becomes of running jobs.
+``tests/vectors/operator_uids.json`` has those of every operator with state. If one must change, change it there, too,
+and say in the commit what becomes of running jobs.
 """
 
 from __future__ import annotations
