@@ -24,10 +24,11 @@ def uids(job: str, folder: Path) -> list[str]:
     The numbers in Flink's own uids count what was built before in the same process.
     """
     found = [*sorted((settings().cache_dir / "jars" / "flink").glob("*.jar")), *connector_jars()]
-    environment = {**os.environ, "POLYGLOT_VAR_DIR": str(folder), "POLYGLOT_CLICKHOUSE__PASSWORD": "none"}
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    private = {"PYTHONPATH": paths, "POLYGLOT_VAR_DIR": str(folder), "POLYGLOT_CLICKHOUSE__PASSWORD": "none"}
     done = subprocess.run(
         [sys.executable, __file__, job, *(f"file://{jar.resolve()}" for jar in found)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False,
+        cwd=ROOT, env={**os.environ, **private}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     operators: list[str] = json.loads(done.stdout.splitlines()[-1])
