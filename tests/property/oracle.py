@@ -11,7 +11,8 @@ from functools import cache, lru_cache
 from typing import Any
 
 import fastavro
-from property.contract import DAY, Raw, Row, Topic, WrongError, identify, judge, rows, schema, topic
+from property.contract import DAY, Raw, Topic, identify, judge, schema, topic
+from property.dialects import Row, WrongError, rows
 
 LIMB = 10**10
 FOREVER = 1 << 62

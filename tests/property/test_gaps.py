@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from property import contract
+from property import contract, dialects
 from property.gap_oracle import PlainGaps
 from property.oracle import PlainDedup, Raw, cut, envelope, read
 from property.test_fold import CUTS, SAVES, Kept
@@ -99,7 +99,7 @@ def plain(topic: str, log: list[Raw]) -> dict[str, dict[str, object]]:
             continue
         try:
             frame, _ = contract.identify(spec, raw)
-        except contract.WrongError:
+        except dialects.WrongError:
             continue
         if numbers := contract.numbers(frame):
             found.see(raw.entity_id, *numbers, raw.event_time, raw.ingest_time)
