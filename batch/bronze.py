@@ -164,6 +164,12 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0]
 
 
+def reason(error: Exception) -> str:
+    """Return why an engine could not read something: the line that names a file, else the first line."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line for line in lines if ".parquet" in line or ".log." in line), first_line(error)).lstrip(": ")[:500]
+
+
 def of_entities(rows: DataFrame, entity: Which) -> DataFrame:
     """Return the rows of these entities."""
     if not entity:

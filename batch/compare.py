@@ -18,8 +18,9 @@ from pyspark.sql import functions as fn
 from batch.views import View
 
 BUCKETS = 64
-#: What a difference is: only in the replay, only in the store, in both with other content, in the store too often.
-MISSING, EXTRA, DIFFERENT, REPEATED = "missing", "extra", "different", "repeated"
+#: What a difference is: only in the replay, only in the store, in both with other content, in the store too often; or
+#: nothing is known of the store's records, because it cannot be read.
+MISSING, EXTRA, DIFFERENT, REPEATED, UNREADABLE = "missing", "extra", "different", "repeated", "unreadable"
 EMPTY_DIGEST = hashlib.sha256().hexdigest()
 
 Buckets = dict[tuple[str, int], tuple[int, str]]
@@ -117,6 +118,11 @@ def compare(table: str, expected: View, actual: View, *, limit: int = 20) -> Com
             result.counts[DIFFERENT] = len(unequal)
             result.notes.append("digests differ but no key was found that does: the stores changed while being read")
     return result
+
+
+def unreadable(table: str, why: str) -> Comparison:
+    """Return the comparison with a store that could not be read to its end: one difference, whatever it holds."""
+    return Comparison(table, counts={UNREADABLE: 1}, notes=[f"the store cannot be read: {why}"])
 
 
 def _explain(result: Comparison, expected: View, actual: View, unequal: list[tuple[str, int]], limit: int) -> None:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from batch import adjust, adjust_stores, checks, clickhouse, topics, views
-from batch.bronze import RESUBMITTED, first_line, open_table, read_bronze, table_exists
-from batch.compare import Comparison, compare
+from batch.bronze import RESUBMITTED, first_line, open_table, read_bronze, reason, table_exists
+from batch.compare import Comparison, compare, unreadable
 from batch.ranges import Days, Span
 from batch.replay import Replayed, records, rejected, replay, side, side_topics
 from batch.revisions import CANCEL, CORRECT
@@ -147,7 +149,11 @@ class _Run:
             return
         copies = checks.raw_copies(self._log(list(found.values())))
         bronze = read_bronze(self.spark, self.sources.lake_uri)
-        rows, ids = bronze.selectExpr("count(*)", "count(DISTINCT topic, event_id)").collect()[0]
+        try:
+            rows, ids = bronze.selectExpr("count(*)", "count(DISTINCT topic, event_id)").collect()[0]
+        except (Py4JJavaError, PySparkException) as error:
+            self.result.comparisons.append(unreadable("bronze_raw", reason(error)))
+            return
         again = checks.let_in_again(copies, bronze) if rows > ids else None
         self._compare(
             "bronze_raw",
@@ -257,7 +263,11 @@ class _Run:
 
     def _compare(self, table: str, expected: views.View, actual: views.View, note: str = "") -> None:
         self.say(f"comparing {table}")
-        found = compare(table, expected, actual, limit=self.limit)
+        try:
+            found = compare(table, expected, actual, limit=self.limit)
+        except (Py4JJavaError, PySparkException) as error:
+            # One file that is broken must not hide what the other stores hold.
+            found = unreadable(table, reason(error))
         found.notes += [note] if note else []
         self.result.comparisons.append(found)
 

@@ -1,5 +1,7 @@
 """Break each law on purpose, in a copy of the source, and see that a test turns red: ``make mutations``.
 
+What is broken is listed here and in ``mutants.py``.
+
 First the same tests must be green in an unbroken copy. A mutation counts as noticed only if a test *fails*: an error of
 import or set-up, or no test at all, is none. Exits with 1 if a broken law goes unnoticed, or if a mutation no longer
 applies to the source. ``make mutations ARGS="law 3"`` tries those whose law has these words.
@@ -18,23 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from mutants import NOTICED, Mutation
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "polyglot", "tests")
 FILES = ("pyproject.toml",)
 MODEL, FOLD, BARS = "tests/property/test_model.py", "tests/property/test_fold.py", "tests/property/test_bars.py"
 WINDOWS, RULES = "tests/property/test_windows.py", "tests/unit/rules/test_jobs.py"
 VIEWS, REPLAY = "tests/unit/clickhouse/test_views.py", "tests/unit/batch/test_fold.py"
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A law, the text in a file that keeps it, what breaks it, and the tests of which one must fail."""
-
-    law: str
-    path: str
-    keeps: str
-    breaks: str
-    tests: tuple[str, ...]
 
 
 MUTATIONS = (
@@ -313,6 +306,7 @@ MUTATIONS = (
         "import time\n\nimport numpy as np",
         ("tests/unit/udfs/test_purity.py",),
     ),
+    *NOTICED,
 )
 
 
@@ -326,7 +320,9 @@ class Outcome:
 
 
 def run(copy: Path, tests: Sequence[str]) -> Outcome:
-    """Run tests in the copy up to the first failure."""
+    """Run tests in the copy up to the first failure: Java's by Maven, all others by pytest."""
+    if any(name.endswith(".java") for name in tests):
+        return run_java(copy, [name for name in tests if name.endswith(".java")])
     report = copy / "report.xml"
     report.unlink(missing_ok=True)
     command = [
@@ -334,9 +330,26 @@ def run(copy: Path, tests: Sequence[str]) -> Outcome:
         f"--junit-xml={report}", *tests,
     ]  # fmt: skip
     # Bytecode is found by time and size of its source: two mutations in one second may agree in both.
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"POLYGLOT_CACHE_DIR": str(ROOT / ".cache"), **os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.setdefault("POLYGLOT_CAPTURES", str(ROOT.parent / "shared" / "captures"))
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-    cases = list(ET.parse(report).iter("testcase")) if report.exists() else []  # noqa: S314 - our own
+    return outcome(done, [report] if report.exists() else [])
+
+
+def run_java(copy: Path, tests: Sequence[str]) -> Outcome:
+    """Run classes of tests of one module of the connectors, without the network."""
+    module = copy / "connectors" / tests[0].split("/")[1]
+    reports = module / "target" / "surefire-reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    names = ",".join(Path(name).stem for name in tests)
+    command = ["mvn", "-o", "-q", "-f", "connectors/pom.xml", "-pl", module.name, "test", f"-Dtest={names}"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    return outcome(done, sorted(reports.glob("TEST-*.xml")))
+
+
+def outcome(done: subprocess.CompletedProcess[str], reports: Sequence[Path]) -> Outcome:
+    """Read JUnit's reports."""
+    cases = [case for report in reports for case in ET.parse(report).iter("testcase")]  # noqa: S314 - our own
     passed, failed, trouble = 0, "", ""
     for case in cases:
         failure, error = case.find("failure"), case.find("error")
@@ -348,7 +361,7 @@ def run(copy: Path, tests: Sequence[str]) -> Outcome:
         elif case.find("skipped") is None:
             passed += 1
     if not cases or (done.returncode and not failed):
-        trouble = trouble or f"pytest ended with {done.returncode}: {(done.stdout + done.stderr)[-1500:]}"
+        trouble = trouble or f"it ended with {done.returncode}: {(done.stdout + done.stderr)[-1500:]}"
     return Outcome(passed, failed, trouble)
 
 
@@ -375,6 +388,10 @@ def copied(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc"))
     for name in FILES:
         shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "connectors", folder / "connectors", ignore=shutil.ignore_patterns("target"))
+    for jar in (ROOT / "connectors").glob("*/target/polyglot-*.jar"):  # what is built, so that jobs can be
+        (folder / jar.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        (folder / jar.relative_to(ROOT)).symlink_to(jar)
     author = ["-c", "user.name=mutations", "-c", "user.email=mutations@localhost"]
     for command in (["init", "--quiet"], ["add", "schemas"], ["commit", "--quiet", "--message", "unbroken"]):
         subprocess.run(["git", *author, *command], cwd=folder, check=True)
@@ -387,11 +404,14 @@ def main(words: Sequence[str]) -> int:
     missed, began = 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="polyglot-mutations-") as folder:
         copy = copied(Path(folder))
-        whole = run(copy, sorted({name for one in chosen for name in one.tests}))
-        if whole.failed or whole.trouble:
-            print(f"not green without any mutation: {whole.failed or whole.trouble}")  # noqa: T201
-            return 1
-        print(f"green  {whole.passed} tests without any mutation", flush=True)  # noqa: T201
+        tests = sorted({name for one in chosen for name in one.tests})
+        java = [name for name in tests if name.endswith(".java")]
+        for part in ([name for name in tests if name not in java], java):
+            whole = run(copy, part) if part else Outcome(0, "", "")
+            if whole.failed or whole.trouble:
+                print(f"not green without any mutation: {whole.failed or whole.trouble}")  # noqa: T201
+                return 1
+            print(f"green  {whole.passed} tests without any mutation", flush=True)  # noqa: T201
         for mutation in chosen:
             found = broken(mutation, copy)
             red = found.failed and not found.trouble

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from udfs.rules import Rules
-
-DAY = 86_400_000_000
+from property.contract import DAY, Topic
 
 
 @dataclass(eq=False)
@@ -32,7 +30,7 @@ class Gap:
                 found.append((number, number))
         return found
 
-    def record(self, name: str, rules: Rules) -> dict[str, object]:
+    def record(self, name: str, rules: Topic) -> dict[str, object]:
         """Return what the contract says of it."""
         spelled = [str(a) if a == b else f"{a}-{b}" for a, b in self.ranges]
         return {
@@ -55,7 +53,7 @@ class _Entity:
 class PlainGaps:
     """``said`` is the latest record of each gap that was ever published."""
 
-    def __init__(self, rules: Rules, jump: int, most: int) -> None:
+    def __init__(self, rules: Topic, jump: int, most: int) -> None:
         self.rules, self.jump, self.most = rules, jump, most
         self.entities: dict[str, _Entity] = {}
         self.said: dict[str, dict[str, object]] = {}
@@ -94,7 +92,7 @@ class PlainGaps:
                 entity.gaps.append(gap)
         else:
             self._take(name, entity, first, last, of_now=of_now)
-        due = [gap for gap in entity.gaps if not gap.published and gap.found_at + self.rules.gap_grace < entity.water]
+        due = [gap for gap in entity.gaps if not gap.published and gap.found_at + self.rules.grace < entity.water]
         self._say(name, due)
         while sum(len(gap.ranges) for gap in entity.gaps) > self.most:
             self._give_up(name, entity, entity.gaps[:1])

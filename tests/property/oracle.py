@@ -8,53 +8,32 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import fastavro
+from property.contract import DAY, Raw, Topic, identify, judge, schema, topic
+from property.dialects import Row, WrongError, rows
 
-from schemas.contracts import contract
-from udfs import gate
-from udfs.envelope import decode
-from udfs.rejects import Reject
-from udfs.rules import rules
-from udfs.venues.frames import RevisionRow, TradeRow
-
-DAY = 86_400_000_000
 LIMB = 10**10
 FOREVER = 1 << 62
 
 
-class Raw(NamedTuple):
-    """One envelope, in the contract's order."""
-
-    event_id: str
-    entity_id: str
-    venue: str
-    channel: str
-    event_time: int
-    event_time_source: str
-    ingest_time: int
-    source_id: str
-    source_seq: int
-    payload: bytes
-
-
 @cache
 def _schema(name: str) -> Any:
-    return fastavro.parse_schema(contract(name).schema)
+    return fastavro.parse_schema(schema(name)[1])
 
 
 def avro(name: str, record: dict[str, Any]) -> bytes:
     """Write a record with fastavro, in wire format."""
     out = io.BytesIO()
-    out.write(contract(name).header)
+    out.write(schema(name)[0])
     fastavro.schemaless_writer(out, _schema(name), record)
     return out.getvalue()
 
 
 def read(name: str, value: bytes) -> dict[str, Any]:
     """Read a record with fastavro, and check its header."""
-    assert value[:5] == contract(name).header
+    assert value[:5] == schema(name)[0]
     record = fastavro.schemaless_reader(io.BytesIO(value[5:]), _schema(name), None)
     assert isinstance(record, dict)
     return record
@@ -76,15 +55,15 @@ class _Entity:
 class PlainDedup:
     """The duplicate rules as their docstring has them; nothing is ever removed."""
 
-    def __init__(self, topic: str) -> None:
-        self.rules = rules(topic)
+    def __init__(self, name: str) -> None:
+        self.rules = topic(name)
         self.entities: dict[str, _Entity] = {}
         self.conflicts: list[tuple[int, int]] = []  # position of a copy with other content, and of the first copy
         self._position = -1
 
     def judge(self, raw: Raw) -> str:
         self._position += 1
-        skew, horizon = self.rules.max_skew, self.rules.horizon
+        skew, horizon = self.rules.skew, self.rules.horizon
         usable = raw.event_time > 0 and -skew <= raw.ingest_time - raw.event_time <= horizon
         time = raw.event_time if usable else raw.ingest_time
         entity = self.entities.setdefault(raw.entity_id, _Entity())
@@ -114,17 +93,17 @@ class PlainDedup:
 
     def _content(self, raw: Raw) -> object:
         if self.rules.kind == "trade":
-            envelopes, _, _ = decode([envelope(raw)])
             try:
-                (trade,) = self.rules.dialect.trades(gate.identify(self.rules, envelopes, 0)[0])
-            except (Reject, ValueError):  # no good trade, or, of a venue whose copies are not compared, several
+                (trade,) = rows("trade", self.rules.dialect, identify(self.rules, raw)[0])
+            except (WrongError, ValueError):  # no good trade, or, of a venue whose copies are not compared, several
                 pass
             else:
-                return trade[0], *trade[2:]
+                fields = trade.fields
+                return trade.time, fields["price"], fields["size"], fields["aggressor"]
         pattern = {
             "binance": rb'\{"stream":"[^"\\]*","data":(.*)\}',
             "coinbase": rb'\{"type":"(?:last_)?match"(.*)',
-        }.get(self.rules.dialect_name, b"")
+        }.get(self.rules.dialect, b"")
         found = re.fullmatch(pattern, raw.payload, re.DOTALL) if pattern else None
         return found[1] if found else raw.payload
 
@@ -147,10 +126,10 @@ class Outcome:
     frames: int = 0
 
 
-def fold(topic: str, log: Sequence[Raw], broken: Callable[[dict[str, Any]], str] = lambda _: "") -> Outcome:
+def fold(name: str, log: Sequence[Raw], broken: Callable[[dict[str, Any]], str] = lambda _: "") -> Outcome:
     """Fold a whole log; `broken` names the rule for which a record is rejected, if there is one."""
-    spec = rules(topic)
-    dedup = PlainDedup(topic)
+    spec = topic(name)
+    dedup = PlainDedup(name)
     counters: dict[tuple[str, int], int] = {}
     out = Outcome()
     for position, raw in enumerate(log):
@@ -159,22 +138,20 @@ def fold(topic: str, log: Sequence[Raw], broken: Callable[[dict[str, Any]], str]
             out.duplicates += 1
             continue
         out.bronze.append(position)
-        envelopes, _, bad = decode([envelope(raw)])
-        assert not bad
         try:
-            rows = gate.judge(spec, envelopes, 0)
-        except Reject as reject:
-            out.dead.append((raw.event_id, reject.reason))
+            found = judge(spec, raw)
+        except WrongError as wrong:
+            out.dead.append((raw.event_id, str(wrong)))
             continue
-        if rows is not None and verdict == "behind":
+        if found is not None and verdict == "behind":
             out.dead.append((raw.event_id, "behind_dedup_window"))
             continue
-        if rows is None:
+        if found is None:
             out.not_normalized += 1
             continue
-        records = [_record(raw, row, f"#{n}" if len(rows) > 1 else "", 0) for n, row in enumerate(rows)]
-        if names := [name for name in map(broken, records) if name]:
-            out.dead.append((raw.event_id, f"quality.{names[0]}"))
+        records = [_record(spec, raw, row, f"#{n}" if len(found) > 1 else "") for n, row in enumerate(found)]
+        if broke := [rule for rule in map(broken, records) if rule]:
+            out.dead.append((raw.event_id, f"quality.{broke[0]}"))
             continue
         out.frames += 1
         for record in records:
@@ -192,35 +169,25 @@ def _decimal(scaled: int) -> Decimal:
         return Decimal(scaled).scaleb(-12)
 
 
-def _record(raw: Raw, row: Any, suffix: str, seq: int) -> dict[str, Any]:
+def _record(spec: Topic, raw: Raw, row: Row, suffix: str) -> dict[str, Any]:
     record: dict[str, Any] = {
         "event_id": raw.event_id + suffix,
         "entity_id": raw.entity_id,
         "venue": raw.venue,
         "symbol": raw.entity_id.removeprefix(raw.venue + ":").removesuffix("@agg"),
-        "event_time": raw.ingest_time if row.event_time is None else row.event_time,
-        "event_time_source": "ingest" if row.event_time is None else "venue",
+        "event_time": raw.ingest_time if row.time is None else row.time,
+        "event_time_source": "ingest" if row.time is None else "venue",
         "ingest_time": raw.ingest_time,
         "ingest_date": raw.ingest_time // DAY,
-        "entity_seq": seq,
         "source_id": raw.source_id,
         "source_seq": raw.source_seq,
     }
-    if isinstance(row, RevisionRow):
-        record |= {"trade_time": row.trade_time, "revision": row.revision}
-    if isinstance(row, TradeRow | RevisionRow):
-        record |= {"venue_trade_id": row.venue_trade_id, "price": _decimal(row.price), "size": _decimal(row.size)}
-        record["aggressor"] = getattr(row, "aggressor", "")  # a revision's contract has none: it is not written
-        record |= {f"size_l{k}": row.size // LIMB**k % LIMB for k in range(3)}
-        record |= {f"notional_l{k}": row.price * row.size // LIMB**k % LIMB for k in range(4)}
-    else:
-        record |= {
-            "venue_update_id": row.venue_update_id,
-            "bid_price": _decimal(row.bid_price),
-            "bid_size": _decimal(row.bid_size),
-            "ask_price": _decimal(row.ask_price),
-            "ask_size": _decimal(row.ask_size),
-        }
+    decimals = ("price", "size", "bid_price", "bid_size", "ask_price", "ask_size")
+    record |= {name: _decimal(value) if name in decimals else value for name, value in row.fields.items()}
+    if spec.kind != "quote":
+        size, notional = row.fields["size"], row.fields["price"] * row.fields["size"]
+        record |= {f"size_l{k}": size // LIMB**k % LIMB for k in range(3)}
+        record |= {f"notional_l{k}": notional // LIMB**k % LIMB for k in range(4)}
     return record
 
 

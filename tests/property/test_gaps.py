@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from property import contract, dialects
 from property.gap_oracle import PlainGaps
 from property.oracle import PlainDedup, Raw, cut, envelope, read
 from property.test_fold import CUTS, SAVES, Kept
 
-from udfs import gaps, gate
+from udfs import gaps
 from udfs.assign import assign
 from udfs.envelope import decode
 from udfs.normalize import Normalizer
 from udfs.quality import flags
-from udfs.rejects import Reject
-from udfs.rules import Rules, rules
+from udfs.rules import Rules
 
 SECOND = 1_000_000
 BEGIN = 1_723_161_600 * SECOND - 40 * SECOND  # crosses midnight
@@ -92,17 +92,16 @@ def logs(draw: st.DrawFn, topic: str) -> list[Raw]:
 
 
 def plain(topic: str, log: list[Raw]) -> dict[str, dict[str, object]]:
-    spec = rules(topic)
+    spec = contract.topic(topic)
     dedup, found = PlainDedup(topic), PlainGaps(spec, JUMP, MOST)
     for raw in log:
         if dedup.judge(raw) == "duplicate":
             continue
-        envelopes, _, _ = decode([envelope(raw)])
         try:
-            frame, _ = gate.identify(spec, envelopes, 0)
-        except Reject:
+            frame, _ = contract.identify(spec, raw)
+        except dialects.WrongError:
             continue
-        if numbers := spec.dialect.numbers(frame):
+        if numbers := contract.numbers(frame):
             found.see(raw.entity_id, *numbers, raw.event_time, raw.ingest_time)
     return found.said
 

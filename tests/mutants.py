@@ -1,0 +1,168 @@
+"""Mutants that once survived every test: of the proof itself, of delivery, of the venues' frames and of the stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit/udfs/test_horizon.py"
+FRAMES, DECLARED = "tests/unit/udfs/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
+LETTERS, UIDS = "tests/unit/udfs/test_large_dead_letters.py", "tests/integration/jobs/test_operator_uids.py"
+ENDS, ROLLUP = "tests/unit/batch/test_topics.py", "tests/unit/sql/test_rollup.py"
+COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
+APPEND = "connectors/hudi/src/test/java/io/polyglot/hudi/AppendCrashTest.java"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A law, the text in a file that keeps it, what breaks it, and the tests of which one must fail."""
+
+    law: str
+    path: str
+    keeps: str
+    breaks: str
+    tests: tuple[str, ...]
+
+
+#: Law, file, what keeps it, what breaks it, tests.
+NOTICED = (
+    Mutation(
+        "proof: verify counts the differences",
+        "batch/verify.py",
+        "return sum(c.differences for c in self.comparisons) + sum(not check.holds for check in self.checks)",
+        "return 0",
+        (SPOILED,),
+    ),
+    Mutation(
+        "proof: verify compares the store, not the replay with itself",
+        "batch/compare.py",
+        "pool.map(buckets, (expected, actual))",
+        "pool.map(buckets, (expected, expected))",
+        (SPOILED,),
+    ),
+    Mutation(
+        "proof: the command exits with 1 on a difference",
+        "polyglot/cli/verify.py",
+        "raise typer.Exit(Exit.FAILED)",
+        "raise typer.Exit(Exit.OK)",
+        (SPOILED,),
+    ),
+    Mutation(
+        "proof: every bucket is compared",
+        "batch/compare.py",
+        'grouped = rows.groupBy("day", "bucket")',
+        'grouped = rows.where("bucket < 32").groupBy("day", "bucket")',
+        (SPOILED,),
+    ),
+    Mutation(
+        "proof: the last record of a partition is read",
+        "batch/topics.py",
+        "end = {extent.topic: {str(p): offset for p, offset in extent.end.items()} for extent in found}",
+        "end = {extent.topic: {str(p): offset - 1 for p, offset in extent.end.items()} for extent in found}",
+        (ENDS,),
+    ),
+    Mutation(
+        "proof: a topic reaches to its last record",
+        "batch/topics.py",
+        "end = _offsets(admin, parts, OffsetSpec.latest())",
+        "end = {at: max(n - 1, 0) for at, n in _offsets(admin, parts, OffsetSpec.latest()).items()}",
+        (ENDS,),
+    ),
+    Mutation(
+        "proof: a replay reads what was committed",
+        "batch/topics.py",
+        '"kafka.isolation.level": "read_committed"',
+        '"kafka.isolation.level": "read_uncommitted"',
+        (ENDS,),
+    ),
+    Mutation(
+        "law 1: a sink keeps what its checkpoint has counted",
+        "flink_jobs/tables.py",
+        '"sink.delivery-guarantee": "at-least-once"',
+        '"sink.delivery-guarantee": "none"',
+        (DECLARED,),
+    ),
+    Mutation(
+        "law 1: a source reads what was committed",
+        "flink_jobs/tables.py",
+        '"properties.isolation.level": "read_committed"',
+        '"properties.isolation.level": "read_uncommitted"',
+        (DECLARED,),
+    ),
+    Mutation(
+        "law 1: an operator finds its state by its uid",
+        "flink_jobs/normalize.py",
+        'uid="fold-raw"',
+        'uid="fold-raw-2"',
+        (UIDS,),
+    ),
+    Mutation(
+        "law 1: an append is committed once",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/HudiCommitter.java",
+        "case COMPLETED -> request.signalAlreadyCommitted();\n            case PENDING -> {",
+        "case COMPLETED, PENDING -> {",
+        (APPEND,),
+    ),
+    Mutation(
+        "law 3: an event at the horizon is accepted, and none behind it (+ 1 µs)",
+        "udfs/rules.py",
+        "horizon=spec.horizon_ms * 1_000,",
+        "horizon=spec.horizon_ms * 1_000 + 1,",
+        (HORIZON,),
+    ),
+    Mutation(
+        "law 3: an event at the horizon is accepted, and none behind it (- 1 µs)",
+        "udfs/rules.py",
+        "horizon=spec.horizon_ms * 1_000,",
+        "horizon=spec.horizon_ms * 1_000 - 1,",
+        (HORIZON,),
+    ),
+    Mutation(
+        "law 3: a dead letter holds the whole record",
+        "udfs/dead_letters.py",
+        "write_bytes(self.record)",
+        "write_bytes(self.record[: 1 << 20])",
+        (LETTERS,),
+    ),
+    Mutation(
+        "law 3: a spread's sizes are those of its sides",
+        "udfs/venues/kraken.py",
+        "bid, ask, time, bid_size, ask_size, *_ = data",
+        "bid, ask, time, ask_size, bid_size, *_ = data",
+        (FRAMES,),
+    ),
+    Mutation(
+        "law 3: a ticker's sizes are those of its sides",
+        "udfs/venues/coinbase.py",
+        'decimals.parse(need(body, "best_bid_size"), "best_bid_size", zero=True)',
+        'decimals.parse(need(body, "best_ask_size"), "best_ask_size", zero=True)',
+        (FRAMES,),
+    ),
+    Mutation(
+        "law 4: a state of an earlier commit is read",
+        "udfs/normalize.py",
+        "self._sequence.apply(entities, counts)",
+        "pass",
+        (STATES,),
+    ),
+    Mutation(
+        "law 5: a longer bar rolls up limb by limb",
+        "sql/bars_rollup.sql",
+        "SUM(buy_notional_l2) AS buy_notional_l2",
+        "SUM(notional_l2) AS buy_notional_l2",
+        (ROLLUP,),
+    ),
+    Mutation(
+        "law 7: ClickHouse has every field of the contract",
+        "sql/clickhouse/0001_bars.sql",
+        "    first_trade_id String,\n",
+        "",
+        (COLUMNS,),
+    ),
+    Mutation(
+        "law 7: ClickHouse tells keys apart",
+        "sql/clickhouse/0001_bars.sql",
+        "ORDER BY (entity_id, event_date, interval, window_start);",
+        "ORDER BY (entity_id, event_date, interval);",
+        (COLUMNS,),
+    ),
+)
