@@ -26,6 +26,7 @@ DEFAULTS = {
     "table.exec.uid.generation": "ALWAYS",
     # How many key groups there are is part of every key of a shard, and of every savepoint (connectors/blocks).
     "pipeline.max-parallelism": "128",
+    "python.execution-mode": "process",
     "python.fn-execution.bundle.size": "8",
     "python.fn-execution.bundle.time": "10",
     # Folds read their state once and keep it (shards.py); PyFlink's cache would hold all that they append once more.
@@ -40,12 +41,13 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A job under construction: its environments, its settings and the INSERTs added so far."""
+    """A job under construction: its environments, its settings, and whether its Python runs in a process or a thread."""
 
     name: str
     stream: StreamExecutionEnvironment
     table: StreamTableEnvironment
     settings: Settings
+    python_mode: str
 
     def view(self, name: str, query: str) -> None:
         """Register ``query`` under ``name``."""
@@ -100,4 +102,4 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
         given.set_string(key, value)
     stream = StreamExecutionEnvironment.get_execution_environment(given)
     table = StreamTableEnvironment.create(stream)
-    return Job(name, stream, table, config)
+    return Job(name, stream, table, config, merged["python.execution-mode"])

@@ -138,7 +138,7 @@ def fold_shards(
         source: name of the wire source.
         fold: what is done to the blocks of a shard.
         output: the fields that it emits.
-        uid: of the operator, and so of its state.
+        uid: of the operators; with the mode that Python runs in, that of the state.
         linger_ms: how long records wait for others, if nothing is busy.
     """
     records = job.table.sql_query(f"SELECT `topic`, `partition`, `offset`, `timestamp`, `value` FROM {source}")
@@ -147,7 +147,8 @@ def fold_shards(
         job.table._j_tenv, records._j_table, f"{uid}-pack", linger, patience, FULL_BYTES  # noqa: SLF001
     )  # fmt: skip
     kind = Types.ROW_NAMED([*output, HALT], [*output.values(), Types.STRING()])
-    folded = _key_by_shard(packed).process(fold, output_type=kind).uid(uid).name(uid)
+    # The modes keep state in different forms: one must not begin without what the other has saved, but fail.
+    folded = _key_by_shard(packed).process(fold, output_type=kind).uid(f"{uid}-{job.python_mode}").name(uid)
     return halting(folded, kind, len(output) + 1, f"{uid}-halt")
 
 

@@ -51,7 +51,7 @@ def let_numba_find_print() -> None:
 
 
 def collect_garbage_rarely() -> None:
-    """Let a micro-batch's thousands of short-lived rows pass without a search for cycles among them.
+    """Let thousands of short-lived rows pass without a search for cycles among them.
 
     They hold none and are freed by their reference counts; the searches took half of a worker's time.
     """
