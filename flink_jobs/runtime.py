@@ -41,7 +41,7 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A job under construction: its environments, its settings, and whether its Python runs in a process or a thread."""
+    """A job under construction: environments, settings, and whether its Python runs in a process or a thread."""
 
     name: str
     stream: StreamExecutionEnvironment
