@@ -30,6 +30,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--frames", type=int, default=2_000_000, help="frames preloaded for the stages")
+    parser.add_argument("--repeats", type=int, default=3, help="how often floor and normalize run, in turn")
     parser.add_argument("--rate", type=int, default=25_000, help="frames per second of the whole path")
     parser.add_argument("--minutes", type=float, default=5.0, help="how long the whole path is fed")
     parser.add_argument("--latency-seconds", type=int, default=60)
@@ -57,18 +58,7 @@ def main() -> int:
             up(config, console)
             if part == "stages":
                 manifest = stages.preload(config, console, int(asked.frames * max(scale, 0.25)), seed=11)
-                floor = stages.run_floor(config, console)
-                normalize = stages.run_normalize(config, console, manifest)
-                analytics, bars = stages.run_analytics(config, console)
-                found["stages"] = {
-                    "feed_per_s": manifest["feed_rate"],
-                    "floor_per_s": round(floor),
-                    "normalize_per_s": round(normalize),
-                    "normalize_of_floor": round(normalize / floor, 3),
-                    "analytics_per_s": round(analytics),
-                    "analytics_of_floor": round(analytics / floor, 3),
-                    "bars_checked": bars,
-                }
+                found["stages"] = stages.measured(config, console, manifest, asked.repeats)
             elif part == "whole":
                 found["whole"] = whole.sustained(config, console, asked.rate, asked.minutes * scale)
             else:

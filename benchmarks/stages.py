@@ -1,9 +1,13 @@
-"""Each stage alone, over the same preloaded frames: floor, normalize, analytics."""
+"""Each stage alone, over the same preloaded frames: floor, normalize in both modes, analytics.
+
+Machines differ, and so do their hours. What counts are ratios within a run, so floor and normalize take turns.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -19,8 +23,11 @@ from polyglot.jobs.lifecycle import submit
 from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
 from polyglot.readers.log import decode, messages
+from polyglot.topics import apply, plan
 from schemas.domains import domains
 
+#: Where kernels run.
+MODES = ("process", "thread")
 NORMALIZED = ["normalized.trade.v1", "normalized.quote.v1"]
 
 
@@ -31,9 +38,45 @@ def preload(settings: Settings, console: Console, frames: int, seed: int) -> dic
     return {**manifest, "feed_rate": report["rate"]}
 
 
-def _alone(settings: Settings, console: Console, name: str) -> str:
-    """Submit a job without any store; return its id."""
-    switches = {"POLYGLOT_LAKE__ENABLED": "false", "POLYGLOT_CLICKHOUSE__ENABLED": "false"}
+def measured(settings: Settings, console: Console, manifest: dict[str, Any], repeats: int) -> dict[str, Any]:
+    """Run floor and normalize in turn, analytics once; return medians, ratios of medians, and every rate."""
+    rates: dict[str, list[int]] = {name: [] for name in ("floor", *MODES)}
+    for _ in range(repeats):
+        rates["floor"].append(round(run_floor(settings, console)))
+        for mode in MODES:
+            _empty(settings, NORMALIZED)  # the next run writes the same once more
+            rates[mode].append(round(run_normalize(settings, console, manifest, mode)))
+    floor, process, thread = (median(found) for found in rates.values())
+    analytics, bars = run_analytics(settings, console)
+    own = {"process": process, "thread": thread}[settings.flink.python_mode]
+    return {
+        "feed_per_s": manifest["feed_rate"],
+        "floor_per_s": floor,
+        "normalize_per_s": own,
+        "normalize_of_floor": round(own / floor, 3),
+        "normalize_process_of_floor": round(process / floor, 3),
+        "normalize_thread_of_floor": round(thread / floor, 3),
+        "rates": rates,
+        "analytics_per_s": round(analytics),
+        "analytics_of_floor": round(analytics / floor, 3),
+        "bars_checked": bars,
+    }
+
+
+def _empty(settings: Settings, topics: list[str]) -> None:
+    """Delete topics and make them anew."""
+    admin = AdminClient(settings.kafka.librdkafka())
+    for done in admin.delete_topics(topics).values():
+        done.result(30)
+    follow(
+        lambda: sum(topic not in admin.list_topics(timeout=10).topics for topic in topics), len(topics), timeout_s=60
+    )
+    apply(settings, plan(settings))
+
+
+def _alone(settings: Settings, console: Console, name: str, **more: str) -> str:
+    """Submit a job without any store and with ``more`` in its environment; return its id."""
+    switches = {"POLYGLOT_LAKE__ENABLED": "false", "POLYGLOT_CLICKHOUSE__ENABLED": "false", **more}
     before = {key: os.environ.get(key) for key in switches}
     os.environ.update(switches)
     try:
@@ -65,19 +108,19 @@ def run_floor(settings: Settings, console: Console) -> float:
     return samples.rate()
 
 
-def run_normalize(settings: Settings, console: Console, manifest: dict[str, Any]) -> float:
-    """Normalize the preloaded frames and check the count; return raw records per second."""
+def run_normalize(settings: Settings, console: Console, manifest: dict[str, Any], mode: str) -> float:
+    """Normalize the preloaded frames with the kernels in threads or a process; return raw records per second."""
     raw = domains().raw_topics(normalized_only=True, venues=[VENUE])
     read = sum(OffsetReader(settings).ends(raw).values())
     expected: int = sum(manifest["normalized"].values())
-    job_id = _alone(settings, console, "normalize")
+    job_id = _alone(settings, console, "normalize", POLYGLOT_FLINK__PYTHON_MODE=mode)
     samples = follow(topic_counter(settings, NORMALIZED), expected)
     _cancel(settings, job_id)
     found = topic_counter(settings, NORMALIZED)()
     if found != expected:
         raise CommandError(f"normalize wrote {found:,} records, the manifest says {expected:,}")
     rate = samples.rate() * read / expected
-    console.text(f"normalize: {rate:,.0f} records/s")
+    console.text(f"normalize, {mode} mode: {rate:,.0f} records/s")
     return rate
 
 

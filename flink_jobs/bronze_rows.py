@@ -1,14 +1,20 @@
-"""What the ingest kernel returns, as rows of the Bronze table and of the dead-letter topic."""
+"""What the ingest kernel returns, as rows of the Bronze table and records of the dead-letter topic."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 from pyflink.common import Types
+from pyflink.fn_execution.coder_impl_fast import InternalRow
 
-from flink_jobs.shards import rows
-from flink_jobs.wire_rows import WIRE_COLUMNS, dead_letter_columns
-from udfs.ingest import Context, Ingestor
+from flink_jobs.replies import dead_letter_records
+from flink_jobs.shards import BYTES
+from udfs.blocks import Part, Records, reply
+from udfs.ingest import Context, Ingested, Ingestor
+
+_INSERT = 0  # a row kind, as PyFlink's coders write it
 
 BRONZE_COLUMNS = {
     "event_id": "STRING",
@@ -26,17 +32,12 @@ BRONZE_COLUMNS = {
     "kafka_partition": "INT",
     "kafka_offset": "BIGINT",
 }
-_TYPES = {
-    "STRING": Types.STRING(),
-    "BIGINT": Types.LONG(),
-    "INT": Types.INT(),
-    "BYTES": Types.PRIMITIVE_ARRAY(Types.BYTE()),
-}
+_TYPES = {"STRING": Types.STRING(), "BIGINT": Types.LONG(), "INT": Types.INT(), "BYTES": BYTES}
 #: What each record's row carries, and what is said once per context (``udfs.ingest.Context``).
 ROW = ("event_id", "event_time", "ingest_time", "source_seq", "payload", "kafka_offset")
 _FIELDS = Types.ROW_NAMED([*ROW, "context"], [*(_TYPES[BRONZE_COLUMNS[name]] for name in ROW), Types.INT()])
 _CONTEXT = Types.ROW_NAMED(list(Context._fields), [Types.STRING()] * len(Context._fields))
-#: A part of a micro-batch is what it has of one topic. Most of Bronze's columns are the same in many of its rows, and
+#: A part is what a block has of one topic. Most of Bronze's columns are the same in many of its rows, and
 #: what is handed over twice is paid for twice: Python writes, and the JVM reads, one value at a time.
 PART = {
     "topic": Types.STRING(),
@@ -44,27 +45,32 @@ PART = {
     "contexts": Types.OBJECT_ARRAY(_CONTEXT),
     "records": Types.OBJECT_ARRAY(_FIELDS),
 }
-OUTPUT = {"bronze": PART, "dead_letters": WIRE_COLUMNS}
-
-#: What a micro-batch carries of each record. A dead letter's time is exact to the second (and seconds since 1970 do not
-#: fit TIMESTAMPDIFF's INT for long).
-PACKED = {
-    "`value`": _TYPES["BYTES"],
-    "`offset`": Types.LONG(),
-    "(1577836800 + TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(1577836800, 0), `timestamp`)) * 1000": Types.LONG(),
-}
+OUTPUT = {"bronze": Types.OBJECT_ARRAY(Types.ROW_NAMED(list(PART), list(PART.values()))), "dead_letters": BYTES}
 
 
-def bronze_columns(
-    fold: Ingestor, partition: int, values: list[bytes], offsets: list[int], times: list[int]
-) -> tuple[tuple[list[Any], ...], ...]:
-    """Fold one micro-batch of a shard into a part with rows of Bronze, if it has any, and columns of dead letters."""
-    out = fold.process(values, offsets, partition, times)
-    part: tuple[list[Any], ...] = ([], [], [], [])
-    if len(out.bronze):
-        contexts = tuple(map(list, zip(*out.bronze.contexts, strict=True)))
-        part = ([out.bronze.topic], [partition], [list(rows(contexts))], [list(rows(out.bronze.columns()))])
-    return part, dead_letter_columns("deadletter.ingestion.v1", [*out.dead_letters, *out.conflicts])
+def bronze(fold: Ingestor, part: Part) -> Ingested:
+    """Fold one part of a block."""
+    # A dead letter without a time of its own gets the record's, to the second.
+    seconds = part.times // 1000 * 1000
+    return fold.process(part.values, part.offsets, part.partition, seconds.tolist())
+
+
+def bronze_rows(parts: list[Ingested]) -> tuple[list[InternalRow], bytes]:
+    """Return the parts of a block that have rows of Bronze, and the reply with dead letters."""
+    found = []
+    letters: list[Records] = []
+    for out in parts:
+        if len(out.bronze):
+            contexts = tuple(map(list, zip(*out.bronze.contexts, strict=True)))
+            columns = (list(_rows(contexts)), list(_rows(out.bronze.columns())))
+            found.append(InternalRow([out.bronze.topic, out.bronze.partition, *columns], _INSERT))
+        letters += dead_letter_records("deadletter.ingestion.v1", [*out.dead_letters, *out.conflicts])
+    return found, reply(letters)
+
+
+def _rows(columns: tuple[list[Any], ...]) -> Iterator[InternalRow]:
+    """Return the rows of a table; a ``Row`` each would cost more than what the kernels do to a record."""
+    return map(InternalRow, map(list, zip(*columns, strict=True)), repeat(_INSERT))
 
 
 def bronze_select(view: str) -> str:

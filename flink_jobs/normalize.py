@@ -1,11 +1,11 @@
 """Normalize: ``raw.*`` → standard trades and quotes, dead letters, flags; Silver tails the normalized topics.
 
-raw.* ──(50 ms per shard)──► fold: dedup, gate, rules, entity_seq, encode ──┬──► normalized.trade.v1
-                                                                            ├──► normalized.quote.v1
-                                                                            ├──► normalized.gaps.v1
-                                                                            ├──► normalized.trade_cancel.v1, …
-                                                                            ├──► quality.normalization.v1
-                                                                            └──► deadletter.normalization.v1
+raw.* ──(blocks per shard)──► fold: dedup, gate, rules, entity_seq, encode ──┬──► normalized.trade.v1
+                                                                             ├──► normalized.quote.v1
+                                                                             ├──► normalized.gaps.v1
+                                                                             ├──► normalized.trade_cancel.v1, …
+                                                                             ├──► quality.normalization.v1
+                                                                             └──► deadletter.normalization.v1
 normalized.trade.v1 ──► drop transport duplicates ──► silver_trade
 normalized.quote.v1 ──► drop transport duplicates ──► silver_quote
 """
@@ -15,10 +15,11 @@ from __future__ import annotations
 from functools import partial
 
 from flink_jobs import tables
-from flink_jobs.runtime import Job, start
-from flink_jobs.shards import fold_shards, unpacked
+from flink_jobs.replies import joined, normalized_records
+from flink_jobs.runtime import Job, python_options, start
+from flink_jobs.shards import BYTES, ShardFold, fold_shards, unpacked
 from flink_jobs.transport import OFFSET, fresh
-from flink_jobs.wire_rows import PACKED, WIRE_COLUMNS, normalized_columns
+from polyglot.config import settings
 from schemas.domains import domains
 from schemas.quality import load
 from udfs.normalize import Normalizer
@@ -26,7 +27,7 @@ from udfs.normalize import Normalizer
 
 def main() -> None:
     """Build and submit the job."""
-    job = start("normalize")
+    job = start("normalize", python_options(settings()))
     config = job.settings
     job.ddl(
         [
@@ -34,10 +35,10 @@ def main() -> None:
             tables.wire_sink("normalized", config, domains().topics_of("normalization")),
         ]
     )
-    output = {"records": WIRE_COLUMNS}
-    restore = partial(Normalizer.restore, quality=load(config.quality_file))
-    fold_shards(job, "raw_log", PACKED, restore, normalized_columns, output, view="folded", uid="fold-raw")
-    inserts = [f"INSERT INTO normalized {unpacked('folded', 'records', WIRE_COLUMNS, tables.WIRE_SELECT)}"]
+    fold = ShardFold(partial(Normalizer.restore, quality=load(config.quality_file)), normalized_records, joined)
+    folded = fold_shards(job, "raw_log", fold, {"reply": BYTES}, uid="fold-raw")
+    unpacked(job, folded, 0, "folded", uid="fold-raw-unpack")
+    inserts = ["INSERT INTO normalized SELECT topic, ts, k, v FROM folded"]
 
     if config.lake.enabled:
         inserts += [_silver(job, kind) for kind in ("trade", "quote")]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
 
-from polyglot.config import Settings, settings
+from polyglot.config import ROOT, Settings, settings
 
 _FLUSH = "execution.buffer-timeout.interval"
 #: Options of all jobs. Latencies matter more than the last percent of throughput: buffers are flushed after 5 ms, and a
-#: Python bundle is one element because an element already is a micro-batch (design, "micro-batched keyed Python").
+#: Python bundle is a few elements because an element already is a block of records.
 DEFAULTS = {
     "table.local-time-zone": "UTC",
     _FLUSH: "5 ms",
@@ -21,6 +24,9 @@ DEFAULTS = {
     # State is found again by these ids. Without them they are hashes of how operators are chained, and that depends on
     # the parallelism: no rescaling from a savepoint.
     "table.exec.uid.generation": "ALWAYS",
+    # How many key groups there are is part of every key of a shard, and of every savepoint (connectors/blocks).
+    "pipeline.max-parallelism": "128",
+    "python.execution-mode": "process",
     "python.fn-execution.bundle.size": "8",
     "python.fn-execution.bundle.time": "10",
     # Folds read their state once and keep it (shards.py); PyFlink's cache would hold all that they append once more.
@@ -35,12 +41,13 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A job under construction: its environments, its settings and the INSERTs added so far."""
+    """A job under construction: environments, settings, and whether its Python runs in a process or a thread."""
 
     name: str
     stream: StreamExecutionEnvironment
     table: StreamTableEnvironment
     settings: Settings
+    python_mode: str
 
     def view(self, name: str, query: str) -> None:
         """Register ``query`` under ``name``."""
@@ -61,23 +68,38 @@ class Job:
         print(f"submitted {self.name} as job {client.get_job_id() if client else 'unknown'}")  # noqa: T201 - read by `polyglot submit`
 
 
+def python_options(config: Settings) -> dict[str, str]:
+    """Return the options by which a job's kernels run where ``flink.python_mode`` says.
+
+    In thread mode they run inside of the TaskManager. Its interpreter does not look into a virtual environment's path
+    files, so it is told where our packages are, and those that they need.
+    """
+    mode = config.flink.python_mode
+    if mode == "process":
+        return {"python.execution-mode": mode}
+    path = os.pathsep.join([str(ROOT), sysconfig.get_paths()["purelib"]])
+    return {"python.execution-mode": mode, "python.pythonpath": path}
+
+
 def start(name: str, options: dict[str, str] | None = None) -> Job:
     """Return a new job called ``name``; ``options`` are Flink options on top of the defaults.
 
     The interval at which buffers are flushed is multiplied by the configuration's ``latency_factor``.
     """
     config = settings()
-    stream = StreamExecutionEnvironment.get_execution_environment()
-    stream.set_parallelism(config.flink.parallelism)
-    table = StreamTableEnvironment.create(stream)
     merged = {
         **DEFAULTS,
         "pipeline.name": name,
+        "parallelism.default": str(config.flink.parallelism),
         "python.executable": sys.executable,
         "execution.checkpointing.interval": f"{round(config.flink.checkpoint_interval_s * 1000)} ms",
         **(options or {}),
     }
     merged[_FLUSH] = f"{config.flink.patience_ms(int(merged[_FLUSH].removesuffix(' ms')))} ms"
+    # The stream's own operators do not see what only the table environment was told; that one sees both.
+    given = Configuration()
     for key, value in merged.items():
-        table.get_config().set(key, value)
-    return Job(name, stream, table, config)
+        given.set_string(key, value)
+    stream = StreamExecutionEnvironment.get_execution_environment(given)
+    table = StreamTableEnvironment.create(stream)
+    return Job(name, stream, table, config, merged["python.execution-mode"])

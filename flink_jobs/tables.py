@@ -79,7 +79,7 @@ class Fetch:
     partition_bytes: int
 
 
-#: On the way to a fold, which packs what comes within as long as this; and to ClickHouse.
+#: On the way to a fold, and to ClickHouse.
 SHARDS = Fetch(50, 64 * 1024, 1024 * 1024)
 #: On the way to windows.
 WINDOWS = Fetch(20, 64 * 1024, 256 * 1024)
@@ -105,7 +105,7 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -
 
 
 def wire_source(table: str, config: Settings, topics: Sequence[str], group: str, *, fetch: Fetch = SHARDS) -> str:
-    """Return a source of undecoded records: topic, partition, offset, record time, value and a processing time."""
+    """Return a source of undecoded records: topic, partition, offset, record time and value."""
     return _create(
         table,
         [
@@ -114,7 +114,6 @@ def wire_source(table: str, config: Settings, topics: Sequence[str], group: str,
             "`offset` BIGINT METADATA VIRTUAL",
             "`timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL",
             "`value` BYTES",
-            "pt AS PROCTIME()",
         ],
         {**_source(config, topics, group, fetch), "format": "raw"},
     )

@@ -1,10 +1,42 @@
-"""What a PyFlink worker process needs before kernels are imported into it."""
+"""What a PyFlink worker needs before kernels are imported into it, and whether these are the right ones."""
 
 from __future__ import annotations
 
 import builtins
 import gc
 import sys
+from hashlib import blake2b
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PACKAGES = ("flink_jobs", "schemas", "udfs")
+
+
+def _digest() -> str:
+    state = blake2b(digest_size=8)
+    for package in _PACKAGES:
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            state.update(f"{path.relative_to(_ROOT)}\0".encode())
+            state.update(path.read_bytes())
+    return state.hexdigest()
+
+
+#: Digest of the code that this process has loaded. In thread mode the process is the TaskManager, which keeps what it
+#: has imported for as long as it lives, whatever is submitted afterwards.
+CODE = _digest()
+
+
+def demand(submitted: str) -> None:
+    """See that a job gets the code that it was submitted with.
+
+    Raises:
+        RuntimeError: this process has other code.
+    """
+    if submitted != CODE:
+        raise RuntimeError(
+            f"the job was submitted with the code {submitted}, this worker has {CODE}: after an upgrade, restart the "
+            "TaskManager and submit the job again"
+        )
 
 
 def let_numba_find_print() -> None:
@@ -19,7 +51,7 @@ def let_numba_find_print() -> None:
 
 
 def collect_garbage_rarely() -> None:
-    """Let a micro-batch's thousands of short-lived rows pass without a search for cycles among them.
+    """Let thousands of short-lived rows pass without a search for cycles among them.
 
     They hold none and are freed by their reference counts; the searches took half of a worker's time.
     """

@@ -212,6 +212,11 @@ class FlinkSettings(BaseModel):
         description="how much longer records may wait to be handed on together, at the broker and between tasks. The "
         "latency objectives are for 1; more is for a machine that has better things to do than to ask for nothing",
     )
+    python_mode: Literal["process", "thread"] = Field(
+        "process",
+        description="where the kernels of normalize run: in worker processes, or in threads of the TaskManager, which "
+        "is faster, but an upgrade must restart the TaskManager",
+    )
     taskmanager_memory_mb: int = 3840
     taskmanager_slots: int = 12
 

@@ -39,7 +39,7 @@ MUTATIONS = (
         (MODEL,),
     ),
     Mutation(
-        "law 1: an operator's state is saved with every micro-batch",
+        "law 1: an operator's state is saved before every checkpoint",
         "flink_jobs/shards.py",
         "self._log.add_all(deltas)",
         "self._log.add_all(deltas[1:])",

@@ -112,8 +112,8 @@ def flink_config(settings: Settings) -> dict[str, Any]:
         "taskmanager.bind-host": loopback,
         **jobmanager_memory().options("jobmanager"),
         **taskmanager_memory(settings.flink.taskmanager_memory_mb).options("taskmanager"),
-        # A micro-batch is larger than what ten buffers of 32 kB hold, and Flink 2 fixes their number. A task that waits
-        # for its Python worker would stop the one before it in the middle of a batch, and nobody would work.
+        # A block is larger than what ten buffers of 32 kB hold, and Flink 2 fixes their number. A task that waits
+        # for its Python worker would stop the one before it in the middle of a block, and nobody would work.
         "taskmanager.memory.segment-size": "256kb",
         "taskmanager.cpu.cores": float(settings.flink.taskmanager_slots),
         "taskmanager.numberOfTaskSlots": settings.flink.taskmanager_slots,

@@ -1,8 +1,8 @@
 """As much of Flink as a ShardFold needs: keyed list state, tasks that share the keys, checkpoints, crashes, rescaling.
 
-The operator is the real one; so are the rows that go in and come out. What is written here is Flink's side of it: a
-crash drops all tasks, restores the state of the last checkpoint and reads the log again from its offsets, so that what
-was written after it is written once more.
+The operator is the real one; so are the blocks that go in and what comes out. What is written here is Flink's side of
+it: a marker goes before each checkpoint; a crash drops all tasks, restores the state of the last checkpoint and reads
+the log again from its offsets, so that what was written after it is written once more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
-from pyflink.common import Row
+from support.blocks import block
 
 from flink_jobs.shards import ShardFold
 
@@ -46,19 +46,16 @@ class _Task:
     def get_list_state(self, descriptor: Any) -> _ListState:
         return self.state
 
-    def process(self, partition: int, element: Row) -> Row:
+    def process(self, partition: int, element: bytes) -> list[Any]:
         self.state.key = partition
-        (out,) = self._operator.process_element(element, None)
-        return out
+        return list(self._operator.process_element(element, None))
 
 
 class FoldJob:
-    """A job that folds the raw topics' partitions; ``columns`` makes an element's columns of (offset, value) pairs."""
+    """A job that folds the raw topics' partitions."""
 
-    def __init__(
-        self, make: Callable[[], ShardFold], columns: Callable[[Sequence[tuple[int, bytes]]], list[Any]]
-    ) -> None:
-        self._make, self._columns = make, columns
+    def __init__(self, make: Callable[[], ShardFold]) -> None:
+        self._make = make
         self._parallelism = 1
         self.offsets: dict[Place, int] = {}
         self._saved: tuple[dict[int, list[bytes]], dict[Place, int]] = ({}, {})
@@ -71,8 +68,13 @@ class FoldJob:
         ]
         self._tasks = [_Task(self._make, share) for share in shares]
 
+    def _process(self, partition: int, element: bytes) -> list[Any]:
+        return self._tasks[partition % self._parallelism].process(partition, element)
+
     def checkpoint(self) -> None:
         """Save state and offsets together."""
+        for partition in {partition for _, partition in self.offsets}:
+            assert self._process(partition, block(partition, [])) == []
         keyed = {key: log for task in self._tasks for key, log in task.state.keyed.items()}
         self._saved = deepcopy((keyed, self.offsets))
 
@@ -86,16 +88,13 @@ class FoldJob:
         self._parallelism = parallelism
         self._restore()
 
-    def fold(self, partition: int, parts: dict[str, Sequence[bytes]]) -> list[list[list[Any]]]:
-        """Hand one micro-batch of a partition's topics to its task; return each output table's rows."""
-        topics: list[str] = []
-        records: list[tuple[int, bytes]] = []
+    def fold(self, partition: int, parts: dict[str, Sequence[bytes]]) -> list[Any]:
+        """Hand one block of a partition's topics to its task; return the fields that come out."""
+        records = []
         for topic, values in parts.items():
             at = self.offsets.get((topic, partition), 0)
-            topics += [topic] * len(values)
-            records += zip(range(at, at + len(values)), values, strict=True)
+            records += [(topic, offset, 0, value) for offset, value in enumerate(values, at)]
             self.offsets[topic, partition] = at + len(values)
-        element = Row(partition, topics, *self._columns(records))
-        *tables, message = self._tasks[partition % self._parallelism].process(partition, element)
+        ((*fields, message),) = self._process(partition, block(partition, records))
         assert message is None, "no rule of these tests stops the job"
-        return [[row.values for row in table] for table in tables]
+        return fields

@@ -20,11 +20,12 @@ from property.flink import FoldJob, Place
 from property.model import SECOND, Verdict, bar, quote_bar, read
 from property.venue import RAW, SYMBOLS, Record, Venue
 from property.windows import INTERVALS, Window, WindowJob
+from support.blocks import rows as unpacked
 
 from flink_jobs import shards
-from flink_jobs.bronze_rows import ROW, bronze_columns
+from flink_jobs.bronze_rows import ROW, bronze, bronze_rows
+from flink_jobs.replies import joined, normalized_records
 from flink_jobs.shards import ShardFold
-from flink_jobs.wire_rows import normalized_columns
 from udfs import dedup
 from udfs.envelope import decode
 from udfs.ingest import Ingestor
@@ -57,12 +58,8 @@ class Laws(RuleBasedStateMachine):
         self.raw, self.members = self.venue.raw, self.venue.members
         self.events = 0
         self.normalized: dict[Place, list[Verdict]] = defaultdict(list)
-        self.normalize = FoldJob(lambda: ShardFold(Normalizer.restore, normalized_columns, 1), lambda found: [
-            [value for _, value in found]
-        ])  # fmt: skip
-        self.ingest = FoldJob(lambda: ShardFold(Ingestor.restore, bronze_columns, 2), lambda found: [
-            [value for _, value in found], [offset for offset, _ in found], [0] * len(found)
-        ])  # fmt: skip
+        self.normalize = FoldJob(lambda: ShardFold(Normalizer.restore, normalized_records, joined))
+        self.ingest = FoldJob(lambda: ShardFold(Ingestor.restore, bronze, bronze_rows))
         self.bronze: list[tuple[str, int, int]] = []
         self.uncommitted: list[tuple[str, int, int]] = []
         self.windows = {kind: WindowJob(kind, PARTITIONS) for kind in RAW}
@@ -136,14 +133,14 @@ class Laws(RuleBasedStateMachine):
 
     @rule(partition=partitions, trades=counts, quotes=st.integers(0, 4))
     def run_normalize(self, partition: int, trades: int, quotes: int) -> None:
-        """A micro-batch of a partition is folded; what comes out is what the model says of its records."""
+        """A block of a partition is folded; what comes out is what the model says of its records."""
         batch, parts = self._next(self.normalize, partition, trades, quotes)
         if not batch:
             return
-        (rows,) = self.normalize.fold(partition, parts)
+        (reply,) = self.normalize.fold(partition, parts)
         found: dict[str, list[bytes]] = defaultdict(list)
-        for topic, _, _, value in rows:
-            found[topic].append(bytes(value))
+        for topic, _, _, value in unpacked(reply):
+            found[topic].append(value)
         for kind in RAW:
             verdicts = [record.verdict for record in batch if record.verdict.kind == kind]
             assert found[f"normalized.{kind}.v1"] == [verdict.value for verdict in verdicts], f"laws 3 and 4: {kind}s"
@@ -159,14 +156,18 @@ class Laws(RuleBasedStateMachine):
 
     @rule(partition=partitions, trades=counts, quotes=st.integers(0, 4))
     def run_ingest(self, partition: int, trades: int, quotes: int) -> None:
-        """A micro-batch goes into Bronze, each first copy once; what is no envelope into the dead letters."""
+        """A block goes into Bronze, each first copy once; what is no envelope into the dead letters."""
         starts = {topic: self.ingest.offsets.get((topic, partition), 0) for topic in RAW.values()}
         batch, parts = self._next(self.ingest, partition, trades, quotes)
         if not batch:
             return
-        bronze, letters = self.ingest.fold(partition, parts)
+        written, letters = self.ingest.fold(partition, parts)
         at = ROW.index("kafka_offset")
-        found = [(topic, shard, row.values[at]) for topic, shard, _, rows in bronze for row in rows]
+        found = [
+            (topic, shard, row.values[at])
+            for topic, shard, _, its_rows in (part.values for part in written)
+            for row in its_rows
+        ]
         expected, rubbish = [], []
         for topic, values in parts.items():
             for offset, _ in enumerate(values, starts[topic]):
@@ -176,7 +177,7 @@ class Laws(RuleBasedStateMachine):
                 elif record.verdict.kind != "duplicate":
                     expected.append((topic, partition, offset))
         assert found == expected, "law 4: Bronze has every first copy, and no other"
-        assert [read("dead_letter", bytes(letter[3]))["record"] for letter in letters] == rubbish
+        assert [read("dead_letter", letter[3])["record"] for letter in unpacked(letters)] == rubbish
         self.uncommitted += found
 
     def _next(

@@ -1,4 +1,4 @@
-"""The action *stop*: what is said, and that nothing of the micro-batch comes out, in either engine's hands."""
+"""The action *stop*: what is said, and that nothing of the block comes out, in either engine's hands."""
 
 from decimal import Decimal
 

@@ -1,0 +1,72 @@
+"""Kernels in threads of the TaskManager, or in processes: rescaled and killed under load, with the same bytes."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from support.stack import Stack
+
+from polyglot.jobs.lifecycle import savepoint
+from polyglot.jobs.offsets import OffsetReader
+from polyglot.jobs.rest import FlinkRest
+from schemas.domains import domains
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+
+FRAMES = 24_000
+FEED = ["feed", "sim", "--simulate", str(FRAMES), "--seed", "9", "--rate", "1000", "--speed", "1", "--json"]
+
+
+@pytest.fixture(params=["thread", pytest.param("process", marks=pytest.mark.long)])
+def stack(request, tmp_path):
+    one = Stack(tmp_path, memory_mb=2560, slots=8)
+    one.env["POLYGLOT_FLINK__PYTHON_MODE"] = request.param
+    try:
+        one.json("up")
+        one.json("submit")
+        yield one
+    finally:
+        one.close()
+
+
+def await_raw(stack, count, feed):
+    reader, deadline = OffsetReader(stack.settings), time.monotonic() + 120
+    while sum(reader.ends(domains().raw_topics()).values()) < count:
+        assert time.monotonic() < deadline, "the feed does not get on"
+        assert feed.poll() is None, "the feed ended before its time"
+        time.sleep(0.2)
+
+
+def rescale(stack, parallelism):
+    """Stop normalize with a savepoint, and go on with so many subtasks.
+
+    The savepoint proves what the output does not: that the state can be written and read in this mode.
+    """
+    stack.env["POLYGLOT_FLINK__PARALLELISM"] = str(parallelism)
+    path = savepoint(stack.settings, "normalize")
+    (done,) = stack.json("submit", "normalize")
+    assert done["restored_from"] == path.removeprefix("file:")
+    with FlinkRest(stack.settings.flink.url) as rest:
+        folds = [one for one in rest.vertices(done["job_id"]) if one["name"].startswith("fold-raw -")]
+        assert [one["parallelism"] for one in folds] == [parallelism]
+
+
+def test_rescaled_and_killed_under_load(stack):
+    feed = subprocess.Popen([sys.executable, "-m", "polyglot.cli", *FEED], env=stack.env, stdout=subprocess.PIPE)
+    await_raw(stack, 4_000, feed)
+    rescale(stack, 2)
+    await_raw(stack, 12_000, feed)
+    killed = psutil.Process(stack.pid("taskmanager"))
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(20)
+    feed.communicate(timeout=120)
+    assert feed.returncode == 0
+    stack.json("drain", "--timeout", "600")
+    rescale(stack, 1)
+    stack.json("feed", "sim", "--simulate", "2000", "--seed", "10", "--start", "2026-01-06T10:00:00")
+    stack.json("drain", "--timeout", "600")
+    found = stack.json("verify", "--fail-on-empty")
+    assert found["differences"] == 0
