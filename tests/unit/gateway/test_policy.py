@@ -281,6 +281,8 @@ NOBODY = (
     "SELECT * FROM format(JSONEachRow, concat('a String DEF', 'AULT file(1)'), '{}')",
     "SELECT * FROM format(JSONEachRow, 'a String DEF' || 'AULT file(1)', '{}')",
     "SELECT * FROM format(JSONEachRow, {s:String}, '{}')",
+    "SELECT {x:Array(/* ' */String)}, file('x')",
+    "SELECT {x:Array(/* y */String)}",
     "SELECT * FROM format(JSONEachRow, (SELECT 'a String DEFAULT file(1)'), '{}')",
     "SELECT * FROM values('a String DEFAULT file(1)', 'x')",
     "SELECT * FROM values(concat('a String', ''), 'x')",
@@ -400,6 +402,34 @@ def test_nothing_is_an_error_of_syntax(judge, canonical):
     with pytest.raises(ClickHouseError, match="Empty query") as error:
         judge.policy.judge("admin", canonical)
     assert error.value.code == 62
+
+
+@pytest.mark.parametrize(
+    "canonical",
+    [
+        b"SELECT * FROM remote ('x')",
+        b"SELECT 1 -- x",
+        b"/* x */ SELECT 1",
+        b"SELECT 1\n",
+        b"SELECT\t1",
+        b"SELECT {x:Array(/* ' */String)}",
+        b"SELECT 1 SETTINGS",
+        b"SELECT 1 SETTINGS (",
+        b"SELECT 1 SETTINGS 'limit' = 1",
+        b"SELECT 1 SETTINGS limit =",
+        b"SELECT 1 SETTINGS limit = -",
+        b"SELECT 1 SETTINGS limit = , final",
+        b"SELECT 1 SETTINGS limit = (1",
+        b"SELECT 1 SETTINGS limit = f(1",
+        b"SELECT 1 SETTINGS limit = 1 = 2, readonly = 0",
+        b"SELECT 1 SETTINGS limit = 1 - 2, readonly = 0",
+        b"SELECT 1 SETTINGS limit = 1,",
+    ],
+)
+def test_what_the_engine_does_not_write_is_refused(judge, canonical):
+    with pytest.raises(ClickHouseError) as error:
+        judge.policy.judge("admin", canonical)
+    assert error.value.code == 497
 
 
 @pytest.mark.parametrize("sql", [*READER, *WRITER, *ADMIN])
