@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,11 +114,14 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         found = records(small, done.out, kind)
         for record in found.orderBy("entity_seq" if kind in views.NORMALIZED else "window_start").collect():
             log.add(name, record.entity_id, bytes(record.value))
-        write_lake(small, root, done, kind)
     for name, values in ((LETTERS, rejected(small, done.out)), (FLAGS, side(small, done.out, FLAGS))):
         for row in values.collect():
             log.add(name, ENTITY, bytes(row.value))
-    with Engine(folder / "engine") as engine, pytest.MonkeyPatch.context() as patch:
+    with ThreadPoolExecutor(3) as pool:  # most of a table's time is waited for
+        started = pool.submit(Engine, folder / "engine")
+        for written in [pool.submit(write_lake, small, root, done, kind) for kind in batch.verify.TOPICS]:
+            written.result()
+    with started.result() as engine, pytest.MonkeyPatch.context() as patch:
         for kind in views.BARS:
             found = records(small, done.out, kind).drop(kernels.VALUE)
             insert(engine, f"{kind}s", [row.asDict() for row in found.collect()])
