@@ -406,8 +406,8 @@ def main(words: Sequence[str]) -> int:
         copy = copied(Path(folder))
         tests = sorted({name for one in chosen for name in one.tests})
         java = [name for name in tests if name.endswith(".java")]
-        for part in ([name for name in tests if name not in java], java):
-            whole = run(copy, part) if part else Outcome(0, "", "")
+        for part in filter(None, ([name for name in tests if name not in java], java)):
+            whole = run(copy, part)
             if whole.failed or whole.trouble:
                 print(f"not green without any mutation: {whole.failed or whole.trouble}")  # noqa: T201
                 return 1

@@ -83,12 +83,13 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     """Start Spark with this installation's jars; an engine that is missing becomes a message with a hint.
 
     Raises:
-        CommandError: no jars, no Bronze, the counts of a replay do not balance, the stream is not through, or the
-            broker took no record.
+        CommandError: no jars, no Bronze, the counts of a replay do not balance, the stream is not through, the broker
+            took no record, or Spark could not read something.
     """
+    from py4j.protocol import Py4JJavaError  # noqa: PLC0415
     from pyspark.errors import PythonException  # noqa: PLC0415
 
-    from batch.bronze import BronzeError  # noqa: PLC0415
+    from batch.bronze import BronzeError, reason  # noqa: PLC0415
     from batch.handover import HandoverError  # noqa: PLC0415
     from batch.publish import PublishError  # noqa: PLC0415
     from batch.replay import BalanceError  # noqa: PLC0415
@@ -113,3 +114,5 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
         raise CommandError(str(error), hint="polyglot drain, then once more", code=Exit.FAILED) from None
     except (BalanceError, PublishError) as error:
         raise CommandError(str(error), code=Exit.FAILED) from None
+    except Py4JJavaError as error:  # a file that is broken, most of all: its name says more than Java's stack
+        raise CommandError(f"Spark failed: {reason(error)}", code=Exit.FAILED) from error

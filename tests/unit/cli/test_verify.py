@@ -1,0 +1,99 @@
+"""The verdict of `polyglot verify` and its exit code: 0 only if something was compared, and all of it is equal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from py4j.protocol import Py4JJavaError
+
+import batch.session
+import batch.verify
+from batch.checks import Check
+from batch.compare import Comparison, DayLine, unreadable
+from batch.ranges import Span
+from batch.replay import Replayed
+from batch.verify import StoreError, Verified
+from polyglot.cli import run
+from polyglot.console import Exit
+
+DAY = DayLine("2024-08-08", 7, 7, "aa", "aa")
+EQUAL = Comparison("normalized.trade.v1", [DAY])
+EMPTY = Comparison("normalized.quote.v1")
+LOST = Comparison("analytics.bar.v1", [DayLine("2024-08-08", 7, 6, "aa", "ab")], {"missing": 1})
+#: Digests that differ, and no key that does: never equal.
+UNEXPLAINED = Comparison("analytics.bar.v1", [DayLine("2024-08-08", 7, 7, "aa", "ab")])
+
+
+@pytest.fixture(autouse=True)
+def without_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def session(*_: Any, **__: Any) -> Iterator[None]:
+        yield None
+
+    monkeypatch.setattr(batch.session, "spark_session", session)
+    monkeypatch.setenv("POLYGLOT_VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("POLYGLOT_CLICKHOUSE__PASSWORD", "none")
+
+
+def verified(monkeypatch: pytest.MonkeyPatch, *comparisons: Comparison, holds: bool = True) -> None:
+    found = Verified(Span(), None, Replayed(Path("out")), list(comparisons), [Check("dense", holds, {})])
+    monkeypatch.setattr(batch.verify, "verify", lambda *_, **__: found)
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "holds", "options", "code"),
+    [
+        ([EQUAL, EMPTY], True, [], 0),
+        ([EQUAL, EMPTY], True, ["--fail-on-empty"], 1),
+        ([EQUAL, LOST], True, [], 1),
+        ([EQUAL, UNEXPLAINED], True, [], 1),
+        ([EQUAL, unreadable("silver_trade", "no Parquet file")], True, [], 1),
+        ([EQUAL], False, [], 1),
+        ([EMPTY], True, [], 1),
+        ([], True, [], 1),
+    ],
+)
+def test_only_equal_stores_that_hold_something_end_with_0(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    comparisons: list[Comparison],
+    holds: bool,
+    options: list[str],
+    code: int,
+) -> None:
+    verified(monkeypatch, *comparisons, holds=holds)
+    assert run(["verify", *options]) == code
+    report = json.loads((tmp_path / "report" / "verify.json").read_text())
+    assert report["passed"] is (code == 0)
+
+
+def test_a_store_that_does_not_answer_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise StoreError("silver_trade cannot be read")
+
+    monkeypatch.setattr(batch.verify, "verify", fail)
+    assert run(["verify"]) == Exit.UNAVAILABLE
+
+
+class BrokenError(Py4JJavaError):  # type: ignore[misc]
+    def __init__(self) -> None:
+        pass
+
+    def __str__(self) -> str:
+        return "An error occurred.\n: SparkException: file:/lake/bronze_raw/a.parquet is not a Parquet file\n\tat"
+
+
+def test_a_file_that_spark_cannot_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise BrokenError
+
+    monkeypatch.setattr(batch.verify, "verify", fail)
+    assert run(["verify"]) == Exit.FAILED
+    assert "bronze_raw/a.parquet is not a Parquet file" in capsys.readouterr().err
