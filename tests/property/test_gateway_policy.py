@@ -11,8 +11,10 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from integration.clickhouse import attacks
-from integration.clickhouse.attacks import ATTACKS, LEGITIMATE, PREPARE, ROLES, Ask, Bare, Outside, Walless
+from integration.clickhouse.attacks.legitimate import LEGITIMATE
+from integration.clickhouse.attacks.machine import PREPARE, ROLES, Ask, Bare, Outside, Walless
+from integration.clickhouse.attacks.variants import rows_apart, send, soup, variant
+from integration.clickhouse.attacks.writes import ATTACKS
 
 #: Attacks that no list refuses, and why they do nothing all the same.
 DEFUSED = {
@@ -83,16 +85,16 @@ def test_each_attack_is_one(bare):
 @given(st.randoms(use_true_random=False))
 def test_no_spelling_is_let_through(lists, outside, dice):
     for _ in range(4):
-        text = attacks.variant(dice, outside)
+        text = variant(dice, outside)
         for role in ROLES:
-            answer = attacks.send(text, lists, role, outside)
+            answer = send(text, lists, role, outside)
             assert answer.refused, f"{role}: {text!r} ran: {answer}"
 
 
 @given(st.randoms(use_true_random=False))
 def test_no_heap_of_pieces_does_harm(lists, outside, dice):
     for role in ROLES:
-        attacks.send(attacks.soup(dice), lists, role, outside)
+        send(soup(dice), lists, role, outside)
 
 
 def test_many_spellings_are_attacks(bare):
@@ -101,7 +103,7 @@ def test_many_spellings_are_attacks(bare):
     dice = Random(18)
     harmful = 0
     for _ in range(150):
-        text = attacks.variant(dice, outside)
+        text = variant(dice, outside)
         if "delete" not in text.lower():  # takes seconds to fail
             answer = engine.ask("", Ask(text, params={"x": "file"}))
             harmful += outside.harm(answer.body) != ""
@@ -112,7 +114,7 @@ def test_legitimate_statements_run(lists):
     refused = []
     for allowed in LEGITIMATE:
         for text in allowed.texts:
-            answer = lists.ask(allowed.role, attacks.rows_apart(text))
+            answer = lists.ask(allowed.role, rows_apart(text))
             if answer.code:
                 refused.append((allowed.role, text, answer.body[-500:]))
     assert refused == []

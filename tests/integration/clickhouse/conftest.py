@@ -1,80 +1,15 @@
-"""A real gateway process on a free port and a folder of its own."""
+"""Gateways for a test or a module, and for attacks: one with tables, one without patience, and what is outside."""
 
 from __future__ import annotations
 
-import json
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import clickhouse_connect
-import httpx
 import pytest
-from clickhouse_connect.driver.client import Client
 
-USERS = {
-    "root": {"password": "r", "role": "admin"},
-    "writer": {"password": "w", "role": "writer"},
-    "reader": {"password": "r", "role": "reader"},
-}
-
-
-@dataclass
-class Gateway:
-    """The process, and clients of it."""
-
-    data: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start and wait until it answers."""
-        self.process = subprocess.Popen(self.command(self.port))
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, "the gateway ended while starting"
-            try:
-                if httpx.get(f"{self.url}/ping", timeout=5).text == "Ok.\n":
-                    return
-            except httpx.TransportError:
-                time.sleep(0.1)
-        pytest.fail("the gateway did not answer within 90 s")
-
-    def command(self, port: int) -> list[str]:
-        """Return what starts a gateway on this folder, for these users."""
-        users = self.data.with_name("users.json")
-        users.touch(mode=0o600)
-        users.write_text(json.dumps(USERS))
-        options = {"--port": port, "--data": self.data, "--users": users}
-        return [sys.executable, "-m", "devstack.gateway", *(str(word) for pair in options.items() for word in pair)]
-
-    def stop(self, signum: int = signal.SIGTERM) -> int:
-        """Send a signal and return the exit code."""
-        assert self.process is not None
-        self.process.send_signal(signum)
-        return self.process.wait(60)
-
-    @property
-    def url(self) -> str:
-        """Return the base URL."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def client(self, user: str = "root", **options: Any) -> Client:
-        """Return a clickhouse-connect client."""
-        return clickhouse_connect.get_client(
-            host="127.0.0.1", port=self.port, username=user, password=str(USERS[user]["password"]), **options
-        )
-
-    def post(self, sql: str, user: str = "root", content: bytes = b"", **params: str) -> httpx.Response:
-        """Send one statement over plain HTTP."""
-        auth = (user, str(USERS[user]["password"]))
-        return httpx.post(self.url, params={"query": sql, **params}, content=content, auth=auth, timeout=60)
+from .attacker import IMPATIENT, Http, prepared
+from .attacks.machine import Outside
+from .gateway_process import Gateway, _running
 
 
 @pytest.fixture
@@ -89,14 +24,33 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     yield from _running(tmp_path_factory.mktemp("clickhouse"))
 
 
-def _running(folder: Path) -> Iterator[Gateway]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    gateway = Gateway(folder / "data", port)
-    gateway.start()
-    try:
-        yield gateway
-    finally:
-        if gateway.process is not None and gateway.process.poll() is None:
-            gateway.stop(signal.SIGKILL)
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    made = Outside(tmp_path_factory.mktemp("outside"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def http(gateway: Gateway) -> Iterator[Http]:
+    """Yield the gateway with the tables that attacks look for."""
+    yield from prepared(gateway)
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Http]:
+    """Yield another one, whose deadlines and limits are short."""
+    running = _running(tmp_path_factory.mktemp("impatient"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in IMPATIENT.items():
+            patch.setenv(f"POLYGLOT_GATEWAY__{name}", value)
+        gateway = next(running)
+    yield from prepared(gateway)
+    next(running, None)
+
+
+@pytest.fixture
+def unharmed(outside: Outside) -> Iterator[None]:
+    """Whatever a test does: nothing outside changes, and nobody knocks."""
+    yield
+    assert outside.harm() == ""

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from support import drivers
 
-from .conftest import USERS, Gateway
+from .gateway_process import USERS, Gateway
 
 LIST = tomllib.loads((drivers.SOURCES / "clickhouse_connect_expected_failures.toml").read_text())
 SUITE = LIST["suite"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import drivers
 
-from .conftest import USERS, Gateway
+from .gateway_process import USERS, Gateway
 
 #: The drivers create tables.
 USER = "root"

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 
-from .conftest import Gateway
+from .gateway_process import Gateway
 
 ROWS = 300_010
 

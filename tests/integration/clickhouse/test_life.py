@@ -12,7 +12,7 @@ import pytest
 
 from polyglot.clickhouse import migrate
 
-from .conftest import Gateway
+from .gateway_process import Gateway
 
 
 def test_kill_9_loses_no_acknowledged_row(new_gateway: Gateway) -> None:
