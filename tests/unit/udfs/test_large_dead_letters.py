@@ -7,13 +7,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.blocks import block, rows
 from support.normalized import read
 
 from batch import kernels
 from batch.ranges import Span
-from flink_jobs.bronze_rows import bronze_columns
-from flink_jobs.wire_rows import normalized_columns
+from flink_jobs.bronze_rows import bronze, bronze_rows
+from flink_jobs.replies import joined, normalized_records
 from schemas.quality import default_quality
+from udfs import blocks
 from udfs.assign import assign
 from udfs.envelope import encode_one
 from udfs.ingest import Ingestor
@@ -30,9 +32,12 @@ def envelope(payload: bytes) -> bytes:
 
 
 def of_the_stream() -> list[bytes]:
-    ((topics, _, _, values),) = normalized_columns(Normalizer("raw.sim.unassigned.v1"), 0, [envelope(FRAME)])
-    assert topics == ["deadletter.normalization.v1"]
-    return values
+    topic = "raw.sim.unassigned.v1"
+    (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, envelope(FRAME))])).parts
+    (reply,) = joined([normalized_records(Normalizer(topic), part)])
+    ((target, _, _, letter),) = rows(reply)
+    assert target == "deadletter.normalization.v1"
+    return [letter]
 
 
 def of_the_replay(folder: Path) -> list[bytes]:
@@ -52,8 +57,10 @@ def of_the_replay(folder: Path) -> list[bytes]:
 
 def of_ingestion() -> list[bytes]:
     """What is no envelope goes to ingestion's dead letters."""
-    _, (_, _, _, values) = bronze_columns(Ingestor("raw.sim.trade.v1"), 0, [b"\x01" + FRAME], [0], [NOW // 1_000])
-    return values
+    topic = "raw.sim.trade.v1"
+    (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, b"\x01" + FRAME)])).parts
+    _, reply = bronze_rows([bronze(Ingestor(topic), part)])
+    return [letter for _, _, _, letter in rows(reply)]
 
 
 @pytest.mark.parametrize("where", ["stream", "replay"])
