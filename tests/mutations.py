@@ -23,7 +23,7 @@ from xml.etree import ElementTree as ET
 from mutants import NOTICED, Mutation
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "polyglot", "tests")
+FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "devstack", "polyglot", "tests")
 FILES = ("pyproject.toml",)
 MODEL, FOLD, BARS = "tests/property/test_model.py", "tests/property/test_fold.py", "tests/property/test_bars.py"
 WINDOWS, RULES = "tests/property/test_windows.py", "tests/unit/rules/test_jobs.py"
