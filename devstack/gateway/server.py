@@ -158,7 +158,10 @@ class Gateway:
         writer: asyncio.StreamWriter,
     ) -> None:
         """Send the request, and hand on what comes back."""
-        writer.write(wire.message(wire.ASK, self._ask(request, rows)))
+        ask = wire.message(wire.ASK, self._ask(request, rows))
+        if len(ask) > wire.LARGEST:
+            raise ClickHouseError(LIMIT_EXCEEDED, f"Parameters and settings are longer than {wire.LARGEST} bytes")
+        writer.write(ask)
         pump = asyncio.create_task(_pump(request.tables, request.asked.query, body, writer))
         reply = Reply(reader)
         reply.outcome.add_done_callback(lambda _: rows.knock())
