@@ -215,7 +215,7 @@ class FlinkSettings(BaseModel):
     python_mode: Literal["process", "thread"] = Field(
         "process",
         description="where the kernels of normalize run: in worker processes, or in threads of the TaskManager, which "
-        "is faster, but an upgrade must restart the TaskManager",
+        "spares the way between them, but an upgrade must restart the TaskManager",
     )
     taskmanager_memory_mb: int = 3840
     taskmanager_slots: int = 12
