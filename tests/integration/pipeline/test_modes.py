@@ -14,13 +14,13 @@ from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
 from schemas.domains import domains
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FRAMES = 24_000
 FEED = ["feed", "sim", "--simulate", str(FRAMES), "--seed", "9", "--rate", "1000", "--speed", "1", "--json"]
 
 
-@pytest.fixture(params=["thread", pytest.param("process", marks=pytest.mark.long)])
+@pytest.fixture(params=["thread", "process"])
 def stack(request, tmp_path):
     one = Stack(tmp_path, memory_mb=2560, slots=8)
     one.env["POLYGLOT_FLINK__PYTHON_MODE"] = request.param
