@@ -2,8 +2,8 @@
 
     python -m benchmarks.windows [--records 200000] [--repeats 3]
 
-Blocks of 250 and 4,000 trades, 10, 1,000 and 60,000 entities, 5 % of them late by up to 30 s. The fold is what Flink and
-Spark run: wire bytes in, wire bytes of bars of five intervals out, with first results at the watermark, corrections,
+Blocks of 250 and 4,000 trades, 10, 1,000 and 60,000 entities, 5 % late by up to 30 s. The fold is what Flink and Spark
+run: wire bytes in, wire bytes of bars of five intervals out, with first results at the watermark, corrections,
 ticks, the sweep, and deltas of the state once per 10 s of event time. The reference is today's path without its engine,
 which is most of what it costs: sort keys, grouping and exact sums as `sql/bars.sql` has them, in Python dictionaries,
 and `udfs.bars.finish_bar`. So the ratio is a lower bound.
@@ -115,14 +115,8 @@ def run_plain(made: Made) -> int:
                 windows[at] = [1, key, key, decimal, decimal, list(sums)]
                 continue
             found[0] += 1  # type: ignore[operator]
-            if key < found[1]:  # type: ignore[operator]
-                found[1] = key
-            if key > found[2]:  # type: ignore[operator]
-                found[2] = key
-            if decimal > found[3]:  # type: ignore[operator]
-                found[3] = decimal
-            if decimal < found[4]:  # type: ignore[operator]
-                found[4] = decimal
+            found[1], found[2] = min(found[1], key), max(found[2], key)  # type: ignore[call-overload]
+            found[3], found[4] = max(found[3], decimal), min(found[4], decimal)  # type: ignore[call-overload]
             found[5] = [a + b for a, b in zip(found[5], sums, strict=True)]  # type: ignore[call-overload]
     for (name, interval, start), (count, low, high, most, least, totals) in windows.items():  # type: ignore[misc]
         finish_bar(name, interval, start, count, low, high, most, least, totals).encode()  # type: ignore[arg-type]

@@ -16,10 +16,10 @@ from udfs.codec.slices import Slices
 class Operator(Protocol):
     """A fold whose state is the last word of a log of parts.
 
-    ``process`` takes one topic's part of a block and returns what it made of it (each fold has its own kind of result).
-    ``delta`` returns what changed since the last ``delta`` or ``snapshot``. ``slice`` returns a part of all there is, so
-    that a snapshot can be taken piece by piece between deltas. A class method ``restore`` rebuilds a fold from parts; it
-    raises ValueError when one has another ``state_version`` than its own.
+    ``process`` takes one topic's part of a block and returns what it made of it, each fold in its own way. ``delta``
+    returns what changed since the last ``delta`` or ``snapshot``. ``slice`` returns a part of all there is and where to
+    go on (-1: nowhere), so that a snapshot can be taken piece by piece, between deltas. A class method ``restore``
+    rebuilds a fold from parts; it raises ValueError when one has another ``state_version`` than its own.
     """
 
     @property

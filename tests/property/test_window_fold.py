@@ -1,7 +1,7 @@
 """The window fold against plain Python over lists, in any history.
 
-Histories are drawn record by record: several entities, times that run back, late and early events, amended ones, numbers
-that begin anew with the date. The log is cut anywhere, runs of it are sent again, the watermark is behind, at or far
+Histories are drawn record by record: entities, times that run back, late, early and amended events, numbers that
+begin anew with the date. The log is cut anywhere, runs of it are sent again, the watermark is behind, at or far
 ahead of the records, ticks come at any time with any budget, and the fold is saved as deltas and slices, and restored
 from them. Whatever happens, every version that is told is, byte for byte, the bar of the first so many records of its
 window, and at the end all of all windows are told.

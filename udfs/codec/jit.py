@@ -40,7 +40,7 @@ def sources_digest() -> str:
     """Return a digest of every kernel source."""
     state = blake2b(digest_size=8)
     for folder in FOLDERS:
-        for path in sorted((Path(__file__).parents[1] / folder).glob("*.py")):
+        for path in sorted(Path(__file__).parents[1].joinpath(folder).glob("*.py")):
             state.update(f"{folder}/{path.name}".encode())
             state.update(path.read_bytes())
     return state.hexdigest()

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Data-quality rules over finished records: a kernel for comparisons of columns, and the rules' own words for the rest."""
+"""Data-quality rules over finished records: a kernel for comparisons of columns, the rules' own words for the rest."""
 
 from __future__ import annotations
 

@@ -115,10 +115,10 @@ def slot_of(key: int, start: int, mask: int) -> int:
 @inlined
 def find(s: State, key: int, start: int) -> tuple[int, int]:
     """Return (slot, row) of a window; row -1: it is not there, and the slot is where it belongs."""
-    mask = len(s.index) - 1
+    mask = len(s.slots) - 1
     slot = slot_of(key, start, mask)
     while True:
-        row = np.int64(s.index[slot])
+        row = np.int64(s.slots[slot])
         if row < 0:
             return slot, row
         x = row * at.WIDTH
@@ -144,7 +144,7 @@ def new_row(s: State, slot: int, key: int, start: int) -> int:
         row = s.facts[at.ROWS]
         s.facts[at.ROWS] = row + 1
     s.facts[at.MADE] += 1
-    s.index[slot] = row
+    s.slots[slot] = row
     x = row * at.WIDTH
     for k in range(at.WIDTH):
         s.rows[x + k] = 0
@@ -179,20 +179,20 @@ def window(s: State, entity: int, level: int, time: int) -> int:
 @inlined
 def remove(s: State, row: int) -> None:
     """Take a row out of the table and put it on the free list."""
-    mask = len(s.index) - 1
+    mask = len(s.slots) - 1
     x = row * at.WIDTH
     hole, _ = find(s, s.rows[x + at.KEY], s.rows[x + at.START])
     k = hole
     while True:
         k = (k + 1) & mask
-        other = np.int64(s.index[k])
+        other = np.int64(s.slots[k])
         if other < 0:
             break
         home = slot_of(s.rows[other * at.WIDTH + at.KEY], s.rows[other * at.WIDTH + at.START], mask)
         if ((k - home) & mask) >= ((k - hole) & mask):
-            s.index[hole] = other
+            s.slots[hole] = other
             hole = k
-    s.index[hole] = -1
+    s.slots[hole] = -1
     s.rows[x + at.KEY] = -1
     push(s, at.FREE, row)
 
@@ -200,14 +200,14 @@ def remove(s: State, row: int) -> None:
 @kernel(LONG, STATE)
 def index_rows(s: State) -> int:
     """Fill the (empty) table of windows. Returns how many there are."""
-    mask = len(s.index) - 1
+    mask = len(s.slots) - 1
     count = 0
     for row in range(s.facts[at.ROWS]):
         x = row * at.WIDTH
         if s.rows[x + at.KEY] >= 0:
             slot = slot_of(s.rows[x + at.KEY], s.rows[x + at.START], mask)
-            while s.index[slot] >= 0:
+            while s.slots[slot] >= 0:
                 slot = (slot + 1) & mask
-            s.index[slot] = row
+            s.slots[slot] = row
             count += 1
     return count

@@ -1,7 +1,7 @@
 """Where every number of the fold lies: words of windows, entities and records, and the counters.
 
-A window is ``WIDTH`` int64 words in ``State.rows``, an entity ``E_WIDTH`` words in ``State.entities``. Values wider than
-64 bits lie in several words, lowest first, as unsigned. Times are µs UTC.
+A window is ``WIDTH`` int64 words in ``State.rows``, an entity ``E_WIDTH`` words in ``State.entities``. Values of more
+than 64 bits lie in several words, lowest first, as unsigned. Times are µs UTC.
 """
 
 from __future__ import annotations

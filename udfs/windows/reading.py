@@ -17,7 +17,7 @@ def has_header(data: Octets, begin: int, size: int, header: Octets) -> bool:
     """Tell whether a value begins with the five bytes of its contract."""
     if size < 5:
         return False
-    for k in range(5):
+    for k in range(5):  # noqa: SIM110 - numba compiles no generators
         if data[begin + k] != header[k]:
             return False
     return True

@@ -45,5 +45,6 @@ def read_quote_bar(value: bytes) -> QuoteBar:
     """Return the quote bar of a record of ``analytics.quote_bar.v1``."""
     r = _Reader(value)
     head = (r.text(), r.long(), r.long())
-    decimals = [r.decimal() for _ in range(8)]
-    return QuoteBar(*head, *decimals, r.long(), r.long())
+    book = (r.decimal(), r.decimal(), r.decimal(), r.decimal())
+    derived = (r.decimal(), r.decimal(), r.decimal(), r.decimal())
+    return QuoteBar(*head, *book, *derived, r.long(), r.long())

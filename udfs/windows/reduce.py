@@ -129,18 +129,14 @@ def follows(time: int, order: int, rows: Longs, mark: int) -> bool:
 @inlined
 def raise_to(rows: Longs, x: int, new: bool, value: Longs, v: int) -> None:
     """Keep the larger of two unsigned numbers of two words."""
-    if new or below(
-        np.uint64(rows[x]), np.uint64(rows[x + 1]), np.uint64(value[v]), np.uint64(value[v + 1])
-    ):
+    if new or below(np.uint64(rows[x]), np.uint64(rows[x + 1]), np.uint64(value[v]), np.uint64(value[v + 1])):
         rows[x], rows[x + 1] = value[v], value[v + 1]
 
 
 @inlined
 def lower_to(rows: Longs, x: int, new: bool, value: Longs, v: int) -> None:
     """Keep the smaller of two unsigned numbers of two words."""
-    if new or below(
-        np.uint64(value[v]), np.uint64(value[v + 1]), np.uint64(rows[x]), np.uint64(rows[x + 1])
-    ):
+    if new or below(np.uint64(value[v]), np.uint64(value[v + 1]), np.uint64(rows[x]), np.uint64(rows[x + 1])):
         rows[x], rows[x + 1] = value[v], value[v + 1]
 
 

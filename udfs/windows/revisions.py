@@ -53,9 +53,7 @@ def mark_windows(s: State, code: int, time: int) -> None:
 
 
 @kernel(LONG, STATE, BYTES, I64, I64, LONG, BYTES, LONG)
-def fold_revisions(
-    s: State, data: Octets, start: Longs, size: Longs, first: int, header: Octets, stream: int
-) -> int:
+def fold_revisions(s: State, data: Octets, start: Longs, size: Longs, first: int, header: Octets, stream: int) -> int:
     """Fold the records of a block from ``first`` on; return the first that was not: ``STOPPED`` says why."""
     last_name, last_size = np.int64(0), np.int64(-1)
     for i in range(first, len(start)):

@@ -27,9 +27,9 @@ def room_for_rows(s: State, more: int) -> State:
         count = int(facts[which])
         lists[which * capacity : which * capacity + count] = s.lists[which * before : which * before + count]
     facts[at.CAPACITY] = capacity
-    if 2 * capacity <= len(s.index):
+    if 2 * capacity <= len(s.slots):
         return s._replace(rows=rows, lists=lists)
-    grown = s._replace(rows=rows, lists=lists, index=np.full(power_of_two(2 * capacity), -1, dtype=np.int32))
+    grown = s._replace(rows=rows, lists=lists, slots=np.full(power_of_two(2 * capacity), -1, dtype=np.int32))
     index_rows(grown)
     return grown
 

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
 """The state as bytes, explicitly: what changed, a slice of all, and all of it back (state version 1).
 
-A part is msgpack: ``[version, first code, names, entities, rows, texts]``. ``names`` are those of new entities, whose
-codes begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the ids that
+A part is msgpack: ``[version, first code, names, entities, rows, texts]``. ``names`` are of new entities, whose codes
+begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the ids that
 are too long for two words, in the order of ``rows``. Parts may repeat: the last word on an entity or a window holds.
 """
 

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
 """Helper of kernels: exactly-once results over at-least-once topics, by ``entity_seq`` (law 4).
 
-A producer that restarts sends a run of records again, in order: their numbers are not above the highest that was seen
-of their (entity, stream, ingest date). Normalization numbers the newest ``DATES`` ingest dates of an entity and never an
+A producer that restarts sends a run of records again, in order: their numbers are not above the highest seen of their
+(entity, stream, ingest date). Normalization numbers the newest ``DATES`` ingest dates of an entity and never an
 older one (`udfs.rules.Rules.days_kept`), so what is older than these was sent again, too, and each date has a place of
 its own without any being forgotten too soon.
 """
@@ -18,8 +18,7 @@ from udfs.windows.state import State
 def is_new(s: State, entity: int, stream: int, order: int) -> bool:
     """Tell whether a record was not delivered before, and remember it; a hole before it is counted in ``LOST``.
 
-    ``order`` is ``ingest date << SEQ_BITS | entity_seq``. Sets ``R_LOST``-like facts only: the caller asks for repair
-    where ``LOST`` rose.
+    ``order`` is ``ingest date << SEQ_BITS | entity_seq``. The caller asks for repair where ``LOST`` rose.
     """
     date = order >> at.SEQ_BITS
     dates = s.facts[at.DATES]

@@ -22,7 +22,7 @@ class State(NamedTuple):
     names: Octets  # the entities' names, one after the other
     table: Longs  # hash table of names: (tag, code) each; code -1: empty
     rows: Longs  # WIDTH words each
-    index: Codes  # hash table of rows; -1: empty
+    slots: Codes  # hash table of rows; -1: empty
     lists: Codes  # LISTS lists of CAPACITY places each
     moved: Codes  # entities that changed since they were saved
     texts: Octets  # ids that are too long for two words
@@ -71,7 +71,7 @@ def empty(lengths: Longs, *, keep: int, far: int, streams: int, dates: int, numb
         names=np.zeros(1024, dtype=np.uint8),
         table=np.full(2 * power_of_two(4 * entities), -1, dtype=np.int64),
         rows=aligned(rows * at.WIDTH),
-        index=np.full(power_of_two(2 * rows), -1, dtype=np.int32),
+        slots=np.full(power_of_two(2 * rows), -1, dtype=np.int32),
         lists=np.zeros(at.LISTS * rows, dtype=np.int32),
         moved=np.zeros(entities, dtype=np.int32),
         texts=np.zeros(1024, dtype=np.uint8),

@@ -89,9 +89,7 @@ def _mark(s: State, x: int, data: Octets) -> None:
 
 
 @kernel(LONG, STATE, BYTES, I64, I64, LONG, BYTES, BYTES)
-def fold_trades(
-    s: State, data: Octets, start: Longs, size: Longs, first: int, header: Octets, buy: Octets
-) -> int:
+def fold_trades(s: State, data: Octets, start: Longs, size: Longs, first: int, header: Octets, buy: Octets) -> int:
     """Fold the records of a block from ``first`` on; return the first that was not: ``STOPPED`` says why."""
     last_name, last_size = np.int64(0), np.int64(-1)
     for i in range(first, len(start)):
