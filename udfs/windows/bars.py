@@ -9,6 +9,7 @@ from udfs.codec.jit import BYTES, I32, I64, LONG, OUT, inlined, kernel
 from udfs.codec.slices import Codes, Longs, Octets
 from udfs.codec.writing import put_long, put_raw
 from udfs.windows import layout as at
+from udfs.windows.reading import take_long
 from udfs.windows.results import Column
 from udfs.windows.state import STATE, State
 from udfs.windows.words import U, below, half_even
@@ -17,7 +18,15 @@ from udfs.windows.writing import put_id, put_key, put_name, put_number, put_plai
 #: Words of a finished bar.
 B_START, B_END, B_OPEN, B_HIGH, B_LOW, B_CLOSE, B_VOLUME, B_VWAP, B_BUY_VOLUME = 0, 1, 2, 4, 6, 8, 10, 12, 14
 B_COUNT, B_VERSION, B_LEVEL, B_ENTITY = 16, 17, 18, 19
-FACTS = 20
+#: Where its texts lie in what was written, and their sizes: notionals and ids.
+B_NOTIONAL, B_BUY_NOTIONAL, B_FIRST, B_LAST = 20, 22, 24, 26
+FACTS = 28
+TEXTS = {
+    "notional": B_NOTIONAL,
+    "first_trade_id": B_FIRST,
+    "last_trade_id": B_LAST,
+    "buy_notional": B_BUY_NOTIONAL,
+}
 COLUMNS = {
     "window_start": Column(B_START, 1),
     "window_end": Column(B_END, 1),
@@ -72,6 +81,14 @@ def _derive(s: State, x: int, facts: Longs, f: int) -> bool:
     return True
 
 
+@inlined
+def _put_span(facts: Longs, f: int, out: Octets, begin: int, end: int) -> int:
+    """Note where a text lies that was written, behind its size; return where it ends."""
+    _, text = take_long(out, begin, end)
+    facts[f], facts[f + 1] = text, end - text
+    return end
+
+
 @kernel(LONG, STATE, I32, BYTES, BYTES, OUT, I64, OUT, I32, I32, I64)
 def finish_bars(
     s: State,
@@ -106,13 +123,16 @@ def finish_bars(
         place = put_long(out, place, facts[f + B_END])
         for k in range(B_OPEN, B_VOLUME + 1, 2):
             place = put_number(out, place, facts, f + k)
-        place = put_plain(out, place, rows, x + at.NOTIONAL, scratch)
+        place = _put_span(facts, f + B_NOTIONAL, out, place, put_plain(out, place, rows, x + at.NOTIONAL, scratch))
         place = put_number(out, place, facts, f + B_VWAP)
         place = put_long(out, place, facts[f + B_COUNT])
-        place = put_id(out, place, rows, x + at.OPEN + at.MARK_ID, s.texts)
-        place = put_id(out, place, rows, x + at.CLOSE + at.MARK_ID, s.texts)
+        end = put_id(out, place, rows, x + at.OPEN + at.MARK_ID, s.texts)
+        place = _put_span(facts, f + B_FIRST, out, place, end)
+        end = put_id(out, place, rows, x + at.CLOSE + at.MARK_ID, s.texts)
+        place = _put_span(facts, f + B_LAST, out, place, end)
         place = put_number(out, place, facts, f + B_BUY_VOLUME)
-        place = put_plain(out, place, rows, x + at.BUY_NOTIONAL, scratch)
+        end = put_plain(out, place, rows, x + at.BUY_NOTIONAL, scratch)
+        place = _put_span(facts, f + B_BUY_NOTIONAL, out, place, end)
         place = put_long(out, place, facts[f + B_VERSION])
         sizes[i] = place - begin
         key_sizes[i] = s.entities[code * at.E_WIDTH + at.E_SIZE]

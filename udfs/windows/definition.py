@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from udfs.rules import rules
 from udfs.times import SECOND
 from udfs.windows import bars, quote_bars, trades
 from udfs.windows import layout as at
+from udfs.windows.merging import merge_quotes, merge_trades
 from udfs.windows.quotes import fold_quotes
 from udfs.windows.records import read_bar, read_quote_bar
 from udfs.windows.results import Column
@@ -61,7 +62,10 @@ class Definition:
     columns: Mapping[str, Column]
     counted: str
     record: Callable[[bytes], Any]
+    merge: Any
+    #: Where a window has texts, and a finished record the places of its own.
     texts: tuple[int, ...] = ()
+    text_columns: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
@@ -135,6 +139,8 @@ BARS = Definition(
     columns=bars.COLUMNS,
     counted="trade_count",
     record=read_bar,
+    merge=merge_trades,
+    text_columns=bars.TEXTS,
     texts=(at.OPEN + at.MARK_ID, at.CLOSE + at.MARK_ID),
 )
 QUOTE_BARS = Definition(
@@ -148,4 +154,5 @@ QUOTE_BARS = Definition(
     columns=quote_bars.COLUMNS,
     counted="quote_count",
     record=read_quote_bar,
+    merge=merge_quotes,
 )

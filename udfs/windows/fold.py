@@ -6,7 +6,7 @@ the state was saved and restored. Those decide when a version is told, and which
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -21,6 +21,7 @@ from udfs.windows.bars import INTERVAL_NAMES
 from udfs.windows.checks import Checks
 from udfs.windows.definition import Definition, Limits
 from udfs.windows.due import collect
+from udfs.windows.merging import name_entities
 from udfs.windows.results import Results
 from udfs.windows.room import room_for_entities, room_for_rows, room_for_texts, take_holes
 from udfs.windows.state import empty
@@ -139,10 +140,10 @@ class WindowFold:
         sweep(s, 3 * int(s.facts[at.MADE]) + 64)
         return told
 
-    def close(self) -> Told:
-        """Tell everything that was not told: at the end of a bounded input."""
+    def close(self, budget: int = 1 << 62) -> Told:
+        """Tell everything that was not told, at the end of a bounded input; the first ``budget`` windows of it."""
         self._ticks = _ALL_TICKS - 1
-        return self.emit(NEVER, tick=True, budget=self.count(at.ROWS))
+        return self.emit(NEVER, tick=True, budget=budget)
 
     def _ticked(self) -> int:
         self._ticks += 1
@@ -212,6 +213,42 @@ class WindowFold:
         e = code * at.E_WIDTH
         begin, size = int(self._state.entities[e + at.E_NAME]), int(self._state.entities[e + at.E_SIZE])
         return self._state.names[begin : begin + size].tobytes().decode()
+
+    # --- parts of a batch --------------------------------------------------------------------------------------------
+
+    def windows(self, rows: int) -> Iterator[tuple[Longs, Slices, list[Slices]]]:
+        """Yield all windows, ``rows`` at a time: their words, their entities' names, and their long texts.
+
+        There are always two columns of texts; a definition that has none leaves them empty.
+        """
+        s = self._state
+        for begin in range(0, self.count(at.ROWS), rows):
+            words = s.rows.reshape(-1, at.WIDTH)[begin : min(begin + rows, self.count(at.ROWS)), : at.SAVED].copy()
+            people = s.entities.reshape(-1, at.E_WIDTH)[words[:, at.KEY] >> at.LEVEL_BITS]
+            names = Slices(s.names, people[:, at.E_NAME].copy(), people[:, at.E_SIZE].copy())
+            found = [self._long_texts(words, word) for word in self._texts.tolist()]
+            none = np.zeros(len(words), dtype=np.int64)
+            yield words, names, found or [Slices(s.texts, none, none)] * 2
+
+    def _long_texts(self, words: Longs, word: int) -> Slices:
+        second = words[:, word + 1]
+        size = np.where(saving.is_long_text(second), second & at.SIZE_MASK, 0)
+        return Slices(self._state.texts, np.where(size > 0, words[:, word], 0), size)
+
+    def merge(self, names: Slices, words: Longs, ids: list[Slices]) -> None:
+        """Merge windows of another fold, as ``windows`` gives them; ``words`` are changed."""
+        s = room_for_rows(self._state, len(words))
+        s = room_for_entities(s, len(words), int(names.size.sum()))
+        content, used = [], 0
+        for word, found in zip(self._texts.tolist(), ids, strict=False):
+            begin = used + np.cumsum(found.size) - found.size
+            words[:, word] = np.where(found.size > 0, begin, words[:, word])
+            content.append(b"".join(found.tolist()))
+            used += len(content[-1])
+        self._state = s = room_for_texts(s, used, self._texts)
+        codes = np.empty(len(words), dtype=np.int64)
+        name_entities(s, *names.parts, codes)
+        self.definition.merge(s, codes, words.reshape(-1), np.frombuffer(b"".join(content), dtype=np.uint8))
 
     # --- state --------------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,13 @@ def read_trade(data: Octets, begin: int, size: int, header: Octets, buy: Octets,
     if place < 0:
         return False
     record[at.R_BOUGHT] = length == 3 and same_bytes(data, text, buy, 0, 3)
+    multiply(record)
+    return True
+
+
+@inlined
+def multiply(record: Longs) -> None:
+    """Put price·size, three words ·1e24, into the record."""
     w0, w1, w2 = product128(
         np.uint64(record[at.R_PRICE]),
         np.uint64(record[at.R_PRICE + 1]),
@@ -53,7 +60,6 @@ def read_trade(data: Octets, begin: int, size: int, header: Octets, buy: Octets,
     record[at.R_PRODUCT] = np.int64(w0)
     record[at.R_PRODUCT + 1] = np.int64(w1)
     record[at.R_PRODUCT + 2] = np.int64(w2)
-    return True
 
 
 @inlined
