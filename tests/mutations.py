@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from window_mutations import OF_WINDOWS
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "polyglot", "tests")
 FILES = ("pyproject.toml",)
@@ -313,6 +315,7 @@ MUTATIONS = (
         "import time\n\nimport numpy as np",
         ("tests/unit/udfs/test_purity.py",),
     ),
+    *(Mutation(*each) for each in OF_WINDOWS),
 )
 
 

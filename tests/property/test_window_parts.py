@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from property.test_window_fold import logs
-from property.window_oracle import DAY, Plain, Quote, Trade, bar, quote_bar
+from property.window_oracle import DAY, Plain, Quote, Revision, Trade, bar, quote_bar
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from batch.kernels import bar_schema
-from pyspark.sql.pandas.types import to_arrow_schema
 from udfs.bars import INTERVALS
 from udfs.codec.slices import Slices
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
-from udfs.windows.partial import batch_fold, finished, merge, partial_windows, results_batch
+from udfs.windows.partial import as_events, as_revised, batch_fold, finished, merge, partial_windows, results_batch
 from udfs.windows.records import read_bar, read_quote_bar
+from udfs.windows.revised import CANCELLED, CORRECTED, STANDS
 
 
 def in_parts(definition: Definition, log: list[Trade] | list[Quote], tasks: int, random: Random) -> list[bytes]:
@@ -60,6 +63,30 @@ def test_quote_bars_of_parts_are_quote_bars_of_the_whole(log: list[Quote], tasks
         plain.add(record)
     wanted = sorted(plain.version(key, len(records)) for key, records in plain.windows.items())
     assert sorted(in_parts(QUOTE_BARS, log, tasks, random)) == wanted
+
+
+@given(logs("trade"), st.randoms(use_true_random=False))
+@settings(max_examples=50)
+def test_bars_of_revised_trades_count_everything_and_have_what_is_left(log: list[Trade], random: Random) -> None:
+    chosen = [random.choice([STANDS, STANDS, CANCELLED, CORRECTED]) for _ in log]
+    cancels = [Revision(trade.entity, trade.time, trade.ingest, trade.seq) for trade in log[::3]]
+    left, events = {}, Counter()
+    for record, verdict in [*zip(log, chosen, strict=True), *((cancel, CANCELLED) for cancel in cancels)]:
+        for interval, length in INTERVALS.items():
+            key = record.entity, interval, record.time // length * length
+            events[key] += 1
+            kept = left.setdefault(key, [])
+            if verdict != CANCELLED:
+                kept.append(record._replace(price=7, size=9) if verdict == CORRECTED else record)
+    fold = batch_fold(BARS)
+    numbers = np.tile(np.array([7, 0, 9, 0], dtype=np.int64), len(log))
+    fold.read(as_revised(np.array(chosen, dtype=np.int8), numbers), Slices.of([trade.wire() for trade in log]))
+    fold.read(as_events("trade_cancel"), Slices.of([cancel.wire() for cancel in cancels]))
+    again = batch_fold(BARS)
+    for part in partial_windows(fold, rows=3):
+        merge(again, part)
+    found = [value for results in finished(again) for value in results.wire().tolist()]
+    assert sorted(found) == sorted(bar(key, trades, events[key]) for key, trades in left.items())
 
 
 @pytest.mark.parametrize("kind", ["bar", "quote_bar"])

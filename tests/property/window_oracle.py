@@ -97,8 +97,13 @@ def decimal(scaled: int) -> Decimal:
     return Decimal((0, tuple(map(int, str(scaled))), -12))
 
 
-def bar(key: tuple[str, str, int], trades: list[Trade]) -> bytes:
-    """Return the bar of a set of trades, by the kernel that SQL's reductions go through."""
+def bar(key: tuple[str, str, int], trades: list[Trade], events: int | None = None) -> bytes:
+    """Return the bar of a set of trades, by the kernel that SQL's reductions go through.
+
+    ``events``: how many there are with cancelled trades and revisions.
+    """
+    if not trades:
+        return finish_bar(*key, 0, None, None, None, None, [0] * 14, events).encode()
 
     def sort_key(trade: Trade) -> str:
         place = (100_000 + trade.ingest // DAY) * 10**12 + trade.seq
@@ -114,7 +119,7 @@ def bar(key: tuple[str, str, int], trades: list[Trade]) -> bytes:
     keys = [sort_key(trade) for trade in trades]
     prices = [decimal(trade.price) for trade in trades]
     totals = sums(trades) + sums([trade for trade in trades if trade.side == "buy"])
-    return finish_bar(*key, len(trades), min(keys), max(keys), max(prices), min(prices), totals).encode()
+    return finish_bar(*key, len(trades), min(keys), max(keys), max(prices), min(prices), totals, events).encode()
 
 
 def quote_bar(key: tuple[str, str, int], quotes: list[Quote]) -> bytes:

@@ -107,12 +107,12 @@ def header(name: str) -> Octets:
     return np.frombuffer(contract(name).header, dtype=np.uint8)
 
 
-_BUY = np.frombuffer(b"buy", dtype=np.uint8)
+BUY = np.frombuffer(b"buy", dtype=np.uint8)
 
 
 def _trades() -> Reader:
     head = header("trade")
-    return lambda s, values, first: fold_trades(s, *values.parts, first, head, _BUY)
+    return lambda s, values, first: fold_trades(s, *values.parts, first, head, BUY)
 
 
 def _quotes() -> Reader:

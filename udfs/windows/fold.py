@@ -19,7 +19,7 @@ from udfs.windows import layout as at
 from udfs.windows import saving
 from udfs.windows.bars import INTERVAL_NAMES
 from udfs.windows.checks import Checks
-from udfs.windows.definition import Definition, Limits
+from udfs.windows.definition import Definition, Limits, Reader
 from udfs.windows.due import collect
 from udfs.windows.merging import name_entities
 from udfs.windows.results import Results
@@ -99,11 +99,18 @@ class WindowFold:
             ValueError: a value is no record of the topic's contract.
             KeyError: the topic is none of the definition's.
         """
-        reader = self.definition.readers[topic]
+        self.read(self.definition.readers[topic], values)
+
+    def read(self, reader: Reader, values: Slices) -> None:
+        """Fold values by a reader.
+
+        Raises:
+            ValueError: a value is no record of the reader's contract.
+        """
         done = reader(self._state, values, 0)
         while done < len(values):
             if self._state.facts[at.STOPPED] == at.MALFORMED:
-                raise ValueError(f"record {done} of {topic} is none of its contract: {values[done]!r}")
+                raise ValueError(f"record {done} of a block is none of its contract: {values[done]!r}")
             self._make_room(int(values.size[done]), len(values) - done)
             done = reader(self._state, values, done)
 

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.quality import Rule
 from udfs.arrow import texts
 from udfs.bars import INTERVALS
-from udfs.codec.slices import Longs, Slices
+from udfs.codec.slices import Bits, Longs, Slices
 from udfs.times import DAY
 from udfs.windows import layout as at
-from udfs.windows.definition import BARS, Definition, Limits
+from udfs.windows.definition import BARS, BUY, Definition, Limits, Reader, header
 from udfs.windows.fold import NEVER, WindowFold
 from udfs.windows.results import Results
+from udfs.windows.revised import count_revisions, fold_revised
 
 #: Nothing is forgotten in a batch.
 FOREVER = Limits(horizon=1 << 60, max_skew=0, dates=1)
@@ -38,9 +40,9 @@ SCHEMA = pa.schema(
 )
 
 
-def batch_fold(definition: Definition) -> WindowFold:
+def batch_fold(definition: Definition, rules: tuple[Rule, ...] = ()) -> WindowFold:
     """Return a fold that forgets nothing and takes every record for a new one."""
-    return WindowFold(definition, limits=FOREVER, numbered=False)
+    return WindowFold(definition, rules, FOREVER, numbered=False)
 
 
 def partial_windows(fold: WindowFold, rows: int = 32_768) -> Iterator[pa.RecordBatch]:
@@ -52,6 +54,18 @@ def partial_windows(fold: WindowFold, rows: int = 32_768) -> Iterator[pa.RecordB
         columns = [texts(names, pa.string()), pa.array(day, pa.int64()), fixed.cast(pa.binary())]
         columns += [texts(each, pa.binary()) for each in ids]
         yield pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def as_revised(verdicts: Bits, numbers: Longs) -> Reader:
+    """Return the reader of trades of which is known what became of them; see `udfs.windows.revised`."""
+    head = header("trade")
+    return lambda s, values, first: fold_revised(s, *values.parts, first, head, BUY, verdicts, numbers)
+
+
+def as_events(kind: str) -> Reader:
+    """Return the reader of cancels or corrections that only counts them."""
+    head = header(kind)
+    return lambda s, values, first: count_revisions(s, *values.parts, first, head)
 
 
 def merge(fold: WindowFold, batch: pa.RecordBatch) -> None:

@@ -27,7 +27,6 @@ from udfs.windows.state import STATE, State
 from udfs.windows.words import add_words, product128
 
 STREAM = 0
-_BUY = np.frombuffer(b"buy", dtype=np.uint8)
 
 
 @inlined

@@ -205,6 +205,14 @@ def test_a_volume_that_does_not_fit_is_never_a_number() -> None:
         fold.close()
 
 
+@pytest.mark.parametrize(("prices", "wanted"), [((1, 2), 2), ((2, 3), 2), ((3, 4), 4), ((1, 1, 2), 1), ((1, 2, 2), 2)])
+@pytest.mark.parametrize("size", [1, 2**63, 10**27])
+def test_a_vwap_is_rounded_half_to_even(prices: tuple[int, ...], wanted: int, size: int) -> None:
+    fold = WindowFold(BARS)
+    feed(fold, *(trade(n, n, price)._replace(size=size) for n, price in enumerate(prices, 1)))
+    assert {read_bar(value).vwap for value in fold.close().results.wire().tolist()} == {wanted}
+
+
 def test_limits_are_those_of_the_domain_file() -> None:
     assert BARS.limits() == QUOTE_BARS.limits() == Limits(HORIZON, SKEW, 2)
 
