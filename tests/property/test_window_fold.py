@@ -6,10 +6,11 @@ ahead of the records, ticks come at any time with any budget, and the fold is sa
 from them. Whatever happens, every version that is told is, byte for byte, the bar of the first so many records of its
 window, and at the end all of all windows are told.
 
-Broken on purpose, in ``tests/mutations.py``, and noticed here: a late record that replaces the last one; a record at an
-edge in the window before it; the price of the second-last word; a duplicate that counts; a window that is forgotten by
-another clock, or one `max_skew` too early; a window freed that was not told; a delta without the windows that were
-told; a moved row that is not found again; a state whose last word does not hold.
+Broken on purpose (``window_mutations.py``), and noticed here, in ``test_window_parts.py`` or in ``unit/windows``: a
+copy that counts again; numbers that do not begin anew with the date; an order that ties do not follow; a sum that does
+not carry; a vwap that is rounded half up; a first result after the watermark; a revised window that is told; a window
+kept by another clock, or one `max_skew` too short; a window forgotten that was not told; a window that is not found
+again after another was removed; a delta without what changed; a round of slices of which the beginning is dropped.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from udfs.windows.revised import count_revisions, fold_revised
 
 #: Nothing is forgotten in a batch.
 FOREVER = Limits(horizon=1 << 60, max_skew=0, dates=1)
-#: Windows of a task before they are handed on, to keep within memory: 256 MB.
-MOST = 1_000_000
+#: Windows of a task before they are handed on, to keep within memory: 64 MB.
+MOST = 250_000
 _WORDS = pa.binary(8 * at.SAVED)
 #: Columns of partial windows: ``first_id`` and ``last_id`` are the ids that are too long for words, else empty.
 SCHEMA = pa.schema(
