@@ -21,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from mutants import NOTICED, Mutation
+from window_mutations import OF_WINDOWS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "devstack", "polyglot", "tests")
@@ -307,6 +308,7 @@ MUTATIONS = (
         ("tests/unit/udfs/test_purity.py",),
     ),
     *NOTICED,
+    *(Mutation(*each) for each in OF_WINDOWS),
 )
 
 

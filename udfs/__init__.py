@@ -8,6 +8,6 @@ from pkgutil import iter_modules
 
 def warmup() -> None:
     """Compile every kernel that is not in the cache yet (about 20 s of one core), or load it (about a second)."""
-    codec = import_module("udfs.codec")
-    for module in iter_modules(codec.__path__, "udfs.codec."):
-        import_module(module.name)
+    for name in ("udfs.codec", "udfs.windows"):
+        for module in iter_modules(import_module(name).__path__, f"{name}."):
+            import_module(module.name)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from udfs.codec.jit import BYTES, I8, I64, LONG, kernel
@@ -16,10 +18,11 @@ NAME = np.frombuffer(b"depthUpdate", dtype=np.uint8)
 
 
 @kernel(
-    LONG, LONG, BYTES, BYTES, BYTES, LONG, LONG, LONG,
+    LONG, I64, LONG, BYTES, BYTES, BYTES, LONG, LONG, LONG,
     I8, BYTES, I64, I64, BYTES, I64, I64, I8, I64, I64, I64, I8, I64, I64,
 )  # fmt: skip
-def scan_depths(  # noqa: C901, PLR0912
+def _scan_depths(  # noqa: C901, PLR0912
+    letters: Longs,
     max_number: int,
     name: Octets,
     words: Octets,
@@ -46,10 +49,8 @@ def scan_depths(  # noqa: C901, PLR0912
 
     ``first`` stays as it is where these make no sense. Times in µs. Returns how many were accepted.
     """
-    seen = np.zeros(128, np.int64)
-    kind = np.zeros(128, np.int8)
-    begin = np.zeros(128, np.int64)
-    number = np.zeros(128, np.int64)
+    letters[:] = 0
+    seen, kind, begin, number = letters[:128], letters[128:256], letters[256:384], letters[384:512]
     prefix = len(before)
     count = 0
     for i in range(len(todo)):
@@ -98,3 +99,8 @@ def scan_depths(  # noqa: C901, PLR0912
         todo[i] = SCANNED
         count += 1
     return count
+
+
+def scan_depths(*arguments: Any) -> int:
+    """Run the kernel with a scratch of its own: kernels allocate nothing."""
+    return _scan_depths(np.empty(512, dtype=np.int64), *arguments)

@@ -7,6 +7,8 @@ flat JSON without blanks, escapes, repeated keys or bytes beyond ASCII, bare or 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from udfs.codec.jit import BYTES, I8, I64, LONG, helper, kernel
@@ -64,7 +66,7 @@ def _levels_end(data: Octets, at: int, end: int) -> int:
 
 @helper
 def flat_object(  # noqa: C901, PLR0911, PLR0912, PLR0915
-    data: Octets, at: int, end: int, stamp: int, seen: Longs, kind: Bits, begin: Longs, number: Longs
+    data: Octets, at: int, end: int, stamp: int, seen: Longs, kind: Longs, begin: Longs, number: Longs
 ) -> int:
     """Read ``{"k":value,…}``; values of one-letter keys and of ``pu`` land in the tables.
 
@@ -172,11 +174,12 @@ def symbol_ok(data: Octets, at: int, size: int) -> bool:
 
 
 @kernel(
-    LONG, LONG, BYTES, BYTES, LONG, LONG, LONG, LONG, LONG,
+    LONG, I64, LONG, BYTES, BYTES, LONG, LONG, LONG, LONG, LONG,
     I8, BYTES, I64, I64, BYTES, I64, I64, I8, I64, I64, I8, I64,
     I64, I64, I64, I8,
 )  # fmt: skip
-def scan_frames(  # noqa: C901, PLR0912, PLR0915
+def _scan_frames(  # noqa: C901, PLR0912, PLR0915
+    letters: Longs,
     shape: int,
     words: Octets,
     before: Octets,
@@ -209,10 +212,8 @@ def scan_frames(  # noqa: C901, PLR0912, PLR0915
     entity id. Times in µs. Returns how many were accepted.
     """
     n = len(todo)
-    seen = np.zeros(128, np.int64)
-    kind = np.zeros(128, np.int8)
-    begin = np.zeros(128, np.int64)
-    number = np.zeros(128, np.int64)
+    letters[:] = 0
+    seen, kind, begin, number = letters[:128], letters[128:256], letters[256:384], letters[384:512]
     name_at, name_size = (20, 5) if shape == 1 else ((25, 8) if shape == 2 else (33, 10))
     id_key = 116 if shape == 1 else (97 if shape == 2 else 117)
     suffix = 4 if shape == 2 else 0
@@ -330,3 +331,8 @@ def scan_frames(  # noqa: C901, PLR0912, PLR0915
         todo[i] = SCANNED
         count += 1
     return count
+
+
+def scan_frames(*arguments: Any) -> int:
+    """Run the kernel with a scratch of its own: kernels allocate nothing."""
+    return _scan_frames(np.empty(512, dtype=np.int64), *arguments)

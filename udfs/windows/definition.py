@@ -1,0 +1,158 @@
+"""What is declared of a kind of result: where its records come from, its windows, its kernels, its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from schemas.contracts import contract
+from schemas.domains import domains, raw_topic
+from udfs.bars import INTERVALS
+from udfs.codec.slices import Codes, Longs, Octets, Slices
+from udfs.revisions import KINDS as REVISIONS
+from udfs.rules import rules
+from udfs.times import SECOND
+from udfs.windows import bars, quote_bars, trades
+from udfs.windows import layout as at
+from udfs.windows.merging import merge_quotes, merge_trades
+from udfs.windows.quotes import fold_quotes
+from udfs.windows.records import read_bar, read_quote_bar
+from udfs.windows.results import Column
+from udfs.windows.revisions import fold_revisions
+from udfs.windows.state import State
+from udfs.windows.trades import fold_trades
+
+#: Folds the records of a block from one on; returns the first that was not.
+Reader = Callable[[State, Slices, int], int]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How late records of a kind can be: µs, but ``dates`` ingest dates; over all raw topics that it comes from."""
+
+    horizon: int
+    max_skew: int
+    dates: int
+
+    @property
+    def keep(self) -> int:
+        """How long a window is kept after its end, by its entity's newest ingest time (law 6)."""
+        return self.horizon + 2 * self.max_skew
+
+    @property
+    def far(self) -> int:
+        """How far a watermark may be ahead of an entity's newest event and still tell its windows."""
+        return self.horizon + self.max_skew
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A kind of result; ``readers`` fold the topics it is made of, each of which has numbers of its own."""
+
+    contract: str
+    kind: str
+    lengths: tuple[int, ...]
+    readers: Mapping[str, Reader]
+    finish: Any
+    facts: int
+    fixed: int
+    columns: Mapping[str, Column]
+    counted: str
+    record: Callable[[bytes], Any]
+    merge: Any
+    #: Where a window has texts, and a finished record the places of its own.
+    texts: tuple[int, ...] = ()
+    text_columns: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def topic(self) -> str:
+        """The topic that results go to."""
+        return f"analytics.{self.contract}.v1"
+
+    @property
+    def header(self) -> Octets:
+        """The five bytes that results begin with."""
+        return header(self.contract)
+
+    @property
+    def text_words(self) -> Codes:
+        """Where a window has texts."""
+        return np.array(self.texts, dtype=np.int32)
+
+    @property
+    def length_words(self) -> Longs:
+        """The lengths of the windows, as the state has them."""
+        return np.array(self.lengths, dtype=np.int64)
+
+    def limits(self) -> Limits:
+        """Return how late records of this kind can be, by the domain file."""
+        found = [
+            rules(raw_topic(venue.name, channel))
+            for venue in domains().venues.values()
+            for channel, kind in venue.channels.items()
+            if kind == self.kind
+        ]
+        return Limits(
+            max(each.horizon for each in found),
+            max(each.max_skew for each in found),
+            max(each.days_kept for each in found),
+        )
+
+
+def header(name: str) -> Octets:
+    """Return the five bytes that records of a contract begin with."""
+    return np.frombuffer(contract(name).header, dtype=np.uint8)
+
+
+BUY = np.frombuffer(b"buy", dtype=np.uint8)
+
+
+def _trades() -> Reader:
+    head = header("trade")
+    return lambda s, values, first: fold_trades(s, *values.parts, first, head, BUY)
+
+
+def _quotes() -> Reader:
+    head = header("quote")
+    return lambda s, values, first: fold_quotes(s, *values.parts, first, head)
+
+
+def _revisions(kind: str, stream: int) -> Reader:
+    head = header(kind)
+    return lambda s, values, first: fold_revisions(s, *values.parts, first, head, stream)
+
+
+BARS = Definition(
+    contract="bar",
+    kind="trade",
+    lengths=tuple(INTERVALS.values()),
+    readers={
+        "normalized.trade.v1": _trades(),
+        **{f"normalized.{kind}.v1": _revisions(kind, trades.STREAM + 1 + k) for k, kind in enumerate(REVISIONS)},
+    },
+    finish=bars.finish_bars,
+    facts=bars.FACTS,
+    fixed=bars.FIXED,
+    columns=bars.COLUMNS,
+    counted="trade_count",
+    record=read_bar,
+    merge=merge_trades,
+    text_columns=bars.TEXTS,
+    texts=(at.OPEN + at.MARK_ID, at.CLOSE + at.MARK_ID),
+)
+QUOTE_BARS = Definition(
+    contract="quote_bar",
+    kind="quote",
+    lengths=(SECOND,),
+    readers={"normalized.quote.v1": _quotes()},
+    finish=quote_bars.finish_quote_bars,
+    facts=quote_bars.FACTS,
+    fixed=quote_bars.FIXED,
+    columns=quote_bars.COLUMNS,
+    counted="quote_count",
+    record=read_quote_bar,
+    merge=merge_quotes,
+)

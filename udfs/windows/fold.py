@@ -1,0 +1,315 @@
+"""The window fold of one shard: normalized records in, bars and requests for repair out.
+
+The outcome is a function of the log's content: not of how it was cut into blocks, of watermarks and ticks, or of where
+the state was saved and restored. Those decide when a version is told, and which versions are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from schemas.quality import Rule
+from udfs.codec.slices import Codes, Longs, Slices
+from udfs.repairs import RepairRequest
+from udfs.windows import layout as at
+from udfs.windows import saving
+from udfs.windows.bars import INTERVAL_NAMES
+from udfs.windows.checks import Checks
+from udfs.windows.definition import Definition, Limits, Reader
+from udfs.windows.due import collect
+from udfs.windows.merging import name_entities
+from udfs.windows.results import Results
+from udfs.windows.room import room_for_entities, room_for_rows, room_for_texts, take_holes
+from udfs.windows.state import empty
+from udfs.windows.sweep import live_rows, sweep
+
+#: No watermark yet.
+NEVER = -(1 << 62)
+#: Windows that wait for a tick are told so many at a time: about 2 ms.
+TICK_BUDGET = 4_096
+#: A tick is for windows shorter than an hour; every fifth one is for all.
+_SHORT = 3_600_000_000
+_ALL_TICKS = 5
+_ROWS, _TEXTS = 256, 4_096  # how much room is made at least
+
+
+@dataclass(slots=True)
+class Told:
+    """What is published now; ``waiting`` is how many windows of the tick are still to come."""
+
+    results: Results
+    requests: list[RepairRequest] = field(default_factory=list)
+    waiting: int = 0
+
+
+class WindowFold:
+    """One shard's windows of one definition; see `udfs.operator.Operator`."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        rules: tuple[Rule, ...] = (),
+        limits: Limits | None = None,
+        *,
+        numbered: bool = True,
+    ) -> None:
+        """Begin without a past.
+
+        Args:
+            definition: what is computed.
+            rules: data-quality rules of its topic.
+            limits: how late records can be; by the domain file if they are not given.
+            numbered: whether transport duplicates are dropped; a batch whose records are unique needs no filter.
+        """
+        self.definition = definition
+        limits = limits or definition.limits()
+        self._checks = Checks(rules, definition.columns, definition.counted)
+        self._texts: Codes = definition.text_words
+        self._header = definition.header
+        self._scratch = np.zeros(96, dtype=np.uint8)
+        self._state = empty(
+            definition.length_words,
+            keep=limits.keep,
+            far=limits.far,
+            streams=len(definition.readers),
+            dates=limits.dates,
+            numbered=numbered,
+        )
+        self._named = 0  # entities whose names the log has
+        self._slicing = 0  # entities that a round of slices tells
+        self._ticks = 0
+
+    @property
+    def state_version(self) -> int:
+        """Of the parts that this fold writes and reads."""
+        return saving.VERSION
+
+    def count(self, which: int) -> int:
+        """Return a counter of `udfs.windows.layout`, e.g. ``DUPLICATES``."""
+        return int(self._state.facts[which])
+
+    def fold(self, topic: str, values: Slices) -> None:
+        """Fold one topic's part of a block into the windows.
+
+        Raises:
+            ValueError: a value is no record of the topic's contract.
+            KeyError: the topic is none of the definition's.
+        """
+        self.read(self.definition.readers[topic], values)
+
+    def read(self, reader: Reader, values: Slices) -> None:
+        """Fold values by a reader.
+
+        Raises:
+            ValueError: a value is no record of the reader's contract.
+        """
+        done = reader(self._state, values, 0)
+        while done < len(values):
+            if self._state.facts[at.STOPPED] == at.MALFORMED:
+                raise ValueError(f"record {done} of a block is none of its contract: {values[done]!r}")
+            self._make_room(int(values.size[done]), len(values) - done)
+            done = reader(self._state, values, done)
+
+    def process(self, topic: str, values: Slices, mark: int = NEVER) -> Told:
+        """Fold one topic's part of a block, and tell the windows that the watermark ``mark`` (µs) says are due."""
+        self.fold(topic, values)
+        return self.emit(mark)
+
+    def _make_room(self, size: int, records: int) -> None:
+        s = self._state
+        levels = len(s.lengths)
+        s = room_for_rows(s, levels * max(1, min(records, _ROWS)))
+        s = room_for_entities(s, 1, size)
+        s = room_for_texts(s, max(_TEXTS, 2 * levels * size), self._texts)
+        if (s.facts[at.HOLES] + 2) * at.HOLE_WIDTH > len(s.holes):
+            s = s._replace(holes=np.concatenate([s.holes, np.zeros_like(s.holes)]))
+        self._state = s
+
+    def emit(self, mark: int, *, tick: bool = False, budget: int = TICK_BUDGET) -> Told:
+        """Tell what is due, and ask for what cannot be told.
+
+        Args:
+            mark: the watermark, µs: windows that end at or before it are told as soon as they change.
+            tick: tell open windows that changed as well; every fifth tick those of an hour and more, too.
+            budget: how many of a tick's windows at most now; the rest comes with the next calls.
+
+        Raises:
+            QualityStop: a result breaks a rule; nothing of it may be written, and the fold is of no use any more.
+            ValueError: a result does not fit its contract.
+        """
+        s = self._state
+        waiting = collect(s, mark, self._ticked() if tick else 0, budget)
+        told = Told(self._finish(), self._requests(), waiting)
+        sweep(s, 3 * int(s.facts[at.MADE]) + 64)
+        return told
+
+    def close(self, budget: int = 1 << 62) -> Told:
+        """Tell everything that was not told, at the end of a bounded input; the first ``budget`` windows of it."""
+        self._ticks = _ALL_TICKS - 1
+        return self.emit(NEVER, tick=True, budget=budget)
+
+    def _ticked(self) -> int:
+        self._ticks += 1
+        if self._ticks % _ALL_TICKS == 0:
+            return len(self.definition.lengths)
+        return sum(length < _SHORT for length in self.definition.lengths)
+
+    def _list(self, which: int) -> Codes:
+        begin = which * int(self._state.facts[at.CAPACITY])
+        return self._state.lists[begin : begin + int(self._state.facts[which])]
+
+    def _finish(self) -> Results:
+        """Encode the windows on the list of those due."""
+        rows = self._list(at.DUE).copy()
+        count, s = len(rows), self._state
+        facts = np.empty((count, self.definition.facts), dtype=np.int64)
+        sizes, key_sizes = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.int32)
+        times = np.empty(count, dtype=np.int64)
+        if not count:
+            none = np.zeros(0, dtype=np.uint8)
+            return Results(times, none, key_sizes, none, sizes, facts, rows)
+        out = np.empty(count * self.definition.fixed + self._text_bytes(rows), dtype=np.uint8)
+        finish = self.definition.finish
+        end = finish(
+            s, rows, self._header, INTERVAL_NAMES, self._scratch, facts.reshape(-1), out, sizes, key_sizes, times
+        )
+        if end < 0:
+            key = int(s.rows[int(rows[-1 - end]) * at.WIDTH + at.KEY])
+            raise ValueError(f"a window of {self._name(key >> at.LEVEL_BITS)} does not fit its contract")
+        keys = out[end : end + int(key_sizes.sum())]
+        results = Results(times, keys, key_sizes, out[:end], sizes, facts, rows)
+        self._checks.hold(results, lambda i: self.definition.record(results.wire()[i]))
+        return results
+
+    def _text_bytes(self, rows: Codes) -> int:
+        """Return an upper bound of the names (twice: in key and value) and long texts of some windows."""
+        s = self._state
+        table = s.rows.reshape(-1, at.WIDTH)
+        names = s.entities.reshape(-1, at.E_WIDTH)[table[rows, at.KEY] >> at.LEVEL_BITS, at.E_SIZE]
+        bound = 2 * int(names.sum())
+        if s.facts[at.TEXT_BYTES]:
+            for word in self._texts.tolist():
+                second = table[rows, word + 1]
+                bound += int((second[saving.is_long_text(second)] & at.SIZE_MASK).sum())
+        return bound
+
+    def _requests(self) -> list[RepairRequest]:
+        """Return requests for windows that hold a revision and changed, and for what numbers were missing before."""
+        s = self._state
+        kind, lengths = self.definition.kind, self.definition.lengths
+        found = []
+        if s.facts[at.ASKED]:
+            for row in self._list(at.ASKED).tolist():
+                key, start = s.rows[row * at.WIDTH + at.KEY], int(s.rows[row * at.WIDTH + at.START])
+                name = self._name(int(key) >> at.LEVEL_BITS)
+                found.append(RepairRequest(name, kind, start, "revised", lengths[int(key) & at.LEVEL_MASK]))
+        if s.facts[at.HOLES]:
+            for code, _, time, reason in take_holes(s).tolist():
+                name = self._name(code)
+                if reason == at.MISSING:
+                    found.append(RepairRequest(name, kind, time, "sequence_gap", lengths[0]))
+                else:
+                    found += [RepairRequest(name, kind, time, "revised", length) for length in lengths]
+        return found
+
+    def _name(self, code: int) -> str:
+        e = code * at.E_WIDTH
+        begin, size = int(self._state.entities[e + at.E_NAME]), int(self._state.entities[e + at.E_SIZE])
+        return self._state.names[begin : begin + size].tobytes().decode()
+
+    # --- parts of a batch --------------------------------------------------------------------------------------------
+
+    def windows(self, rows: int) -> Iterator[tuple[Longs, Slices, list[Slices]]]:
+        """Yield all windows, ``rows`` at a time: their words, their entities' names, and their long texts.
+
+        There are always two columns of texts; a definition that has none leaves them empty.
+        """
+        s = self._state
+        for begin in range(0, self.count(at.ROWS), rows):
+            words = s.rows.reshape(-1, at.WIDTH)[begin : min(begin + rows, self.count(at.ROWS)), : at.SAVED].copy()
+            people = s.entities.reshape(-1, at.E_WIDTH)[words[:, at.KEY] >> at.LEVEL_BITS]
+            names = Slices(s.names, people[:, at.E_NAME].copy(), people[:, at.E_SIZE].copy())
+            found = [self._long_texts(words, word) for word in self._texts.tolist()]
+            none = np.zeros(len(words), dtype=np.int64)
+            yield words, names, found or [Slices(s.texts, none, none)] * 2
+
+    def _long_texts(self, words: Longs, word: int) -> Slices:
+        second = words[:, word + 1]
+        size = np.where(saving.is_long_text(second), second & at.SIZE_MASK, 0)
+        return Slices(self._state.texts, np.where(size > 0, words[:, word], 0), size)
+
+    def merge(self, names: Slices, words: Longs, ids: list[Slices]) -> None:
+        """Merge windows of another fold, as ``windows`` gives them; ``words`` are changed."""
+        s = room_for_rows(self._state, len(words))
+        s = room_for_entities(s, len(words), int(names.size.sum()))
+        content, used = [], 0
+        for word, found in zip(self._texts.tolist(), ids, strict=False):
+            begin = used + np.cumsum(found.size) - found.size
+            words[:, word] = np.where(found.size > 0, begin, words[:, word])
+            content.append(b"".join(found.tolist()))
+            used += len(content[-1])
+        self._state = s = room_for_texts(s, used, self._texts)
+        codes = np.empty(len(words), dtype=np.int64)
+        name_entities(s, *names.parts, codes)
+        self.definition.merge(s, codes, words.reshape(-1), np.frombuffer(b"".join(content), dtype=np.uint8))
+
+    # --- state --------------------------------------------------------------------------------------------------------
+
+    def delta(self) -> bytes:
+        """Return what changed since the last ``delta`` or ``snapshot``. At a flush marker, after what was emitted."""
+        s = self._state
+        moved: Longs = s.moved[: int(s.facts[at.CHANGED_ENTITIES])].astype(np.int64)
+        known = self.count(at.ENTITIES)
+        part = saving.encode(s, self._list(at.CHANGED_ROWS), moved, self._named, known, self._texts)
+        self._named = known
+        saving.mark_saved(s)
+        return part
+
+    def slice(self, begin: int, budget: int) -> tuple[bytes, int]:
+        """Return part of all there is, and where to go on; -1: that was the last of the round.
+
+        A round begins at 0. With the deltas from then on its slices are the whole state. Entities come first, then the
+        windows that are not over.
+        """
+        s = self._state
+        if begin == 0:
+            self._slicing = self.count(at.ENTITIES)
+        end = begin + budget
+        codes = np.arange(begin, min(end, self._slicing), dtype=np.int64)
+        rows_end = min(max(0, end - self._slicing), self.count(at.ROWS))
+        live = self._live(max(0, begin - self._slicing), rows_end)
+        part = saving.encode(s, live, codes, begin, begin + len(codes), self._texts)
+        return part, -1 if end - self._slicing >= self.count(at.ROWS) else end
+
+    def snapshot(self) -> bytes:
+        """Return the whole state in one part."""
+        part, _ = self.slice(0, self.count(at.ENTITIES) + self.count(at.ROWS) + 1)
+        self._named = self.count(at.ENTITIES)
+        saving.mark_saved(self._state)
+        return part
+
+    def _live(self, begin: int, end: int) -> Codes:
+        live = np.empty(max(0, end - begin), dtype=np.int32)
+        return live[: live_rows(self._state, begin, end, live)]
+
+    @classmethod
+    def restore(
+        cls,
+        definition: Definition,
+        log: Iterable[bytes],
+        rules: tuple[Rule, ...] = (),
+        limits: Limits | None = None,
+    ) -> Self:
+        """Rebuild a fold from the parts of its log, in order.
+
+        Raises:
+            ValueError: a part was written by a version that this one does not know, or is missing.
+        """
+        self = cls(definition, rules, limits)
+        self._state = saving.restore(self._state, log, self._texts)
+        self._named = self.count(at.ENTITIES)
+        return self

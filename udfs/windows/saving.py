@@ -1,0 +1,196 @@
+# mypy: disable-error-code="return-value,assignment,no-any-return"
+"""The state as bytes, explicitly: what changed, a slice of all, and all of it back (state version 1).
+
+A part is msgpack: ``[version, first code, names, entities, rows, texts]``. ``names`` are of new entities, whose codes
+begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the ids that
+are too long for two words, in the order of ``rows``. Parts may repeat: the last word on an entity or a window holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from udfs.codec.jit import I64, LONG, kernel
+from udfs.codec.slices import Codes, Longs
+from udfs.packing import pack, unpack
+from udfs.windows import layout as at
+from udfs.windows.index import find, index_entities, new_row, push
+from udfs.windows.room import room_for_entities, room_for_rows, room_for_texts
+from udfs.windows.state import STATE, State
+
+VERSION = 1
+#: Words of a window in a state: those before ``PARENT``, and the flags.
+WORDS = at.SAVED + 1
+_SAVED_FLAGS = at.DIRTY | at.REVISED
+
+
+@kernel(LONG, STATE)
+def mark_saved(s: State) -> int:
+    """Note that what changed is saved. Returns how many windows that were."""
+    count = s.facts[at.CHANGED_ROWS]
+    for k in range(count):
+        row = np.int64(s.lists[at.CHANGED_ROWS * s.facts[at.CAPACITY] + k])
+        s.rows[row * at.WIDTH + at.FLAGS] &= ~at.CHANGED
+    s.facts[at.CHANGED_ROWS] = 0
+    for k in range(s.facts[at.CHANGED_ENTITIES]):
+        s.entities[np.int64(s.moved[k]) * at.E_WIDTH + at.E_CHANGED] = 0
+    s.facts[at.CHANGED_ENTITIES] = 0
+    return count
+
+
+@kernel(LONG, STATE, I64)
+def put_rows(s: State, words: Longs) -> int:
+    """Make windows of a state's words, or overwrite them. Returns how many were made."""
+    made = 0
+    for k in range(len(words) // WORDS):
+        w = k * WORDS
+        slot, row = find(s, words[w + at.KEY], words[w + at.START])
+        if row < 0:
+            row = new_row(s, slot, words[w + at.KEY], words[w + at.START])
+            made += 1
+        for m in range(at.SAVED):
+            s.rows[row * at.WIDTH + m] = words[w + m]
+        s.rows[row * at.WIDTH + at.FLAGS] = words[w + at.SAVED]
+    return made
+
+
+@kernel(LONG, STATE)
+def link_rows(s: State) -> int:
+    """After the last part of a state: find the windows' parents, and put on a list what is still to be told.
+
+    Returns how many windows have no parent although there are longer ones: those that are over, if the state is sound.
+    """
+    alone = 0
+    for row in range(s.facts[at.ROWS]):
+        x = row * at.WIDTH
+        level = (s.rows[x + at.KEY] & at.LEVEL_MASK) + 1
+        s.rows[x + at.PARENT] = -1
+        if level < len(s.lengths):
+            start = s.rows[x + at.START]
+            _, parent = find(s, s.rows[x + at.KEY] + 1, start - start % s.lengths[level])
+            s.rows[x + at.PARENT] = parent
+            alone += parent < 0
+        if s.rows[x + at.FLAGS] & at.DIRTY:
+            push(s, at.FRESH, row)
+    s.facts[at.MADE] = 0
+    return alone
+
+
+def encode(s: State, rows: Codes, entities: Longs, first: int, end: int, texts: Codes) -> bytes:
+    """Return a part of the state.
+
+    Args:
+        s: the state.
+        rows: windows to tell.
+        entities: codes of entities to tell.
+        first: the names told begin at this code,
+        end: and end before this one.
+        texts: where a row has texts.
+    """
+    table = s.rows[: int(s.facts[at.ROWS]) * at.WIDTH].reshape(-1, at.WIDTH)[rows]
+    columns = [pack(table[:, word]) for word in range(at.SAVED)] if len(rows) else []
+    if len(rows):
+        columns.append(pack(table[:, at.FLAGS] & _SAVED_FLAGS))
+    people = s.entities[: int(s.facts[at.ENTITIES]) * at.E_WIDTH].reshape(-1, at.E_WIDTH)
+    spans = people[first:end, [at.E_NAME, at.E_SIZE]].tolist()
+    per = int(s.facts[at.STREAMS] * s.facts[at.DATES])
+    seen = s.seen.reshape(-1, per)[entities]
+    facts = [pack(entities), pack(people[entities, at.E_WATER]), pack(people[entities, at.E_TIME])]
+    facts += [pack(seen[:, k]) for k in range(per)]
+    names = [s.names[begin : begin + size].tobytes() for begin, size in spans]
+    return msgspec.msgpack.encode((VERSION, first, names, facts, columns, _long_texts(s, table, texts)))
+
+
+def _long_texts(s: State, table: Longs, texts: Codes) -> list[list[bytes]]:
+    if not s.facts[at.TEXT_BYTES]:
+        return []
+    found = []
+    for word in texts.tolist():
+        rows = table[is_long_text(table[:, word + 1])]
+        spans = zip(rows[:, word].tolist(), (rows[:, word + 1] & at.SIZE_MASK).tolist(), strict=True)
+        found.append([s.texts[begin : begin + size].tobytes() for begin, size in spans])
+    return found
+
+
+def is_long_text(second: Longs) -> Any:
+    """Tell, by the second word of texts, which lie elsewhere."""
+    return (second >> 56) == -1
+
+
+def restore(s: State, log: Iterable[bytes], texts: Codes) -> State:
+    """Return the empty state ``s`` filled from the parts of a log.
+
+    Raises:
+        ValueError: a part has another version, or the log lacks a part.
+    """
+    parts = [msgspec.msgpack.decode(part) for part in log]
+    for version, *_ in parts:
+        if version != VERSION:
+            raise ValueError(f"state of version {version}, expected {VERSION}")
+    names: dict[int, bytes] = {}
+    for _, first, told, _, _, _ in parts:
+        names |= dict(enumerate(told, first))
+    if names and max(names) != len(names) - 1:
+        raise ValueError("the state lacks the names of entities: a part of its log is missing")
+    s = _with_names(s, [names[code] for code in range(len(names))])
+    for _, _, _, entities, columns, long_texts in parts:
+        _put_entities(s, [unpack(column) for column in entities])
+        if columns:
+            s = _put_windows(s, [unpack(column) for column in columns], long_texts, texts)
+    link_rows(s)
+    return s
+
+
+def _with_names(s: State, names: Sequence[bytes]) -> State:
+    s = room_for_entities(s, len(names), sum(map(len, names)))
+    people = s.entities.reshape(-1, at.E_WIDTH)
+    size = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
+    people[: len(names), at.E_SIZE] = size
+    people[: len(names), at.E_NAME] = np.cumsum(size) - size
+    people[: len(names), [at.E_WATER, at.E_TIME, at.E_CURRENT]] = -1
+    people[: len(names), at.E_CHANGED] = 0
+    used = int(size.sum())
+    s.names[:used] = np.frombuffer(b"".join(names), dtype=np.uint8)
+    s.facts[at.NAME_BYTES] = used
+    s.facts[at.ENTITIES] = len(names)
+    index_entities(s)
+    return s
+
+
+def _put_entities(s: State, columns: list[Longs]) -> None:
+    codes, water, time, *seen = columns
+    if not len(codes):
+        return
+    if int(codes.max()) >= int(s.facts[at.ENTITIES]):
+        raise ValueError("the state lacks the names of entities: a part of its log is missing")
+    people = s.entities.reshape(-1, at.E_WIDTH)
+    people[codes, at.E_WATER] = water
+    people[codes, at.E_TIME] = time
+    s.seen.reshape(-1, len(seen))[codes] = np.stack(seen, axis=1)
+
+
+def _put_windows(s: State, columns: list[Longs], long_texts: list[list[bytes]], texts: Codes) -> State:
+    words = np.ascontiguousarray(np.stack(columns, axis=1))
+    if int(words[:, at.KEY].max()) >> at.LEVEL_BITS >= int(s.facts[at.ENTITIES]):
+        raise ValueError("the state lacks the names of entities: a part of its log is missing")
+    s = put_texts(s, words, long_texts, texts)
+    s = room_for_rows(s, len(words))
+    put_rows(s, words.ravel())
+    return s
+
+
+def put_texts(s: State, words: Longs, long_texts: list[list[bytes]], texts: Codes) -> State:
+    """Put long texts into the state, and their places into the words (windows by WORDS) that name them."""
+    s = room_for_texts(s, sum(len(text) for found in long_texts for text in found), texts)
+    for word, found in zip(texts.tolist(), long_texts, strict=False):
+        content = b"".join(found)
+        begin = int(s.facts[at.TEXT_BYTES])
+        s.texts[begin : begin + len(content)] = np.frombuffer(content, dtype=np.uint8)
+        s.facts[at.TEXT_BYTES] = begin + len(content)
+        size = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+        words[is_long_text(words[:, word + 1]), word] = begin + np.cumsum(size) - size
+    return s

@@ -1,0 +1,113 @@
+# mypy: disable-error-code="return-value,assignment,no-any-return"
+"""Kernel: trades out of their wire bytes into the windows of bars."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from udfs.codec.jit import BYTES, I64, LONG, inlined, kernel
+from udfs.codec.slices import Longs, Octets
+from udfs.windows import layout as at
+from udfs.windows.index import same_bytes
+from udfs.windows.reading import has_header, read_head, take_decimal, take_id, take_text
+from udfs.windows.reduce import (
+    admit,
+    follows,
+    keep_text,
+    lower_to,
+    lowest_window,
+    name,
+    precedes,
+    raise_to,
+    room_for,
+    stop,
+    touch,
+)
+from udfs.windows.state import STATE, State
+from udfs.windows.words import add_words, product128
+
+STREAM = 0
+
+
+@inlined
+def read_trade(data: Octets, begin: int, size: int, header: Octets, buy: Octets, record: Longs) -> bool:
+    """Read a trade into the record, up to its aggressor; what may follow is nothing to the fold."""
+    if not has_header(data, begin, size, header):
+        return False
+    end = begin + size
+    place = read_head(data, begin + 5, end, record, True)
+    place = take_id(data, place, end, record, at.R_ID)
+    place = take_decimal(data, place, end, record, at.R_PRICE)
+    place = take_decimal(data, place, end, record, at.R_AMOUNT)
+    text, length, place = take_text(data, place, end)
+    if place < 0:
+        return False
+    record[at.R_BOUGHT] = length == 3 and same_bytes(data, text, buy, 0, 3)
+    multiply(record)
+    return True
+
+
+@inlined
+def multiply(record: Longs) -> None:
+    """Put price·size, three words ·1e24, into the record."""
+    w0, w1, w2 = product128(
+        np.uint64(record[at.R_PRICE]),
+        np.uint64(record[at.R_PRICE + 1]),
+        np.uint64(record[at.R_AMOUNT]),
+        np.uint64(record[at.R_AMOUNT + 1]),
+    )
+    record[at.R_PRODUCT] = np.int64(w0)
+    record[at.R_PRODUCT + 1] = np.int64(w1)
+    record[at.R_PRODUCT + 2] = np.int64(w2)
+
+
+@inlined
+def add_trade(s: State, row: int, data: Octets) -> None:
+    """Add the trade in hand to one window."""
+    rows, record = s.rows, s.record
+    x = row * at.WIDTH
+    new = rows[x + at.COUNT] == 0
+    rows[x + at.COUNT] += 1
+    rows[x + at.EVENTS] += 1
+    add_words(rows, x + at.VOLUME, 2, record, at.R_AMOUNT)
+    add_words(rows, x + at.NOTIONAL, 3, record, at.R_PRODUCT)
+    if record[at.R_BOUGHT]:
+        add_words(rows, x + at.BUY_VOLUME, 2, record, at.R_AMOUNT)
+        add_words(rows, x + at.BUY_NOTIONAL, 3, record, at.R_PRODUCT)
+    raise_to(rows, x + at.HIGH, new, record, at.R_PRICE)
+    lower_to(rows, x + at.LOW, new, record, at.R_PRICE)
+    time, order = record[at.R_TIME], record[at.R_ORDER]
+    if new or follows(time, order, rows, x + at.CLOSE):
+        _mark(s, x + at.CLOSE, data)
+    if new or precedes(time, order, rows, x + at.OPEN):
+        _mark(s, x + at.OPEN, data)
+    touch(s, x, row)
+
+
+@inlined
+def _mark(s: State, x: int, data: Octets) -> None:
+    s.rows[x] = s.record[at.R_TIME]
+    s.rows[x + at.MARK_ORDER] = s.record[at.R_ORDER]
+    s.rows[x + at.MARK_VALUES] = s.record[at.R_PRICE]
+    s.rows[x + at.MARK_VALUES + 1] = s.record[at.R_PRICE + 1]
+    keep_text(s, x + at.MARK_ID, s.record, at.R_ID, data)
+
+
+@kernel(LONG, STATE, BYTES, I64, I64, LONG, BYTES, BYTES)
+def fold_trades(s: State, data: Octets, start: Longs, size: Longs, first: int, header: Octets, buy: Octets) -> int:
+    """Fold the records of a block from ``first`` on; return the first that was not: ``STOPPED`` says why."""
+    last_name, last_size = np.int64(0), np.int64(-1)
+    for i in range(first, len(start)):
+        if not room_for(s, size[i]):
+            return stop(s, at.NO_ROOM, i)
+        if not read_trade(data, start[i], size[i], header, buy, s.record):
+            return stop(s, at.MALFORMED, i)
+        name(s, data, last_name, last_size)
+        last_name, last_size = s.record[at.R_NAME], s.record[at.R_SIZE]
+        if not admit(s, STREAM):
+            continue
+        row = lowest_window(s)
+        while row >= 0:
+            add_trade(s, row, data)
+            row = s.rows[row * at.WIDTH + at.PARENT]
+    return len(start)
