@@ -1,7 +1,7 @@
 """The gateway's lists alone, without walls: whatever a text looks like, what reaches beyond the tables is refused.
 
 The engine's process runs as the gateway starts it, with confinement off and without the HTTP server. What counts is
-not what it says but what happened: see ``tests/integration/clickhouse/attacks.py``.
+not what it says but what happened: see ``tests/integration/clickhouse/attacks/``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ DEFUSED = {
     "run: a script behind rows": "rows never join a text",
     "connect: a script behind rows": "rows never join a text",
     "read: a script in a parameter": "chDB binds parameters as values",
+    "read: a script behind values": "rows that are more than literals are read as one statement first",
+    "read: a script in a parameter's name": "the connection sets nothing whose name is none",
+    "write: a script in a parameter's name": "the connection sets nothing whose name is none",
 }
 
 

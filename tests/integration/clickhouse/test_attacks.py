@@ -134,6 +134,9 @@ def test_a_reader_changes_nothing(http: Http) -> None:
         "SYSTEM SHUTDOWN", "SYSTEM STOP MERGES", "EXPLAIN ANALYZE INSERT INTO n SELECT 1",
     ):  # fmt: skip
         assert http.code(text, "reader") != 0
+    for role in ("reader", "writer"):
+        buffer = "CREATE TEMPORARY TABLE b (a UInt8) ENGINE = Buffer('default', 'n', 1, 0, 0, 0, 0, 0, 0)"
+        assert http.code(buffer, role) == 497, "rows for it would reach another table"
     http.ask(
         "reader",
         Ask(
@@ -148,6 +151,7 @@ def test_a_writer_makes_and_drops_nothing(http: Http) -> None:
     texts = ("DROP TABLE stays", "TRUNCATE TABLE stays", "CREATE TABLE made (a UInt8) ENGINE = Memory")
     for text in texts:
         assert http.code(text, "writer") == 497
+        http.sql(f"INSERT INTO t SELECT 'x' PARALLEL WITH {text}", "writer")
         for rows in (f"x\n\n{text};", f"x\n;{text}", f"('x'); {text}", f"x\n\n\n{text}\n"):
             for form in ("TSV", "Values", "CSV", "JSONEachRow", "LineAsString"):
                 insert = Ask(f"INSERT INTO t FORMAT {form}", rows.encode(), params={"x": "1"})
@@ -254,6 +258,8 @@ def test_credentials_are_no_part_of_a_url(http: Http, headers: dict[str, str]) -
     form = httpx.post(http.gateway.url, data={"user": user, "password": password, "query": "INSERT INTO n SELECT 1"})
     assert form.status_code in (400, 401, 403)
     assert http.sql("SELECT count() FROM n") == "0\n"
+    for path in ("/ping", "/"):  # a URL with a password in it is in a log already: it is told at once
+        assert httpx.get(http.gateway.url + path, params={"password": "x"}, headers=headers).status_code == 403
     address = f"http://{user}:{password}@127.0.0.1:{http.gateway.port}/"
     assert httpx.get(address, params={"query": "SELECT 7"}).text == "7\n", "a client's way to write a header"
 

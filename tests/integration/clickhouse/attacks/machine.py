@@ -42,6 +42,9 @@ class Outside:
         """Make the canaries and listen."""
         self.folder = folder
         self.secret = "S3CRET" + secrets.token_hex(8)
+        plain = self.secret.encode()
+        inner = (base64.b64encode(b"\0" * at + plain)[at + 1 + (at > 0) : -4] for at in range(3))
+        self._told = (plain, plain[::-1], plain.hex().encode(), plain.hex().upper().encode(), *inner)
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("canary", "canary.csv", "canary.sql", "canary.xml"):
             (folder / name).write_text(f"{self.secret}\n")
@@ -84,9 +87,9 @@ class Outside:
         return found
 
     def harm(self, *answers: bytes) -> str:
-        """Return what happened since the last look, or nothing; a secret is found in hex and base64, too."""
+        """Return what happened since the last look, or nothing; the secret is known in hex, base64 and backwards, too."""
         done = []
-        if any(self.secret.encode() in answer for answer in answers):
+        if any(form in answer for answer in answers for form in self._told):
             done.append("the secret was told")
         now = self.state()
         if now != self._before:
@@ -173,8 +176,8 @@ class Answer:
 
     @property
     def refused(self) -> bool:
-        """Whether the lists, not the engine, said no; 344: rows may have no expressions."""
-        return self.ran is False or self.code in (36, 62, 344, 497)
+        """Whether the lists, not the engine, said no; rows come when a statement runs, and 344 is that they may not compute."""
+        return self.ran is False or self.code in (344, 497)
 
 
 class Asks(Protocol):

@@ -179,6 +179,12 @@ READS: dict[str, Attack] = {
     "quoted table engine": sql(
         "CREATE OR REPLACE TABLE ef (a String) ENGINE = `F\\x69le`(LineAsString, '@canary@')", "SELECT * FROM ef",
     ),
+    "in hex": sql("SELECT hex(file('@canary@'))"),
+    "in base64": sql("SELECT base64Encode(file('@canary@')), base64Encode('x' || file('@canary@'))"),
+    "backwards": sql("SELECT reverse(file('@canary@'))"),
+    "database engine without brackets": sql(
+        "CREATE DATABASE IF NOT EXISTS fsb ENGINE = Filesystem", "SELECT * FROM fsb.`@canary@.csv`"
+    ),
     "database engine": sql(
         "CREATE DATABASE IF NOT EXISTS fsd ENGINE = Filesystem('@out@')", "SELECT * FROM fsd.`canary.csv`"
     ),
