@@ -126,7 +126,7 @@ class Policy:
         """Check ``SETTINGS a = 1, b = 'x'`` wherever it stands, and ``SET a = 1``."""
         changed: dict[str, str] = {}
         for place, word in enumerate(words):
-            if tuple(words[: place + 1]) in _SHOWN:
+            if place <= 2 and tuple(words[: place + 1]) in _SHOWN:
                 continue
             if word in ("SETTINGS", "SETTING") or (word == "SET" and place == 0):
                 for name, value in assignments(role, found, place + 1):

@@ -37,7 +37,7 @@ _LARGEST_FORM: Final = 64 * 1024 * 1024
 #: What a client may still send after an error, before it must listen: seconds and bytes.
 _DRAIN: Final = (10.0, 1 << 30)
 #: How long the engine may take to drop a cancelled statement before it counts as hung, seconds.
-_LET_GO_S: Final = 60.0
+_LET_GO_S: Final = 120.0
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from devstack.gateway.errors import (
 
 #: The longest that a session may be idle, seconds, as in ClickHouse's own configuration.
 LONGEST_S: Final = 3600.0
-_BYTES: Final = "SELECT sum(total_bytes) FROM system.tables WHERE is_temporary"
+_BYTES: Final = "SELECT ifNull(sum(total_bytes), 0) FROM system.tables WHERE is_temporary"
 #: How long a request waits for its session: the one before it may have been broken off and be just ending. Seconds.
 _PATIENCE_S: Final = 1.0
 
@@ -108,7 +108,7 @@ class Sessions:
         session.has_tables = session.has_tables or made
         if not session.has_tables:
             return
-        session.bytes = int(session.connection.ask(_BYTES) or 0)
+        session.bytes = int(session.connection.ask(_BYTES))
         with self._lock:
             held = sum(one.bytes for (owner, _), one in self._open.items() if owner == user)
         if held > self._most_bytes:

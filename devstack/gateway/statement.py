@@ -269,5 +269,6 @@ def _send_result(peer: wire.Peer, data: bytes) -> None:
 def _failed(peer: wire.Peer, error: ClickHouseError) -> None:
     try:
         peer.send(wire.message(wire.FAILED, {"code": error.code, "message": str(error)[:_LONGEST_MESSAGE]}))
+        peer.discard()
     except OSError:
         log.info("nobody waits for the error any more: %s", error)

@@ -13,6 +13,7 @@ import json
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 ASK: Final = b"Q"
@@ -70,6 +71,12 @@ class Peer:
         """Return the next frame's kind and payload; raise WireError if there is none any more."""
         kind, size = unpack(self._exactly(HEADER.size))
         return kind, self._exactly(size)
+
+    def discard(self) -> None:
+        """Take what still comes until the other side closes: to close before it has read our last frame loses that."""
+        with suppress(OSError):
+            while self._connection.recv(LARGEST):
+                pass
 
     def body(self) -> Iterator[bytes]:
         """Yield the payloads of BODY frames up to END."""
