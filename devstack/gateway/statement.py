@@ -109,7 +109,7 @@ class Statements:
             "implicit_select": "0",
             "http_max_tries": "1",
             processes.SETTING: processes.tag(marker, ask.query_id),
-            "max_query_size": str(MAX_SQL * 2),
+            "max_query_size": str(4 * SEEN_ROWS),  # the text that is read is a literal in ours, which may double it
             "max_memory_usage": str(role["max_memory_bytes"]),
             "max_execution_time": str(role["max_execution_s"]),
             "max_temporary_data_on_disk_size_for_query": str(role["max_disk_bytes"]),
