@@ -16,6 +16,7 @@ from devstack.gateway import processes, values, wire
 from devstack.gateway.ask import PUSH, Ask, Body, Table
 from devstack.gateway.chdb_engine import MAX_SQL, Connection, Engine, quote_name
 from devstack.gateway.errors import (
+    ACCESS_DENIED,
     BAD_ARGUMENTS,
     NOT_IMPLEMENTED,
     QUERY_ID_IN_USE,
@@ -181,6 +182,10 @@ class Statements:
             data, whole = body.more(data, SEEN_ROWS)
             if whole:
                 if not values.are_literals(data):
+                    if not values.have_one_reading(data):
+                        raise ClickHouseError(
+                            ACCESS_DENIED, "Comments, heredocs or quoted names beside expressions in rows"
+                        )
                     self._judge(replace(ask, role="reader"), connection, b"SELECT " + data)
                 connection.set(values.EXPRESSIONS)
         # Rows never join the text of a statement: chDB would run what stands behind them.

@@ -24,6 +24,7 @@ _PLAIN: Final = re.compile(
     rb"(?:[\s(),\[\]{}:;.0-9+-]++|NULL|TRUE|FALSE|NAN|INF|E(?=[+-]?[0-9])|" + _STRING + rb")*+", re.IGNORECASE
 )
 _STRINGS: Final = re.compile(_STRING)
+_HIDES: Final = re.compile(rb"/\*|--|//|[#$`\"]")
 #: An operator, or a comment.
 _MORE: Final = re.compile(rb"[0-9)\]}.'+-]\s*+[+-]")
 
@@ -31,3 +32,12 @@ _MORE: Final = re.compile(rb"[0-9)\]}.'+-]\s*+[+-]")
 def are_literals(rows: bytes) -> bool:
     """Return whether rows are literals; False if they may be more. Takes time linear in their size."""
     return _PLAIN.fullmatch(rows) is not None and _MORE.search(_STRINGS.sub(b"''", rows)) is None
+
+
+def have_one_reading(rows: bytes) -> bool:
+    """Return whether SQL, which judges rows, and the format, which reads them, see the same parts.
+
+    The format looks for the end of an array in a Dynamic column by its bracket, and takes ``[ /* ]`` for one; in SQL a
+    comment, a heredoc or a quoted name goes on behind it.
+    """
+    return _HIDES.search(_STRINGS.sub(b"''", rows)) is None
