@@ -184,6 +184,9 @@ class Connection:
             try:
                 self._inserter.append(data)
             except Exception as error:
+                # A session's next statement would be refused while this one is open.
+                self._inserter.close()
+                self._inserter = None
                 raise ClickHouseError.from_engine(error) from error
 
     def finish_insert(self) -> None:

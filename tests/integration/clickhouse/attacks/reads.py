@@ -206,6 +206,19 @@ READS: dict[str, Attack] = {
         ),
         proved=False,
     ),
+    **{
+        f"insert of an expression behind {name} in a Dynamic's brackets": Attack(
+            (
+                Ask("CREATE TEMPORARY TABLE dy (a Dynamic, b String)", session="s"),
+                Ask("INSERT INTO dy VALUES", f"([ {begin} ], 'x'), ('y', file('@canary@')), ([ {end} ], 'z')".encode(), session="s"),
+                Ask("SELECT * FROM dy", session="s"),
+            )
+        )
+        for name, begin, end in (
+            ("a comment", "/*", "*/"), ("a line comment", "--", "\n"), ("a hash comment", "#", "\n"), ("slashes", "//", "\n"),
+            ("a heredoc", "$$", "$$"), ("a name", "`", "`"), ("a quoted name", '"', '"'),
+        )
+    },
     "insert with FORMAT Values": Attack(
         (Ask("INSERT INTO t (a) FORMAT Values", b"(upper(file('@canary@')))"), Ask("SELECT lower(a) FROM t")),
         proved=False,
