@@ -197,6 +197,8 @@ class Connection:
                 done = inserter.finish()
             except Exception as error:
                 raise ClickHouseError.from_engine(error) from error
+            finally:
+                inserter.close()
             rows, size = done.rows_written, done.bytes_written
             self.summary = Summary(rows, size, rows, size, rows, size, int(done.elapsed * 1e9))
 

@@ -219,6 +219,16 @@ READS: dict[str, Attack] = {
             ("a heredoc", "$$", "$$"), ("a name", "`", "`"), ("a quoted name", '"', '"'),
         )
     },
+    **{
+        f"insert of an expression behind a comment, and {name}": Attack(
+            (
+                Ask("CREATE TEMPORARY TABLE dz (c String, a Dynamic, b String)", session="s"),
+                Ask("INSERT INTO dz VALUES", f"('{escape}', [ /* ], 'x'), ('', 'y', file('@canary@')), ('{escape}', [ */ ], 'z')".encode(), session="s"),
+                Ask("SELECT * FROM dz", session="s"),
+            )
+        )
+        for name, escape in (("a letter in hex", "\\x41"), ("an escape of no meaning", "\\q"), ("a line end", "\\\n"))
+    },
     "insert with FORMAT Values": Attack(
         (Ask("INSERT INTO t (a) FORMAT Values", b"(upper(file('@canary@')))"), Ask("SELECT lower(a) FROM t")),
         proved=False,
