@@ -222,8 +222,8 @@ def test_half_sent_headers_are_dropped(impatient: Http) -> None:
 def test_half_sent_bodies_are_dropped_and_store_nothing(impatient: Http) -> None:
     impatient.sql("TRUNCATE TABLE n")
     port = impatient.gateway.port
-    with ExitStack() as stack, responsive(impatient.gateway, "20 half-sent bodies"):
-        half = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(20)]
+    with ExitStack() as stack, responsive(impatient.gateway, "8 half-sent bodies"):
+        half = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(8)]
         for connection in half:
             connection.sendall(request(b"1\n2\n", "writer", query="query=INSERT+INTO+n+FORMAT+TSV", length=1_000))
         start = time.monotonic()
@@ -292,7 +292,7 @@ def test_queries_of_gone_clients_give_their_places_back(http: Http) -> None:
 
 
 def test_one_user_does_not_take_all_places(http: Http) -> None:
-    slow = "SELECT sum(sleepEachRow(0.05)) FROM numbers(80) SETTINGS max_block_size = 1"
+    slow = "SELECT sum(sleepEachRow(0.05)) FROM numbers(40) SETTINGS max_block_size = 1"
     with responsive(http.gateway, "20 slow queries"), ThreadPoolExecutor(20) as pool:
         running = [pool.submit(http.code, slow, "reader") for _ in range(20)]
         time.sleep(0.5)
