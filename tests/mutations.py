@@ -346,17 +346,19 @@ def run_java(copy: Path, tests: Sequence[str]) -> Outcome:
     names = ",".join(Path(name).stem for name in tests)
     command = ["mvn", "-o", "-q", "-f", "connectors/pom.xml", "-pl", module.name, "test", f"-Dtest={names}"]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-    return outcome(done, sorted(reports.glob("TEST-*.xml")))
+    return outcome(done, sorted(reports.glob("TEST-*.xml")), java=True)
 
 
-def outcome(done: subprocess.CompletedProcess[str], reports: Sequence[Path]) -> Outcome:
-    """Read JUnit's reports."""
+def outcome(done: subprocess.CompletedProcess[str], reports: Sequence[Path], *, java: bool = False) -> Outcome:
+    """Read JUnit's reports; an exception in a test of Java's is an ``error`` there, and what pytest calls a failure."""
     cases = [case for report in reports for case in ET.parse(report).iter("testcase")]  # noqa: S314 - our own
     passed, failed, trouble = 0, "", ""
     for case in cases:
         failure, error = case.find("failure"), case.find("error")
+        if java and error is not None:
+            failure = error
         if failure is not None:
-            reason = (failure.get("message") or "").splitlines() or [""]
+            reason = (failure.get("message") or failure.get("type") or "").strip().splitlines() or [""]
             failed = failed or f"{case.get('classname')}::{case.get('name')}: {reason[0]}"
         elif error is not None:
             trouble = trouble or f"{case.get('name')}: {error.get('message')}"

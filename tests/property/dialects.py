@@ -314,8 +314,8 @@ def rows(kind: str, dialect: str, frame: Frame) -> list[Row]:
         if dialect == "coinbase":
             names = ("best_bid", "best_bid_size", "best_ask", "best_ask_size")
             return [_quote(iso(need(body, "time")), frame.own_id, *_needed(body, *names))]
-        times = [millis(body[field]) for field in ("T", "E") if field in body][:1]
-        return [_quote(times[0] if times else None, frame.own_id, *_needed(body, "b", "B", "a", "A"))]
+        time = next((millis(body[field]) for field in ("T", "E") if field in body), None)
+        return [_quote(time, frame.own_id, *_needed(body, "b", "B", "a", "A"))]
     return [_revision(frame)]
 
 
