@@ -1,6 +1,7 @@
 """What the documents name exists: files, commands, settings."""
 
 import re
+import subprocess
 
 import pytest
 from pydantic import BaseModel
@@ -10,7 +11,7 @@ from devstack.gateway.limits import GatewaySettings
 from polyglot.cli import build
 from polyglot.config import ROOT, Settings
 
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("[!.]*/README.md")])
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")])
 TESTS_ONLY = {"POLYGLOT_CAPTURES"}
 
 documents = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -31,6 +32,18 @@ def setting_names() -> set[str]:
 def test_links_lead_somewhere(path):
     targets = [target for target in re.findall(r"\]\(([^)#]+)", path.read_text()) if "://" not in target]
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_pages_that_the_code_cites_exist():
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], check=True, capture_output=True, text=True).stdout
+    cited = {
+        (name, page)
+        for name in listed.splitlines()
+        if name.endswith((".py", ".java", ".toml", ".avsc", ".sql", ".yml")) and (ROOT / name).is_file()
+        for page in re.findall(r"\bdocs/[\w/-]+\.md", (ROOT / name).read_text())
+    }
+    assert len(cited) > 5
+    assert [(name, page) for name, page in sorted(cited) if not (ROOT / page).exists()] == []
 
 
 @documents
