@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3.11
 # Many images set this. The commands below start Python dozens of times, and each would compile all our modules anew.
 export PYTHONDONTWRITEBYTECODE :=
+# mkdocs' theme advertises its successor on every build.
+export NO_MKDOCS_2_WARNING := 1
 # The installer's own version is pinned here, everything it installs in requirements.lock.
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -50,12 +52,17 @@ test-long: setup  ## run the long tests: kills in mid-feed, late events, outages
 mutations: setup  ## break each law on purpose, in a copy, and see that a test turns red (ARGS="law 3")
 	@$(BIN)/python tests/mutations.py $(ARGS)
 
-lint: setup  ## check style, types, import boundaries and contracts
+lint: setup  ## check style, types, import boundaries and contracts, and that the docs build
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/polyglot contracts check $(if $(CI),--strict)
+	@$(BIN)/mkdocs build --quiet --strict
+
+docs: setup  ## build docs/ as a site into var/site
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "open var/site/index.html"
 
 lock: .venv/.uv  ## compile requirements.in anew into requirements.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock
@@ -85,4 +92,4 @@ env:  ## write the passwords that docker-compose.yml wants into .env; those that
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test test-unit test-java test-long mutations lint lock bench env
+.PHONY: help setup demo down test test-unit test-java test-long mutations lint docs lock bench env
