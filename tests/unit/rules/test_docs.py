@@ -12,6 +12,7 @@ from polyglot.cli import build
 from polyglot.config import ROOT, Settings
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")])
+REFERENCE = ROOT / "docs" / "reference"
 TESTS_ONLY = {"POLYGLOT_CAPTURES"}
 
 documents = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -52,11 +53,15 @@ def test_named_settings_exist(path):
     assert names - setting_names() - TESTS_ONLY == set()
 
 
-def test_settings_abbreviated_in_the_readme_exist():
-    for line in (ROOT / "README.md").read_text().splitlines():
+def test_settings_abbreviated_in_the_reference_exist():
+    for line in (REFERENCE / "settings.md").read_text().splitlines():
         first = re.search(r"`(POLYGLOT_[A-Z]+)__[A-Z_]+`", line)
         names = [f"{first[1]}{rest}" for rest in re.findall(r"`(__[A-Z_]+)`", line)] if first else []
         assert set(names) <= setting_names(), line
+
+
+def test_the_readme_is_read_in_minutes():
+    assert len((ROOT / "README.md").read_bytes()) <= 8_000
 
 
 @documents
@@ -72,7 +77,7 @@ def test_named_make_targets_exist(path):
     assert set(re.findall(r"(?:`|^)make ([a-z]+)", path.read_text(), re.MULTILINE)) <= targets
 
 
-def test_every_command_is_in_the_readme():
-    table = (ROOT / "README.md").read_text()
+def test_every_command_is_in_the_reference():
+    table = (REFERENCE / "commands.md").read_text()
     missing = [name for name in get_command(build()).commands if not re.search(rf"`{name}\b", table)]
     assert missing == []
