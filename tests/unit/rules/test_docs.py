@@ -11,7 +11,9 @@ from devstack.gateway.limits import GatewaySettings
 from polyglot.cli import build
 from polyglot.config import ROOT, Settings
 
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")])
+DOCUMENTS = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")]
+)
 REFERENCE = ROOT / "docs" / "reference"
 TESTS_ONLY = {"POLYGLOT_CAPTURES"}
 

@@ -11,7 +11,7 @@ from polyglot.config import ROOT
 def lint_commands() -> list[str]:
     """Return what `make lint` runs, without what only CI adds."""
     recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    lines = [line.strip().removeprefix("@$(BIN)/") for line in recipe[1].splitlines()]
+    lines = [line.strip().removeprefix("$(STAGE) $(BIN)/") for line in recipe[1].splitlines()]
     return [re.sub(r"\s*\$\(.*\)", "", line) for line in lines]
 
 
