@@ -75,9 +75,9 @@ lint: setup  ## check style, types, import boundaries and contracts, and that th
 	$(STAGE) $(BIN)/polyglot contracts check $(if $(CI),--strict)
 	$(STAGE) $(BIN)/mkdocs build --quiet --strict
 
-docs: setup  ## build docs/ as a site into var/site
+docs: setup  ## build docs/ as a site, in site/
 	@$(BIN)/mkdocs build --quiet --strict
-	@echo "open var/site/index.html"
+	@echo "open site/index.html"
 
 lock: .venv/.uv  ## compile requirements.in anew into requirements.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock
