@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from polyglot.config import ROOT
-
+#: The repository; not from polyglot.config, for every run of pytest imports this.
+ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "ci-artifacts"
 #: Of a log longer than this its end is kept, bytes.
 LONGEST = 5_000_000
