@@ -31,6 +31,14 @@ final class HudiOptions {
             .withDescription("Append: partitions written at the same time; beyond it the longest unused is closed. "
                     + "Memory is bounded by this times hoodie.parquet.block.size.");
 
+    /** Of {@link HudiFilesFactory}. */
+    static final ConfigOption<String> COLUMNS = ConfigOptions.key("columns")
+            .stringType().noDefaultValue()
+            .withDescription("The lake table's columns as in a CREATE TABLE: name and type, comma separated.");
+
+    static final ConfigOption<String> PARTITION = ConfigOptions.key("hoodie.datasource.write.partitionpath.field")
+            .stringType().noDefaultValue().withDescription("Partition columns, comma separated; default: none.");
+
     /** Everything under these prefixes goes to Hudi and to Hadoop's Configuration (without the prefix). */
     static final String HOODIE_PREFIX = "hoodie.";
     static final String HADOOP_PREFIX = "hadoop.";

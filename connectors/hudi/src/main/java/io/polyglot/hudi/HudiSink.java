@@ -52,7 +52,7 @@ final class HudiSink
      * Lets the task that writes or commits yield the processor to those with records on their way: a lake shows nothing
      * before its next commit anyway. Effective where the JVM was told to pass priorities on (-XX:ThreadPriorityPolicy=1).
      */
-    private static void giveWay() {
+    static void giveWay() {
         Thread.currentThread().setPriority(Thread.MIN_PRIORITY);
     }
 

@@ -2,6 +2,7 @@ package io.polyglot.hudi;
 
 import java.io.IOException;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -116,7 +117,35 @@ final class HudiTable implements AutoCloseable {
     }
 
     void commitAppend(String instant, List<HoodieWriteStat> stats) {
-        commit(spec.operation(), instant, stats);
+        commitAppend(instant, stats, Map.of());
+    }
+
+    /** @param extra what the commit's metadata say besides */
+    void commitAppend(String instant, List<HoodieWriteStat> stats, Map<String, String> extra) {
+        commit(spec.operation(), instant, stats, extra);
+    }
+
+    /** What completed commits of the active timeline say under a key of their extra metadata. */
+    Set<String> extras(String key) throws IOException {
+        return extras(key, metaClient.reloadActiveTimeline());
+    }
+
+    /** The same of commits that have been archived. Reads all of them. */
+    Set<String> archivedExtras(String key) throws IOException {
+        var archived = metaClient.getArchivedTimeline();
+        archived.loadCompletedInstantDetailsInMemory();
+        return extras(key, archived);
+    }
+
+    private Set<String> extras(String key, HoodieTimeline timeline) throws IOException {
+        var found = new HashSet<String>();
+        for (var instant : timeline.filterCompletedInstants().getInstants()) {
+            if (instant.getAction().equals(metaClient.getCommitActionType())) {
+                found.add(timeline.readCommitMetadata(instant).getExtraMetadata().get(key));
+            }
+        }
+        found.remove(null);
+        return found;
     }
 
     /** Writes and commits rows by key. Repeating it after a crash stores the same rows again, which changes nothing. */
@@ -131,20 +160,20 @@ final class HudiTable implements AutoCloseable {
         } else {
             stats = client.upsert(records, instant).stream().map(HudiTable::checked).toList();
         }
-        commit(WriteOperationType.UPSERT, instant, stats);
+        commit(WriteOperationType.UPSERT, instant, stats, Map.of());
     }
 
     private void toInflight(HoodieInstant requested) {
         metaClient.getActiveTimeline().transitionRequestedToInflight(requested, Option.empty());
     }
 
-    private void commit(WriteOperationType operation, String instant, List<HoodieWriteStat> stats) {
+    private void commit(WriteOperationType operation, String instant, List<HoodieWriteStat> stats, Map<String, String> extra) {
         if (config.getFailedWritesCleanPolicy().isLazy()) {
             // The heartbeat of a restored instant stopped with the process that wrote it.
             client.getHeartbeatClient().start(instant);
         }
         client.setOperationType(operation);
-        if (!client.commitStats(instant, stats, Option.empty(), metaClient.getCommitActionType())) {
+        if (!client.commitStats(instant, stats, Option.of(extra), metaClient.getCommitActionType())) {
             throw new IllegalStateException("Hudi refused to commit " + instant + " to " + spec.path());
         }
     }

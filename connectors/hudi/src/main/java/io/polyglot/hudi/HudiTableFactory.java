@@ -14,6 +14,9 @@ import org.apache.flink.table.types.logical.RowType;
 
 /** {@code 'connector' = 'hudi'}. */
 public final class HudiTableFactory implements DynamicTableSinkFactory {
+    /** Hudi allows one writer per table without locks, and one instant per commit needs one owner. */
+    private static final int ONE_WRITER = 1;
+
     @Override
     public String factoryIdentifier() {
         return "hudi";
@@ -34,7 +37,8 @@ public final class HudiTableFactory implements DynamicTableSinkFactory {
     public DynamicTableSink createDynamicTableSink(Context context) {
         var helper = FactoryUtil.createTableFactoryHelper(this, context);
         helper.validateExcept(HudiOptions.HOODIE_PREFIX, HudiOptions.HADOOP_PREFIX);
-        return new HudiTableSink(spec(context, helper.getOptions()));
+        var spec = spec(context, helper.getOptions());
+        return new HudiTableSink(spec, new HudiSink(spec), ONE_WRITER);
     }
 
     private static TableSpec spec(Context context, ReadableConfig options) {
@@ -59,11 +63,11 @@ public final class HudiTableFactory implements DynamicTableSinkFactory {
         return spec;
     }
 
-    private static List<String> split(String columns) {
+    static List<String> split(String columns) {
         return Arrays.stream(columns.split(",")).map(String::trim).filter(c -> !c.isEmpty()).toList();
     }
 
-    private static Map<String, String> withPrefix(Map<String, String> options, String prefix, String replacement) {
+    static Map<String, String> withPrefix(Map<String, String> options, String prefix, String replacement) {
         var result = new HashMap<String, String>();
         options.forEach((key, value) -> {
             if (key.startsWith(prefix)) {

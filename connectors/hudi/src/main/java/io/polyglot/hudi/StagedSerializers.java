@@ -1,0 +1,85 @@
+package io.polyglot.hudi;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import org.apache.flink.core.io.SimpleVersionedSerializer;
+import org.apache.flink.core.memory.DataInputDeserializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
+
+/** State formats. Savepoints hold them: a change needs a new version and code that still reads the old one. */
+final class StagedSerializers {
+    private static final int VERSION = 1;
+
+    private StagedSerializers() {}
+
+    static final class File implements SimpleVersionedSerializer<StagedFile> {
+        @Override
+        public int getVersion() {
+            return VERSION;
+        }
+
+        @Override
+        public byte[] serialize(StagedFile file) throws IOException {
+            var out = new DataOutputSerializer(256);
+            write(file, out);
+            return out.getCopyOfBuffer();
+        }
+
+        @Override
+        public StagedFile deserialize(int version, byte[] bytes) throws IOException {
+            requireKnown(version);
+            return read(new DataInputDeserializer(bytes));
+        }
+    }
+
+    static final class Batch implements SimpleVersionedSerializer<StagedBatch> {
+        @Override
+        public int getVersion() {
+            return VERSION;
+        }
+
+        @Override
+        public byte[] serialize(StagedBatch batch) throws IOException {
+            var out = new DataOutputSerializer(1024);
+            out.writeUTF(batch.id());
+            out.writeLong(batch.checkpoint());
+            out.writeInt(batch.files().size());
+            for (var file : batch.files()) {
+                write(file, out);
+            }
+            return out.getCopyOfBuffer();
+        }
+
+        @Override
+        public StagedBatch deserialize(int version, byte[] bytes) throws IOException {
+            requireKnown(version);
+            var in = new DataInputDeserializer(bytes);
+            var id = in.readUTF();
+            long checkpoint = in.readLong();
+            int size = in.readInt();
+            var files = new ArrayList<StagedFile>(size);
+            for (int i = 0; i < size; i++) {
+                files.add(read(in));
+            }
+            return new StagedBatch(id, checkpoint, files);
+        }
+    }
+
+    private static void write(StagedFile file, DataOutputSerializer out) throws IOException {
+        out.writeUTF(file.path());
+        out.writeUTF(file.partition());
+        out.writeUTF(file.name());
+        out.writeUTF(file.token());
+        out.writeLong(file.rows());
+    }
+
+    private static StagedFile read(DataInputDeserializer in) throws IOException {
+        return new StagedFile(in.readUTF(), in.readUTF(), in.readUTF(), in.readUTF(), in.readLong());
+    }
+
+    private static void requireKnown(int version) throws IOException {
+        if (version != VERSION) {
+            throw new IOException("Hudi sink state has version " + version + ", this jar reads " + VERSION);
+        }
+    }
+}
