@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from polyglot.config import FLINK_SHADING, Settings
 from schemas.contracts import FOLDER, contract
 
@@ -215,6 +217,41 @@ def append_table(table: str, config: Settings, cols: dict[str, str], key: str, p
             "hoodie.datasource.write.recordkey.field": key,
         },
         f"PARTITIONED BY (`{partition}`)",
+    )
+
+
+_OF_ARROW = {pa.string(): "STRING", pa.int64(): "BIGINT", pa.int32(): "INT", pa.binary(): "BYTES"}
+
+
+def _of_arrow(kind: Any) -> str:
+    if pa.types.is_dictionary(kind):
+        return _of_arrow(kind.value_type)
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    return _OF_ARROW[kind]
+
+
+def files_table(table: str, config: Settings, schema: Any, key: str, partition: str) -> str:
+    """Return a Hudi table of immutable facts that come as complete files (``udfs.lake.files.frame``).
+
+    Args:
+        table: name of the table.
+        config: settings.
+        schema: Arrow schema of its columns.
+        key: the column that is the record key.
+        partition: the column whose values are the partitions' paths.
+    """
+    return _create(
+        table,
+        ["`files` BYTES"],
+        {
+            "connector": "hudi-files",
+            "path": f"{config.lake_uri}/{table}",
+            "hoodie.table.name": table,
+            "columns": ", ".join(f"`{field.name}` {_of_arrow(field.type)}" for field in schema),
+            "hoodie.datasource.write.recordkey.field": key,
+            "hoodie.datasource.write.partitionpath.field": partition,
+        },
     )
 
 
