@@ -185,7 +185,8 @@ class _Read:
     number: Longs
 
     def longs(self, name: str) -> Longs:
-        return self.number[self.layout.places[name]]
+        found: Longs = self.number[self.layout.places[name]]
+        return found
 
     def slices(self, name: str) -> Slices:
         k = self.layout.places[name]

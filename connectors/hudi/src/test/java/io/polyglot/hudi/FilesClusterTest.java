@@ -28,7 +28,7 @@ class FilesClusterTest {
             .setNumberTaskManagers(1).setNumberSlotsPerTaskManager(4).build());
 
     private static final String COLUMNS =
-            "id STRING NOT NULL, day DATE NOT NULL, price DECIMAL(27, 12), payload BYTES, at TIMESTAMP_LTZ(6), version BIGINT NOT NULL";
+            "`id` STRING NOT NULL, `day` DATE NOT NULL, `price` DECIMAL(27, 12), `payload` BYTES, `at` TIMESTAMP_LTZ(6), `version` BIGINT NOT NULL";
 
     @TempDir
     Path dir;
