@@ -42,16 +42,21 @@ def _windows(job: Job, definition: Definition, quality: Quality) -> str:
         f"{name}_log", job.settings, definition.topics, f"polyglot-analytics-{definition.kind}", watermark=True
     )
     job.ddl([source])
-    work = Work(
+    folded = fold_shards(job, f"{name}_log", windows(definition, quality), {"reply": BYTES}, uid=f"fold-{name}")
+    unpacked(job, folded, 0, f"{name}_told", uid=f"fold-{name}-unpack")
+    return f"INSERT INTO analytics SELECT topic, ts, k, v FROM {name}_told"
+
+
+def windows(definition: Definition, quality: Quality) -> Work:
+    """Return what is done with the blocks of a shard: one fold reads all of the definition's topics."""
+    name = definition.contract
+    return Work(
         restore=partial(restore, rules=quality.of(definition.topic)),
         process=bar_records,
         emit=joined,
-        name=lambda _topic: name,  # one fold reads all of them
+        name=lambda _topic: name,
         ticks=Ticks(bars_by_the_clock, last_bars),
     )
-    folded = fold_shards(job, f"{name}_log", work, {"reply": BYTES}, uid=f"fold-{name}")
-    unpacked(job, folded, 0, f"{name}_told", uid=f"fold-{name}-unpack")
-    return f"INSERT INTO analytics SELECT topic, ts, k, v FROM {name}_told"
 
 
 def _stores(job: Job, bar: str, key: str) -> list[str]:

@@ -10,10 +10,8 @@ from __future__ import annotations
 from flink_jobs import tables
 from flink_jobs.lake_files import OUTPUT, BronzeFiles
 from flink_jobs.operators.blocks import fold_shards, unpacked
-from flink_jobs.operators.fold import Work
 from flink_jobs.runtime import start
 from schemas.domains import domains
-from udfs.ingest import Ingestor
 from udfs.lake import bronze
 
 
@@ -29,9 +27,7 @@ def main() -> None:
             tables.files_table("bronze_raw", config, bronze.SCHEMA, bronze.KEY, bronze.PARTITION),
         ]
     )
-    files = BronzeFiles()
-    work = Work(Ingestor.restore, files.process, files.emit, flush=files.flush)
-    folded = fold_shards(job, "raw_log", work, OUTPUT, uid="gate-raw", linger_ms=250)
+    folded = fold_shards(job, "raw_log", BronzeFiles().work(), OUTPUT, uid="gate-raw", linger_ms=250)
     job.table.create_temporary_view("folded", job.table.from_data_stream(folded))
     unpacked(job, folded, list(OUTPUT).index("dead_letters"), "letters", uid="gate-raw-unpack")
     job.submit(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from flink_jobs.operators.blocks import BYTES
+from flink_jobs.operators.fold import Work
 from flink_jobs.replies import dead_letter_records
 from udfs.blocks import Part, Records, reply
 from udfs.ingest import Ingestor
@@ -40,10 +41,14 @@ class Made:
 
 
 class BronzeFiles:
-    """What the ingest job does with the shards of a task; `process`, `flush` and `emit` are those of a ``Work``."""
+    """What the ingest job does with the shards of a task."""
 
     def __init__(self) -> None:
         self._files = LakeFiles(bronze.KEY, unique)
+
+    def work(self) -> Work:
+        """Return what the operator is to do."""
+        return Work(Ingestor.restore, self.process, self.emit, flush=self.flush)
 
     def process(self, fold: Ingestor, part: Part, mark: int) -> Made:  # noqa: ARG002 - as `Work.process`
         """Fold one part of a block."""

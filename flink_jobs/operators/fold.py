@@ -85,6 +85,7 @@ class ShardFold(KeyedProcessFunction):
         entry = Types.PICKLED_BYTE_ARRAY()
         self._log: MapState = runtime_context.get_map_state(MapStateDescriptor("log", Types.STRING(), entry))
         self._shards: dict[int, _Shard] = {}
+        self._stopped = False
 
     def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         block = read(value)
@@ -135,10 +136,11 @@ class ShardFold(KeyedProcessFunction):
         return self._work.process(shard.folds[name], part, shard.mark)
 
     def _row(self, outs: Callable[[], list[Any]]) -> Iterator[Row]:
-        """Yield what became of something; a stop is handed on, and after it no checkpoint completes any more."""
+        """Yield what became of something; a stop is handed on, and the state stays as the last checkpoint has it."""
         try:
             yield Row(*self._work.emit(outs()), None)
         except QualityStop as stop:
+            self._stopped = True
             yield Row(*self._work.emit([]), str(stop))
 
     def _set_timer(self, shard: _Shard, ctx: KeyedProcessFunction.Context, wait_ms: int) -> None:
@@ -163,6 +165,8 @@ class ShardFold(KeyedProcessFunction):
 
     def _save(self, shard: _Shard) -> Iterator[Row]:
         """Keep what changed, and hand over what was kept back for this moment."""
+        if self._stopped:
+            return
         changed = sorted(shard.changed)
         for name in changed:
             journal = shard.journals[name]
