@@ -15,8 +15,9 @@ from flink_jobs.operators.fold import Work
 from flink_jobs.replies import dead_letter_records
 from udfs.blocks import Part, Records, reply
 from udfs.ingest import Ingestor
-from udfs.lake import bronze
+from udfs.lake import bronze, silver
 from udfs.lake.files import LakeFile, LakeFiles, frame
+from udfs.lake.silver import SilverFold
 
 #: The fields that the ingest job's fold emits.
 OUTPUT = {"files": BYTES, "dead_letters": BYTES}
@@ -68,3 +69,31 @@ class BronzeFiles:
         found = list(made)
         files = [file for each in found for file in each.files]
         return framed(files), reply(records for each in found for records in each.letters)
+
+
+class SilverFiles:
+    """What tailing a normalized topic does with the shards of a task."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._files = LakeFiles(silver.KEY, unique)
+
+    def work(self) -> Work:
+        """Return what the operator is to do."""
+        return Work(self._restore, self.process, self.emit, flush=self.flush)
+
+    def _restore(self, topic: str, log: Iterable[bytes]) -> SilverFold:  # noqa: ARG002 - a kind has one topic
+        return SilverFold.restore(self._kind, log)
+
+    def process(self, fold: SilverFold, part: Part, mark: int) -> list[LakeFile]:  # noqa: ARG002 - as `Work.process`
+        """Fold one part of a block."""
+        columns = fold.process(part.topic, part.values)
+        return [file for date, rows in columns for file in self._files.add(date, rows)]
+
+    def flush(self, fold: SilverFold) -> list[LakeFile] | None:  # noqa: ARG002 - the files are those of all folds
+        """Hand over what is held."""
+        return self._files.flush() or None
+
+    def emit(self, made: Iterable[list[LakeFile]]) -> tuple[bytes | None]:
+        """Return the files, as the one field of the output."""
+        return (framed([file for files in made for file in files]),)
