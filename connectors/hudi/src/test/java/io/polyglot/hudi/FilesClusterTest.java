@@ -18,10 +18,12 @@ import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.hudi.common.model.WriteOperationType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Whole jobs whose rows come as complete files, from two writers: failures in mid-stream, savepoints, rescaling. */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
 class FilesClusterTest {
     @RegisterExtension
     static final MiniClusterExtension FLINK = new MiniClusterExtension(new MiniClusterResourceConfiguration.Builder()
