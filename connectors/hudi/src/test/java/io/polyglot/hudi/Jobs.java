@@ -24,9 +24,6 @@ final class Jobs {
         conf.setString("restart-strategy.type", "fixed-delay");
         conf.setString("restart-strategy.fixed-delay.attempts", "5");
         conf.setString("restart-strategy.fixed-delay.delay", "100 ms");
-        // Without the nodes' numbers, which go on from one job to the next in this JVM.
-        conf.setString("table.exec.uid.generation", "ALWAYS");
-        conf.setString("table.exec.uid.format", "<transformation>");
         conf.setString("pipeline.max-parallelism", "8");
         conf.setString("parallelism.default", String.valueOf(parallelism));
         if (savepoint != null) {
