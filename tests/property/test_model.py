@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from property.flink import FoldJob, Place
 from property.model import Verdict, bar, quote_bar, read
 from property.venue import RAW, SYMBOLS, Record, Venue
-from property.windows import Window, WindowJob
+from property.windows import Window, WindowJob, rebuild
 from support.blocks import rows as unpacked
 from support.lake_files import rows_of
 
@@ -315,7 +315,7 @@ class Laws(RuleBasedStateMachine):
             self._published(kind)
             values = [one.value for place, log in self.normalized.items() if place[0] == job.topic for one in log]
             members = self.members[kind]
-            assert sorted(job.rebuild(values)) == sorted(
+            assert sorted(rebuild(kind, values)) == sorted(
                 self._bar(kind, window, len(rows)) for window, rows in members.items()
             )
             for window, rows in members.items():

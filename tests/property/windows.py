@@ -151,8 +151,9 @@ class WindowJob:
         for (reply,) in outs:
             self.out += [Published(topic, value) for topic, _, _, value in unpacked(reply)]
 
-    def rebuild(self, values: list[bytes]) -> list[bytes]:
-        """Fold records, each once, in one go and finish all windows, as a replay does."""
-        fold = batch_fold(DEFINITIONS[self.kind])
-        fold.fold(self.topic, Slices.of(list(dict.fromkeys(values))))
-        return [value for results in finished(fold) for value in results.wire().tolist()]
+
+def rebuild(kind: str, values: list[bytes]) -> list[bytes]:
+    """Fold records, each once, in one go and finish all windows, as a replay does."""
+    fold = batch_fold(DEFINITIONS[kind])
+    fold.fold(f"normalized.{kind}.v1", Slices.of(list(dict.fromkeys(values))))
+    return [value for results in finished(fold) for value in results.wire().tolist()]

@@ -17,7 +17,6 @@ from flink_jobs.replies import joined, normalized_records
 from schemas.quality import default_quality
 from udfs import blocks
 from udfs.assign import assign
-from udfs.blocks import NO_MARK
 from udfs.envelope import encode_one
 from udfs.ingest import Ingestor
 from udfs.normalize import Normalizer
@@ -35,7 +34,7 @@ def envelope(payload: bytes) -> bytes:
 def of_the_stream() -> list[bytes]:
     topic = "raw.sim.unassigned.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, envelope(FRAME))])).parts
-    (reply,) = joined([normalized_records(Normalizer(topic), part, NO_MARK)])
+    (reply,) = joined([normalized_records(Normalizer(topic), part, blocks.NO_MARK)])
     ((target, _, _, letter),) = rows(reply)
     assert target == "deadletter.normalization.v1"
     return [letter]
@@ -61,7 +60,7 @@ def of_ingestion() -> list[bytes]:
     topic = "raw.sim.trade.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, b"\x01" + FRAME)])).parts
     work = BronzeFiles()
-    _, reply = work.emit([work.process(Ingestor(topic), part, NO_MARK)])
+    _, reply = work.emit([work.process(Ingestor(topic), part, blocks.NO_MARK)])
     return [letter for _, _, _, letter in rows(reply)]
 
 
