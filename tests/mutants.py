@@ -10,7 +10,6 @@ LETTERS, UIDS = "tests/unit/udfs/test_large_dead_letters.py", "tests/integration
 VERDICT = "tests/unit/cli/test_verify.py"
 ENDS, ROLLUP = "tests/unit/batch/test_topics.py", "tests/unit/sql/test_rollup.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
-APPEND = "connectors/hudi/src/test/java/io/polyglot/hudi/AppendCrashTest.java"
 FILES, SILVER = "connectors/hudi/src/test/java/io/polyglot/hudi/FilesCrashTest.java", "tests/unit/lake/test_silver.py"
 
 
@@ -98,13 +97,6 @@ NOTICED = (
         (UIDS,),
     ),
     Mutation(
-        "law 1: an append is committed once",
-        "connectors/hudi/src/main/java/io/polyglot/hudi/HudiCommitter.java",
-        "case COMPLETED -> request.signalAlreadyCommitted();\n            case PENDING -> {",
-        "case COMPLETED, PENDING -> {",
-        (APPEND,),
-    ),
-    Mutation(
         "law 1: a checkpoint's files are committed once",
         "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
         "if (committed.contains(batch.id())) {",
@@ -114,7 +106,7 @@ NOTICED = (
     Mutation(
         "law 1: what died while it committed leaves nothing behind",
         "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
-        "table.rollbackOrphans(Set.of());",
+        "table.rollbackPending();",
         "",
         (FILES,),
     ),

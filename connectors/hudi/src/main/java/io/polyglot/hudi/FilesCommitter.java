@@ -43,7 +43,7 @@ final class FilesCommitter implements Committer<StagedBatch> {
         this.committedRows = metrics.counter("committedRows");
         metrics.gauge("lastCommitMillis", () -> lastCommitMillis);
         // What is pending is an attempt's that died while it committed; its batch comes again.
-        table.rollbackOrphans(Set.of());
+        table.rollbackPending();
         this.committed = table.extras(BATCH);
     }
 

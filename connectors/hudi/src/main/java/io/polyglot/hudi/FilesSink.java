@@ -39,7 +39,7 @@ final class FilesSink
     @Override
     public DataStream<CommittableMessage<StagedBatch>> addPreCommitTopology(DataStream<CommittableMessage<StagedFile>> staged) {
         return staged.global()
-                .transform("one commit", CommittableMessageTypeInfo.of(StagedSerializers.Batch::new), new OneCommit())
+                .transform("one commit", CommittableMessageTypeInfo.of(Serializers.Batches::new), new OneCommit())
                 .setParallelism(1)
                 .setMaxParallelism(1)
                 .global();
@@ -58,12 +58,12 @@ final class FilesSink
 
     @Override
     public SimpleVersionedSerializer<StagedBatch> getCommittableSerializer() {
-        return new StagedSerializers.Batch();
+        return new Serializers.Batches();
     }
 
     @Override
     public SimpleVersionedSerializer<StagedFile> getWriteResultSerializer() {
-        return new StagedSerializers.File();
+        return new Serializers.Staged();
     }
 
     private static final class Idle implements Committer<StagedBatch> {

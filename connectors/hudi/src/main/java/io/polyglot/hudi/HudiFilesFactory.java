@@ -19,9 +19,6 @@ import org.apache.hudi.common.model.WriteOperationType;
  * is what {@link LakeFile#read} takes apart; the lake table's own columns stand in the option {@code columns}.
  */
 public final class HudiFilesFactory implements DynamicTableSinkFactory {
-    /** Nothing is open between two files. */
-    private static final int NO_OPEN_FILES = 1;
-
     @Override
     public String factoryIdentifier() {
         return "hudi-files";
@@ -53,7 +50,6 @@ public final class HudiFilesFactory implements DynamicTableSinkFactory {
                 options.getOptional(HudiOptions.RECORD_KEY).map(HudiTableFactory::split).orElse(List.of()),
                 options.getOptional(HudiOptions.PARTITION).map(HudiTableFactory::split).orElse(List.of()),
                 List.of(),
-                NO_OPEN_FILES,
                 HudiTableFactory.withPrefix(given, HudiOptions.HOODIE_PREFIX, HudiOptions.HOODIE_PREFIX),
                 HudiTableFactory.withPrefix(given, HudiOptions.HADOOP_PREFIX, ""));
         // Compiled once here so that a column type the sink cannot store fails the statement, not the running job.

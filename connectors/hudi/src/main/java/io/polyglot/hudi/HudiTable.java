@@ -44,9 +44,6 @@ final class HudiTable implements AutoCloseable {
         System.setProperty("jol.skipHotspotSAAttach", "true");
     }
 
-    /** What the timeline says about an instant. */
-    enum State { COMPLETED, PENDING, MISSING }
-
     private final TableSpec spec;
     private final HoodieJavaEngineContext context;
     private final HoodieWriteConfig config;
@@ -69,7 +66,7 @@ final class HudiTable implements AutoCloseable {
 
     /**
      * Begins an instant for appended files. Unlike {@code client.startCommit()} this leaves other pending instants
-     * alone: the one before may still be waiting for its checkpoint to complete.
+     * alone.
      */
     String startAppend() {
         var instant = client.createNewInstantTime(true);
@@ -90,34 +87,6 @@ final class HudiTable implements AutoCloseable {
 
     HoodieWriteConfig config() {
         return config;
-    }
-
-    State state(String instant) {
-        return states(List.of(instant)).get(instant);
-    }
-
-    Map<String, State> states(List<String> instants) {
-        var timeline = metaClient.reloadActiveTimeline();
-        var rolledBack = inRollback(timeline);
-        // An instant whose rollback was cut off may have lost files already.
-        return instants.stream().collect(Collectors.toMap(i -> i,
-                i -> rolledBack.contains(i) ? State.MISSING : state(timeline, i)));
-    }
-
-    private State state(HoodieTimeline timeline, String instant) {
-        if (timeline.filterCompletedInstants().containsInstant(instant)) {
-            return State.COMPLETED;
-        }
-        if (timeline.filterInflightsAndRequested().containsInstant(instant)) {
-            return State.PENDING;
-        }
-        boolean archived = timeline.isBeforeTimelineStarts(instant)
-                && metaClient.getArchivedTimeline().filterCompletedInstants().containsInstant(instant);
-        return archived ? State.COMPLETED : State.MISSING;
-    }
-
-    void commitAppend(String instant, List<HoodieWriteStat> stats) {
-        commitAppend(instant, stats, Map.of());
     }
 
     /** @param extra what the commit's metadata say besides */
@@ -187,16 +156,15 @@ final class HudiTable implements AutoCloseable {
     }
 
     /**
-     * Removes what earlier attempts wrote but never handed to a committer, and ends removals that were cut off, by a
-     * kill or by Flink's interrupt of a task that it cancels.
+     * Removes what earlier attempts began to commit, and ends removals that were cut off, by a kill or by Flink's
+     * interrupt of a task that it cancels.
      */
-    void rollbackOrphans(Set<String> handedOver) {
+    void rollbackPending() {
         var timeline = metaClient.reloadActiveTimeline();
-        var orphans = timeline.filterInflightsAndRequested().getInstants().stream()
+        var pending = timeline.filterInflightsAndRequested().getInstants().stream()
                 .filter(i -> i.getAction().equals(metaClient.getCommitActionType()))
-                .map(HoodieInstant::requestedTime)
-                .filter(i -> !handedOver.contains(i));
-        Stream.concat(orphans, inRollback(timeline).stream())
+                .map(HoodieInstant::requestedTime);
+        Stream.concat(pending, inRollback(timeline).stream())
                 .distinct()
                 // Hudi refuses to roll back an instant while a later one is pending.
                 .sorted(Comparator.reverseOrder())

@@ -30,7 +30,7 @@ public final class HudiTableFactory implements DynamicTableSinkFactory {
     @Override
     public Set<ConfigOption<?>> optionalOptions() {
         return Set.of(HudiOptions.TABLE_TYPE, HudiOptions.OPERATION, HudiOptions.TABLE_NAME, HudiOptions.RECORD_KEY,
-                HudiOptions.ORDERING_FIELDS, HudiOptions.MAX_OPEN_FILES);
+                HudiOptions.ORDERING_FIELDS);
     }
 
     @Override
@@ -54,7 +54,6 @@ public final class HudiTableFactory implements DynamicTableSinkFactory {
                 options.getOptional(HudiOptions.RECORD_KEY).map(HudiTableFactory::split).orElse(primaryKey),
                 List.copyOf(table.getPartitionKeys()),
                 options.getOptional(HudiOptions.ORDERING_FIELDS).map(HudiTableFactory::split).orElse(List.of()),
-                options.get(HudiOptions.MAX_OPEN_FILES),
                 withPrefix(table.getOptions(), HudiOptions.HOODIE_PREFIX, HudiOptions.HOODIE_PREFIX),
                 withPrefix(table.getOptions(), HudiOptions.HADOOP_PREFIX, ""));
         // Compiled once here so that a column type the sink cannot store fails the statement, not the running job.

@@ -33,7 +33,7 @@ class ClusterTest {
         Jobs.Fail.left.set(3);
         var env = environment(null);
         Jobs.source(env, 20_000, 4_000);
-        append(env).await(2, TimeUnit.MINUTES);
+        upsert(env).await(2, TimeUnit.MINUTES);
         assertThat(Jobs.Fail.left).as("the failures happened").hasValue(0);
         assertThat(Fixtures.ids(table())).hasSize(20_000).doesNotHaveDuplicates();
         assertThat(Fixtures.pendingInstants(table())).isZero();
@@ -44,7 +44,7 @@ class ClusterTest {
     void stopWithSavepointAndGoOn() throws Exception {
         var env = environment(null);
         Jobs.source(env, 30_000, 3_000);
-        var job = append(env).getJobClient().orElseThrow();
+        var job = upsert(env).getJobClient().orElseThrow();
         Jobs.awaitCommit(table());
         var savepoint = Jobs.stop(job, dir);
         int before = Fixtures.ids(table()).size();
@@ -52,7 +52,7 @@ class ClusterTest {
 
         var next = environment(savepoint);
         Jobs.source(next, 30_000, 30_000);
-        append(next).await(2, TimeUnit.MINUTES);
+        upsert(next).await(2, TimeUnit.MINUTES);
         assertThat(Fixtures.ids(table())).hasSize(30_000).doesNotHaveDuplicates();
     }
 
@@ -78,9 +78,9 @@ class ClusterTest {
         return Jobs.environment(dir, savepoint, 1);
     }
 
-    private TableResult append(StreamTableEnvironment env) {
+    private TableResult upsert(StreamTableEnvironment env) {
         env.executeSql("CREATE TABLE sink (id STRING NOT NULL, part STRING, PRIMARY KEY (id) NOT ENFORCED) PARTITIONED BY (part) "
-                + "WITH ('connector' = 'hudi', 'path' = '" + table().toUri() + "', 'write.operation' = 'bulk_insert')");
+                + "WITH ('connector' = 'hudi', 'path' = '" + table().toUri() + "')");
         return env.executeSql("INSERT INTO sink SELECT CAST(fail(id) AS STRING), CAST(MOD(id, 3) AS STRING) FROM src");
     }
 }

@@ -9,9 +9,9 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.stream.IntStream;
 import org.apache.flink.core.io.SimpleVersionedSerialization;
 import org.apache.hudi.common.model.WriteOperationType;
@@ -142,22 +142,35 @@ class FilesCrashTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2})
     void diesWhileCommitting(int stored) throws Exception {
-        FilesRun.Checkpoint checkpoint;
-        try (var run = new FilesRun(spec)) {
-            checkpoint = run.write(0, file(0, 10)).write(1, file(1, 10)).barrier();
-        }
-        var files = batch(checkpoint).files().subList(0, stored);
-        try (var hudi = HudiTable.open(spec, RowCodec.of(spec))) {
-            var instant = hudi.startAppend();
-            for (var file : files) {
-                BaseFile.store(hudi.config(), hudi.forWriting(), instant, file, new Staging(spec).content(file));
-            }
-        }
+        var checkpoint = dieWhileCommittingAfter(stored);
         assertThat(Fixtures.pendingInstants(table)).isEqualTo(1);
         assertThat(parquet()).hasSize(stored);
         new FilesRun(spec, checkpoint).close();
         assertThat(Fixtures.pendingInstants(table)).isZero();
         assertThat(parquet()).hasSize(2);
+        assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 10, 1, 10));
+    }
+
+    /** Flink interrupts a task that it cancels, wherever that is. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void diesWhileRollingBack(boolean beforeTheInstantIsGone) throws Exception {
+        var checkpoint = dieWhileCommittingAfter(1);
+        cutOffRollback(beforeTheInstantIsGone);
+        new FilesRun(spec, checkpoint).close();
+        assertThat(Fixtures.pendingInstants(table)).isZero();
+        assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 10, 1, 10));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void diesWhileTheRollbackIsPlanned(boolean nothingWritten) throws Exception {
+        var checkpoint = dieWhileCommittingAfter(1);
+        var rollback = cutOffRollback(true);
+        Files.delete(rollback.resolveSibling(rollback.getFileName() + ".inflight"));
+        var plan = rollback.resolveSibling(rollback.getFileName() + ".requested");
+        Files.write(plan, Arrays.copyOf(Files.readAllBytes(plan), nothingWritten ? 0 : 100));
+        new FilesRun(spec, checkpoint).close();
         assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 10, 1, 10));
     }
 
@@ -220,7 +233,7 @@ class FilesCrashTest {
         try (var run = new FilesRun(spec)) {
             run.write(0, file(0, 10)).barrier();
             try (var other = HudiTable.open(spec, RowCodec.of(spec))) {
-                other.rollbackOrphans(Set.of());
+                other.rollbackPending();
             }
             run.complete();
         }
@@ -269,12 +282,50 @@ class FilesCrashTest {
         assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 16));
     }
 
+    /** With so many of a checkpoint's two files in the table. */
+    private FilesRun.Checkpoint dieWhileCommittingAfter(int stored) throws Exception {
+        FilesRun.Checkpoint checkpoint;
+        try (var run = new FilesRun(spec)) {
+            checkpoint = run.write(0, file(0, 10)).write(1, file(1, 10)).barrier();
+        }
+        try (var hudi = HudiTable.open(spec, RowCodec.of(spec))) {
+            var instant = hudi.startAppend();
+            for (var file : batch(checkpoint).files().subList(0, stored)) {
+                BaseFile.store(hudi.config(), hudi.forWriting(), instant, file, new Staging(spec).content(file));
+            }
+        }
+        return checkpoint;
+    }
+
+    /**
+     * Rolls the pending instant back, without the last steps.
+     *
+     * @return where in the timeline the rollback lies, without its state
+     */
+    private Path cutOffRollback(boolean beforeTheInstantIsGone) throws Exception {
+        var timeline = table.resolve(".hoodie/timeline");
+        var before = files(timeline, "");
+        try (var hudi = HudiTable.open(spec, RowCodec.of(spec))) {
+            hudi.rollbackPending();
+        }
+        var done = files(timeline, ".rollback").get(0);
+        Files.delete(done);
+        if (beforeTheInstantIsGone) {
+            for (var file : before) {
+                if (Files.notExists(file)) {
+                    Files.createFile(file);
+                }
+            }
+        }
+        return timeline.resolve(done.getFileName().toString().split("_")[0] + ".rollback");
+    }
+
     private LakeFile file(int from, int to) throws IOException {
         return LakeFiles.of(spec, from, to);
     }
 
     private static StagedBatch batch(FilesRun.Checkpoint checkpoint) throws IOException {
-        return SimpleVersionedSerialization.readVersionAndDeSerialize(new StagedSerializers.Batch(), checkpoint.batches().get(0));
+        return SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Batches(), checkpoint.batches().get(0));
     }
 
     /** The ids of files from..to, as {@link LakeFiles} fills them. */

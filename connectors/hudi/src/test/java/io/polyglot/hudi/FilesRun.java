@@ -56,13 +56,13 @@ final class FilesRun implements AutoCloseable {
         }
         if (!staged.isEmpty()) {
             var batch = new StagedBatch(UUID.randomUUID().toString(), number, staged);
-            waiting.add(SimpleVersionedSerialization.writeVersionAndSerialize(new StagedSerializers.Batch(), batch));
+            waiting.add(SimpleVersionedSerialization.writeVersionAndSerialize(new Serializers.Batches(), batch));
         }
         return new Checkpoint(number, List.copyOf(waiting));
     }
 
     private static StagedFile copy(StagedFile file) throws IOException {
-        var form = new StagedSerializers.File();
+        var form = new Serializers.Staged();
         return SimpleVersionedSerialization.readVersionAndDeSerialize(form, SimpleVersionedSerialization.writeVersionAndSerialize(form, file));
     }
 
@@ -70,7 +70,7 @@ final class FilesRun implements AutoCloseable {
     void complete() throws IOException {
         for (var bytes : waiting) {
             committer.commit(List.of(new Request(
-                    SimpleVersionedSerialization.readVersionAndDeSerialize(new StagedSerializers.Batch(), bytes))));
+                    SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Batches(), bytes))));
         }
         waiting.clear();
     }
