@@ -70,7 +70,8 @@ def test_a_source_reads_what_was_committed_from_the_beginning_or_its_checkpoint(
 
 def test_facts_are_appended_and_versions_decide_in_the_lake(tables: Any) -> None:
     lake = {name: found for name, found in tables.items() if found[0]["connector"] in ("hudi", "hudi-files")}
-    assert set(lake) == {"bronze_raw", "silver_trade", "silver_quote", "gold_bar", "gold_quote_bar"}
+    assert lake
+    assert set(lake) == set(tables) & set(domains().tables)
     for name, (options, text) in lake.items():
         table = domains().tables[name]
         if table.mode == "append":
