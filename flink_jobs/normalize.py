@@ -6,8 +6,8 @@ raw.* ──(blocks per shard)──► fold: dedup, gate, rules, entity_seq, en
                                                                              ├──► normalized.trade_cancel.v1, …
                                                                              ├──► quality.normalization.v1
                                                                              └──► deadletter.normalization.v1
-normalized.trade.v1 ──► drop transport duplicates ──► silver_trade
-normalized.quote.v1 ──► drop transport duplicates ──► silver_quote
+normalized.trade.v1 ──(blocks per shard)──► fold: each record once ──► Parquet files ──► silver_trade
+normalized.quote.v1 ──(blocks per shard)──► fold: each record once ──► Parquet files ──► silver_quote
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from __future__ import annotations
 from functools import partial
 
 from flink_jobs import tables
+from flink_jobs.lake_files import SilverFiles
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import joined, normalized_records
 from flink_jobs.runtime import Job, python_options, start
-from flink_jobs.transport import OFFSET, fresh
 from polyglot.config import settings
 from schemas.domains import domains
 from schemas.quality import load
+from udfs.lake import silver
 from udfs.normalize import Normalizer
 
 
@@ -48,18 +49,19 @@ def main() -> None:
 
 def _silver(job: Job, kind: str) -> str:
     """Return the INSERT by which a Silver table tails its topic."""
-    source, target, cols = f"normalized_{kind}", f"silver_{kind}", tables.silver_columns(kind)
-    topic, group = f"normalized.{kind}.v1", f"polyglot-silver_{kind}"
+    source, target = f"normalized_{kind}", f"silver_{kind}"
     job.ddl(
         [
-            tables.contract_source(
-                source, job.settings, kind, topic, group, cols=cols, extra=["pt AS PROCTIME()", OFFSET]
+            tables.wire_source(
+                source, job.settings, [f"normalized.{kind}.v1"], f"polyglot-{target}", fetch=tables.STORES
             ),
-            tables.append_table(target, job.settings, {**cols, "ingest_date": "STRING"}, "event_id", "ingest_date"),
+            tables.files_table(target, job.settings, silver.layout(kind).schema, silver.KEY, silver.PARTITION),
         ]
     )
-    job.view(f"fresh_{kind}", fresh(source))
-    return f"INSERT INTO {target} SELECT {tables.silver_select(kind)} FROM fresh_{kind}"
+    work = SilverFiles(kind).work()
+    files = fold_shards(job, source, work, {"files": BYTES}, uid=f"silver-{kind}", linger_ms=250)
+    job.table.create_temporary_view(f"{target}_files", job.table.from_data_stream(files))
+    return f"INSERT INTO {target} SELECT files FROM {target}_files WHERE files IS NOT NULL"
 
 
 if __name__ == "__main__":

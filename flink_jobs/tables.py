@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from polyglot.config import FLINK_SHADING, Settings
 from schemas.contracts import FOLDER, contract
-
-#: Columns that exist for the reducers only and are not kept in the lake.
-LIMBS = tuple(f"{name}_l{i}" for name, limbs in (("size", 3), ("notional", 4)) for i in range(limbs))
 
 
 def _sql_type(avro: Any) -> str:
@@ -28,11 +27,9 @@ def _sql_type(avro: Any) -> str:
     return {"string": "STRING", "long": "BIGINT", "int": "INT", "bytes": "BYTES", "boolean": "BOOLEAN"}[base]
 
 
-def columns(name: str, omit: Iterable[str] = ()) -> dict[str, str]:
-    """Return the columns of a contract as name → Flink SQL type, without ``omit``."""
-    left_out = set(omit)
-    fields = contract(name).schema["fields"]
-    return {f["name"]: _sql_type(f["type"]) for f in fields if f["name"] not in left_out}
+def columns(name: str) -> dict[str, str]:
+    """Return the columns of a contract as name → Flink SQL type."""
+    return {f["name"]: _sql_type(f["type"]) for f in contract(name).schema["fields"]}
 
 
 def names(cols: Iterable[str]) -> str:
@@ -198,20 +195,38 @@ def wire_sink(table: str, config: Settings, topics: Sequence[str]) -> str:
     )
 
 
-def append_table(table: str, config: Settings, cols: dict[str, str], key: str, partition: str) -> str:
-    """Return a Hudi table of immutable facts: appended, never looked up."""
+_OF_ARROW = {pa.string(): "STRING", pa.int64(): "BIGINT", pa.int32(): "INT", pa.binary(): "BYTES"}
+
+
+def _of_arrow(kind: Any) -> str:
+    if pa.types.is_dictionary(kind):
+        return _of_arrow(kind.value_type)
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    return _OF_ARROW[kind]
+
+
+def files_table(table: str, config: Settings, schema: Any, key: str, partition: str) -> str:
+    """Return a Hudi table of immutable facts that come as complete files (``udfs.lake.files.frame``).
+
+    Args:
+        table: name of the table.
+        config: settings.
+        schema: Arrow schema of its columns.
+        key: the column that is the record key.
+        partition: the column whose values are the partitions' paths.
+    """
     return _create(
         table,
-        [f"`{c}` {t}" for c, t in cols.items()],
+        ["`files` BYTES"],
         {
-            "connector": "hudi",
+            "connector": "hudi-files",
             "path": f"{config.lake_uri}/{table}",
             "hoodie.table.name": table,
-            "table.type": "COPY_ON_WRITE",
-            "write.operation": "bulk_insert",
+            "columns": ", ".join(f"`{field.name}` {_of_arrow(field.type)}" for field in schema),
             "hoodie.datasource.write.recordkey.field": key,
+            "hoodie.datasource.write.partitionpath.field": partition,
         },
-        f"PARTITIONED BY (`{partition}`)",
     )
 
 
@@ -248,21 +263,6 @@ def clickhouse_table(table: str, config: Settings, cols: dict[str, str], target:
             "password": config.clickhouse.find_password(),
             **({"ca-location": str(config.clickhouse.ca_location)} if config.clickhouse.ca_location else {}),
         },
-    )
-
-
-def silver_columns(kind: str) -> dict[str, str]:
-    """Return what Silver keeps of a normalized kind: everything but the reducers' limbs."""
-    return columns(kind, omit=LIMBS)
-
-
-def silver_select(kind: str) -> str:
-    """Return the select list of a Silver table: ``ingest_date`` becomes the ISO text the table is partitioned by."""
-    return ", ".join(
-        "CAST(TIMESTAMPADD(DAY, ingest_date, DATE '1970-01-01') AS STRING) AS ingest_date"
-        if c == "ingest_date"
-        else f"`{c}`"
-        for c in silver_columns(kind)
     )
 
 

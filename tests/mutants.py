@@ -10,7 +10,7 @@ LETTERS, UIDS = "tests/unit/udfs/test_large_dead_letters.py", "tests/integration
 VERDICT = "tests/unit/cli/test_verify.py"
 ENDS, ROLLUP = "tests/unit/batch/test_topics.py", "tests/unit/sql/test_rollup.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
-APPEND = "connectors/hudi/src/test/java/io/polyglot/hudi/AppendCrashTest.java"
+FILES, SILVER = "connectors/hudi/src/test/java/io/polyglot/hudi/FilesCrashTest.java", "tests/unit/lake/test_silver.py"
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,39 @@ NOTICED = (
         (UIDS,),
     ),
     Mutation(
-        "law 1: an append is committed once",
-        "connectors/hudi/src/main/java/io/polyglot/hudi/HudiCommitter.java",
-        "case COMPLETED -> request.signalAlreadyCommitted();\n            case PENDING -> {",
-        "case COMPLETED, PENDING -> {",
-        (APPEND,),
+        "law 1: a checkpoint's files are committed once",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
+        "if (committed.contains(batch.id())) {",
+        "if (committed.contains(spec.name())) {",
+        (FILES,),
+    ),
+    Mutation(
+        "law 1: what died while it committed leaves nothing behind",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
+        "table.rollbackPending();",
+        "",
+        (FILES,),
+    ),
+    Mutation(
+        "law 1: staged files are swept when nothing refers to them any more",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
+        "if (!swept && batch.checkpoint() > restored) {",
+        "if (!swept) {",
+        (FILES,),
+    ),
+    Mutation(
+        "law 1: a file's commit stands in its columns and in their bounds",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/LakeFile.java",
+        "places++;",
+        "return 1;",
+        (FILES,),
+    ),
+    Mutation(
+        "law 4: Silver has a record once",
+        "udfs/codec/records.py",
+        "new[i] = order > seen[place]",
+        "new[i] = order >= seen[place]",
+        (SILVER,),
     ),
     Mutation(
         "law 3: an event at the horizon is accepted, and none behind it (+ 1 µs)",

@@ -69,13 +69,16 @@ def test_a_source_reads_what_was_committed_from_the_beginning_or_its_checkpoint(
 
 
 def test_facts_are_appended_and_versions_decide_in_the_lake(tables: Any) -> None:
-    lake = {name: (options, text) for name, (options, text) in tables.items() if options["connector"] == "hudi"}
+    lake = {name: found for name, found in tables.items() if found[0]["connector"] in ("hudi", "hudi-files")}
+    assert lake
+    assert set(lake) == set(tables) & set(domains().tables)
     for name, (options, text) in lake.items():
         table = domains().tables[name]
-        assert f"PARTITIONED BY (`{table.partition}`)" in text
         if table.mode == "append":
-            assert (options["write.operation"], options["table.type"]) == ("bulk_insert", "COPY_ON_WRITE")
+            assert options["connector"] == "hudi-files"
+            assert options["hoodie.datasource.write.partitionpath.field"] == table.partition
             assert (options["hoodie.datasource.write.recordkey.field"],) == table.key
         else:
             assert (options["write.operation"], options["ordering.fields"]) == ("upsert", "version")
+            assert f"PARTITIONED BY (`{table.partition}`)" in text
             assert f"PRIMARY KEY (`{options['hoodie.datasource.write.recordkey.field']}`) NOT ENFORCED" in text

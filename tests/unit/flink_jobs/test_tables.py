@@ -1,9 +1,11 @@
 """The sources' options follow the settings."""
 
+import pyarrow as pa
 import pytest
 
 from flink_jobs import tables
 from polyglot.config import Settings
+from udfs.lake.files import LOW_CARDINALITY
 
 
 @pytest.mark.parametrize(("settings", "expected"), [({}, "2000 ms"), ({"idle_after_s": 5}, "5000 ms")])
@@ -16,3 +18,19 @@ def test_a_partition_is_idle_after_what_the_settings_say(settings, expected):
 def test_the_broker_collects_records_for_as_long_as_the_settings_allow(settings, expected):
     ddl = tables.wire_source("t", Settings(flink=settings), ["raw.sim.trade.v1"], "g", fetch=tables.Fetch(50, 1, 1))
     assert f"'properties.fetch.max.wait.ms' = '{expected}'" in ddl
+
+
+def test_a_lake_table_of_files_has_the_columns_of_its_arrow_schema():
+    schema = pa.schema(
+        [
+            ("a", pa.string()),
+            ("b", LOW_CARDINALITY),
+            ("c", pa.decimal128(28, 12)),
+            ("d", pa.int32()),
+            ("e", pa.binary()),
+        ]
+    )
+    ddl = tables.files_table("t", Settings(), schema, "a", "b")
+    assert "'columns' = '`a` STRING, `b` STRING, `c` DECIMAL(28, 12), `d` INT, `e` BYTES'" in ddl
+    assert "'hoodie.datasource.write.recordkey.field' = 'a'" in ddl
+    assert "'hoodie.datasource.write.partitionpath.field' = 'b'" in ddl
