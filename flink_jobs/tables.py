@@ -6,12 +6,12 @@ Column lists come from the Avro contracts, so a contract and its tables cannot d
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from polyglot.config import FLINK_SHADING, Settings
+from flink_jobs.io.topics import STORES, Fetch, consumer
+from polyglot.config import Settings
 from schemas.contracts import FOLDER, contract
 
 
@@ -48,82 +48,16 @@ def _create(table: str, cols: Sequence[str], options: dict[str, str], tail: str 
     return f"CREATE TEMPORARY TABLE {table} (\n  {body}\n) {tail} WITH (\n  {opts}\n)"
 
 
-def _kafka(config: Settings, topics: Sequence[str]) -> dict[str, str]:
+def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -> dict[str, str]:
     return {
         "connector": "kafka",
         "topic": ";".join(topics),
-        **{f"properties.{k}": v for k, v in config.kafka.java(shading=FLINK_SHADING).items()},
-    }
-
-
-@dataclass(frozen=True)
-class Fetch:
-    """How a source asks the broker for records: it answers when it has ``min_bytes``, or after ``wait_ms``.
-
-    Every answer costs the client and the broker what hundreds of records cost them. Were every record one, the broker
-    alone would take half a core at 1,000 records per second.
-
-    ``wait_ms`` is multiplied by the configuration's ``latency_factor``.
-
-    ``partition_bytes`` is how much one partition may return at once. Catching up, the client hands over one partition's
-    share before the next one's, so this is how far partitions drift apart in event time. It is a speed limit as well:
-    while a partition's share waits to be handed over, the client asks for the others only, and if those are idle, that
-    takes all of ``wait_ms``. A larger record is still returned, alone.
-    """
-
-    wait_ms: int
-    min_bytes: int
-    partition_bytes: int
-
-
-#: On the way to a fold, and to ClickHouse.
-SHARDS = Fetch(50, 64 * 1024, 1024 * 1024)
-#: For what shows nothing before its next batch or commit anyway.
-STORES = Fetch(200, 512 * 1024, 2 * 1024 * 1024)
-
-
-def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -> dict[str, str]:
-    return {
-        **_kafka(config, topics),
         # Offsets live in checkpoints together with the state; a job without either starts from the beginning.
         "scan.startup.mode": "earliest-offset",
+        **({"scan.bounded.mode": "latest-offset"} if config.flink.bounded else {}),
         "properties.group.id": group,
-        # As the replay reads: what a transaction that was aborted has left in the log was never sent.
-        "properties.isolation.level": "read_committed",
-        "properties.max.partition.fetch.bytes": str(fetch.partition_bytes),
-        "properties.fetch.max.bytes": str(4 * config.kafka.max_message_bytes),
-        "properties.fetch.min.bytes": str(fetch.min_bytes),
-        "properties.fetch.max.wait.ms": str(config.flink.patience_ms(fetch.wait_ms)),
-        "properties.max.poll.records": "5000",
-        "properties.client.dns.lookup": "use_all_dns_ips",
+        **{f"properties.{name}": value for name, value in consumer(config, fetch).items()},
     }
-
-
-def wire_source(
-    table: str, config: Settings, topics: Sequence[str], group: str, *, fetch: Fetch = SHARDS, watermark: bool = False
-) -> str:
-    """Return a source of undecoded records: topic, partition, offset, record time and value.
-
-    With ``watermark``, each partition's is a second behind its newest record's time; the source's is the least of them.
-    A partition that is silent for ``flink.idle_after_s`` does not hold up the others.
-    """
-    marks = {
-        # Per record, not per interval: what a block says of the watermark is as new as its last record.
-        "scan.watermark.emit.strategy": "on-event",
-        "scan.watermark.idle-timeout": f"{round(1000 * config.flink.idle_after_s)} ms",
-    }
-    return _create(
-        table,
-        [
-            "`topic` STRING METADATA VIRTUAL",
-            "`partition` INT METADATA VIRTUAL",
-            "`offset` BIGINT METADATA VIRTUAL",
-            "`timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL",
-            "`value` BYTES",
-            *(["WATERMARK FOR `timestamp` AS `timestamp` - INTERVAL '1' SECOND"] if watermark else []),
-        ],
-        {**_source(config, topics, group, fetch), **(marks if watermark else {}), "format": "raw"},
-    )
 
 
 def contract_source(
@@ -160,39 +94,6 @@ def value_format(config: Settings, name: str) -> dict[str, str]:
         options["avro-confluent.basic-auth.credentials-source"] = "USER_INFO"
         options["avro-confluent.basic-auth.user-info"] = ":".join(config.registry.login)
     return options
-
-
-def wire_sink(table: str, config: Settings, topics: Sequence[str]) -> str:
-    """Return a sink of encoded records; each row has its topic (if there are several), record time, key and value.
-
-    At least once is enough: consumers drop what they have seen by ``entity_seq`` or by version (law 4).
-    """
-    return _create(
-        table,
-        [
-            # A sink of one topic has no such metadata.
-            *(["`topic` STRING METADATA"] if len(topics) > 1 else []),
-            "`timestamp` TIMESTAMP_LTZ(3) METADATA",
-            "k BYTES",
-            "v BYTES",
-        ],
-        {
-            **_kafka(config, topics),
-            "key.format": "raw",
-            "key.fields": "k",
-            "value.format": "raw",
-            "value.fields-include": "EXCEPT_KEY",
-            "sink.delivery-guarantee": "at-least-once",
-            "properties.acks": "all",
-            "properties.enable.idempotence": "true",
-            "properties.compression.type": "lz4",
-            "properties.linger.ms": "5",
-            "properties.batch.size": "262144",
-            "properties.buffer.memory": str(8 * config.kafka.max_message_bytes),
-            "properties.max.request.size": str(config.kafka.max_message_bytes),
-            "properties.delivery.timeout.ms": "600000",
-        },
-    )
 
 
 _OF_ARROW = {pa.string(): "STRING", pa.int64(): "BIGINT", pa.int32(): "INT", pa.binary(): "BYTES"}

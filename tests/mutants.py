@@ -77,16 +77,16 @@ NOTICED = (
     ),
     Mutation(
         "law 1: a sink keeps what its checkpoint has counted",
-        "flink_jobs/tables.py",
-        '"sink.delivery-guarantee": "at-least-once"',
-        '"sink.delivery-guarantee": "none"',
+        "flink_jobs/io/topics.py",
+        'GUARANTEE = "AT_LEAST_ONCE"',
+        'GUARANTEE = "NONE"',
         (DECLARED,),
     ),
     Mutation(
         "law 1: a source reads what was committed",
-        "flink_jobs/tables.py",
-        '"properties.isolation.level": "read_committed"',
-        '"properties.isolation.level": "read_uncommitted"',
+        "flink_jobs/io/topics.py",
+        '"isolation.level": "read_committed"',
+        '"isolation.level": "read_uncommitted"',
         (DECLARED,),
     ),
     Mutation(

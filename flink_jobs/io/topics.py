@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from polyglot.config import FLINK_SHADING, Settings
 #: How far a partition's watermark is behind its newest record, ms.
 BOUND_MS = 1_000
 _NO_WATERMARK = -1
+#: At least once is enough: consumers drop what they have seen by ``entity_seq`` or by version (law 4).
+GUARANTEE = "AT_LEAST_ONCE"
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,7 @@ def consumer(config: Settings, fetch: Fetch) -> dict[str, str]:
 
 
 def producer(config: Settings) -> dict[str, str]:
-    """Return the properties of a producer that does not lose what a checkpoint has counted.
-
-    At least once is enough: consumers drop what they have seen by ``entity_seq`` or by version (law 4).
-    """
+    """Return the properties of a producer that does not lose what a checkpoint has counted."""
     return {
         **config.kafka.java(shading=FLINK_SHADING),
         "acks": "all",
@@ -96,17 +95,13 @@ def read(
     bound = BOUND_MS if watermark else _NO_WATERMARK
     idle = round(1000 * job.settings.flink.idle_after_s)
     env = job.stream._j_stream_execution_environment  # noqa: SLF001
-    properties = _java(consumer(job.settings, fetch))
+    properties = consumer(job.settings, fetch)
     return _topics().read(env, name, list(topics), properties, group, bound, idle, job.settings.flink.bounded)
 
 
 def write(job: Job, records: Any, name: str) -> None:
     """Write the JVM's stream of records (see ``operators.blocks.unpacked``) to the topics that they name."""
-    _topics().write(records, name, _java(producer(job.settings)))
-
-
-def _java(properties: Mapping[str, str]) -> dict[str, str]:
-    return dict(properties)  # py4j turns lists and dicts into Java's
+    _topics().write(records, name, producer(job.settings), GUARANTEE)
 
 
 def _topics() -> JavaClass:

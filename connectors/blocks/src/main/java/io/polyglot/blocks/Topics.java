@@ -59,16 +59,18 @@ public final class Topics {
   }
 
   /**
-   * Writes rows of topic, record time, key and value (see {@link Unpack}) at least once.
+   * Writes rows of topic, record time, key and value (see {@link Unpack}).
    *
    * @param properties of the producer, bootstrap.servers among them
+   * @param guarantee a {@link DeliveryGuarantee}
    */
-  public static void write(DataStream<RowData> records, String name, Map<String, String> properties) {
+  public static void write(
+      DataStream<RowData> records, String name, Map<String, String> properties, String guarantee) {
     KafkaSink<RowData> sink =
         KafkaSink.<RowData>builder()
             .setKafkaProducerConfig(filled(properties))
             .setBootstrapServers(properties.get("bootstrap.servers"))
-            .setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE)
+            .setDeliveryGuarantee(DeliveryGuarantee.valueOf(guarantee))
             .setRecordSerializer(new WriteRecord())
             .build();
     records.sinkTo(sink).name(name).uid(name);
