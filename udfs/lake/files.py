@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 FULL_BYTES = 64 * 1024 * 1024
 
 COMMIT_TIME, FILE_NAME = "_hoodie_commit_time", "_hoodie_file_name"
-META = (COMMIT_TIME, "_hoodie_commit_seqno", "_hoodie_record_key", "_hoodie_partition_path", FILE_NAME)
+RECORD_KEY = "_hoodie_record_key"
+META = (COMMIT_TIME, "_hoodie_commit_seqno", RECORD_KEY, "_hoodie_partition_path", FILE_NAME)
 #: A text column of few values: it is stored with a dictionary.
 LOW_CARDINALITY = pa.dictionary(pa.int32(), pa.string())
 
@@ -96,13 +97,23 @@ def base_file(columns: Any, partition: str, key: str, unique: Unique) -> LakeFil
         schema,
         compression={title: "none" if title in {COMMIT_TIME, FILE_NAME} else "zstd" for title in schema.names},
         use_dictionary=few,
-        column_encoding={field.name: "DELTA_BINARY_PACKED" for field in schema if pa.types.is_integer(field.type)},
+        column_encoding=_encodings(schema, key),
         # Bounds of what nobody compares would only be long.
         write_statistics=[field.name for field in schema if not pa.types.is_binary(field.type)],
         store_schema=False,
     ) as writer:
         writer.write_table(table, row_group_size=max(n, 1))
     return LakeFile(partition, name, token, n, out.getvalue().to_pybytes())
+
+
+def _encodings(schema: Any, key: str) -> dict[str, str]:
+    """Return the encodings of numbers and keys: what follows in a log is not far from what was before.
+
+    The record key says again what the key column says. Readers and Hudi's own writes by key look for it there, and with
+    a key as its difference from the one before, it takes 2 bytes of 36.
+    """
+    numbers = {field.name: "DELTA_BINARY_PACKED" for field in schema if pa.types.is_integer(field.type)}
+    return {**numbers, **dict.fromkeys((RECORD_KEY, key), "DELTA_BYTE_ARRAY")}
 
 
 def _constant(value: str, n: int) -> Any:

@@ -40,6 +40,8 @@ final class FilesSink
     public DataStream<CommittableMessage<StagedBatch>> addPreCommitTopology(DataStream<CommittableMessage<StagedFile>> staged) {
         return staged.global()
                 .transform("one commit", CommittableMessageTypeInfo.of(Serializers.Batches::new), new OneCommit())
+                // Flink puts the sink's own uid before it, and asks for one; so jobs need table.exec.uid.generation = ALWAYS.
+                .uid("one-commit")
                 .setParallelism(1)
                 .setMaxParallelism(1)
                 .global();
