@@ -62,9 +62,3 @@ def aggregate(kind: Kind, engine: Engine, interval: str) -> str:
     else:
         window = f"event_time - event_time % {INTERVALS[interval]}"
     return render(_FILES[kind][1], interval=interval, window=window)
-
-
-def rollup(interval: str) -> str:
-    """Return the aggregation of a longer bar interval over the 1s reductions, registered as ``bars_1s`` (Spark)."""
-    time = "COALESCE(CAST(SUBSTRING(open_key, 1, 16) AS BIGINT), revised_at)"
-    return render("bars_rollup", interval=interval, window=f"{time} - {time} % {INTERVALS[interval]}")

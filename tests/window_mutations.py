@@ -98,6 +98,13 @@ OF_WINDOWS = (
         (WINDOW_FOLD, WINDOW_CASES),
     ),
     (
+        "law 5: a longer window has what the shorter ones in it have",
+        "udfs/windows/index.py",
+        "            s.rows[child * at.WIDTH + at.PARENT] = row",
+        "            s.rows[child * at.WIDTH + at.PARENT] = -1",
+        (BATCH_WINDOWS,),
+    ),
+    (
         "law 5: a batch hands on a day's windows when it has all parts of them",
         "batch/windows.py",
         "cut = _others(batch, last)",

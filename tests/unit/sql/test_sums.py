@@ -1,4 +1,4 @@
-"""Longer bars from the 1s reductions are those of the trades themselves: every sum, limb by limb, and every extreme."""
+"""The aggregation by SQL, limb by limb, against plain sums."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ def database() -> Iterator[sqlite3.Connection]:
     found = sqlite3.connect(":memory:")
     found.execute(f"CREATE TABLE trades_keyed ({', '.join(COLUMNS)})")
     found.executemany(f"INSERT INTO trades_keyed VALUES ({', '.join('?' * len(COLUMNS))})", rows)
-    found.execute(f"CREATE VIEW bars_1s AS {sql.aggregate('bar', 'spark', '1s')}")
     yield found
     found.close()
 
@@ -42,18 +41,8 @@ def bars(database: sqlite3.Connection, query: str) -> list[dict[str, object]]:
     return sorted(found, key=lambda bar: (str(bar["entity_id"]), str(bar["open_key"] or bar["revised_at"])))
 
 
-@pytest.mark.parametrize("interval", list(sql.INTERVALS)[1:])
-def test_a_rolled_up_bar_is_the_bar_of_its_trades(database: sqlite3.Connection, interval: str) -> None:
-    direct = bars(database, sql.aggregate("bar", "spark", interval))
-    rolled = bars(database, sql.rollup(interval))
-    assert rolled == direct
-    assert len(direct) >= 4
-    sums = [[value for name, value in bar.items() if "_l" in name] for bar in direct]
-    assert any(len(set(those)) == len(those) == 14 for those in sums), "sums that are alike would hide a wrong limb"
-
-
 def test_sums_are_those_of_the_trades(database: sqlite3.Connection) -> None:
-    """The aggregation itself, against Python's sums."""
+    """No two sums are alike, so none can stand for another."""
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in database.execute("SELECT * FROM trades_keyed")]
     for bar in bars(database, sql.aggregate("bar", "spark", "1d")):
         day = int(str(bar["open_key"])[:16]) // 86_400_000_000
