@@ -50,8 +50,10 @@ VALUE = "value"
 REJECTED = "rejected"
 SIDE = "side"
 
+#: Columns of records that are kept beside their wire bytes: for publishing in order, and for revisions of trades.
+KEPT = ("entity_id", "event_time", "ingest_date", "entity_seq", "venue_trade_id")
 #: Texts of few values.
-REPEATED = ("entity_id", "venue", "symbol", "event_time_source", "source_id", "aggressor", "ingest_date", "interval")
+REPEATED = ("entity_id", "ingest_date", "interval")
 
 
 def spark_type(avro: Any) -> DataType:
@@ -74,8 +76,8 @@ def columns(name: str) -> list[StructField]:
 
 
 def normalized_schema(kind: Kind) -> StructType:
-    """Return what `fold` writes: the contract's columns and the wire bytes."""
-    return StructType([*columns(kind), StructField(VALUE, BinaryType())])
+    """Return what `fold` writes: a few of the contract's columns, and the wire bytes, which hold them all."""
+    return StructType([*(field for field in columns(kind) if field.name in KEPT), StructField(VALUE, BinaryType())])
 
 
 #: Dead letters, as their wire bytes.
@@ -109,6 +111,7 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
     """
     written: Kind = "quote" if kind == "quote" else "trade"
     schemas = {kind: _arrow(normalized_schema(written)), REJECTED: _arrow(REJECTED_SCHEMA), SIDE: _arrow(SIDE_SCHEMA)}
+    kept = [name for name in schemas[kind].names if name != VALUE]
 
     def run(batches: Batches) -> Iterator[pa.RecordBatch]:
         name = task_name(kind)
@@ -125,7 +128,8 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
                         verdicts = Verdicts(copies.get(key[0], ()))
                         shard, normalizer = key, Normalizer(key[0], quality, verdicts)
                     done = normalizer.process(Envelopes.from_arrow(part))
-                    accepted = _within((done.trades if written == "trade" else done.quotes).to_arrow(), span)
+                    rows = done.trades if written == "trade" else done.quotes
+                    accepted = _within(rows.to_arrow(kept), span)
                     records.add(_widen(accepted, schemas[kind]))
                     letters = [letter.encode() for letter in done.dead_letters]
                     rejected.add(pa.RecordBatch.from_arrays([pa.array(letters, pa.binary())], schema=schemas[REJECTED]))

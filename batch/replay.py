@@ -166,7 +166,7 @@ def _aggregate(
 
 
 def records(spark: SparkSession, out: Path, kind: str) -> DataFrame:
-    """Open what a replay wrote of a kind: the contract's columns and ``value``, the wire bytes."""
+    """Open what a replay wrote of a kind: ``value``, the wire bytes, and columns: a bar's all, else `kernels.KEPT`."""
     schema = kernels.bar_schema(kind) if kind in BARS else kernels.normalized_schema(kind)  # type: ignore[arg-type]
     return spark.read.schema(schema).parquet(str(out / kind))
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 
-from batch import topics
+from batch.topics import contents
 from udfs.codec.slices import Bits, Longs
 from udfs.decimals import PLACES
 from udfs.revisions import KINDS
@@ -32,11 +32,6 @@ _REPLACED = ("price", "size")
 _WORD = 1 << 64
 
 
-def decoded(values: DataFrame, kind: str) -> DataFrame:
-    """Return a contract's columns of the wire bytes in ``value``."""
-    return values.select(topics.decoded(fn.col("value"), kind).alias("d")).select("d.*")
-
-
 def resolve(cancels: DataFrame, corrections: DataFrame) -> Resolved:
     """Return what became of each trade that a revision means.
 
@@ -44,10 +39,10 @@ def resolve(cancels: DataFrame, corrections: DataFrame) -> Resolved:
         cancels: wire bytes of cancels, in ``value``.
         corrections: those of corrections.
     """
-    gone = decoded(cancels, CANCEL).select(*_TRADE).distinct()
+    gone = contents(cancels, CANCEL).select(*_TRADE).distinct()
     last = fn.max_by(fn.struct(*_REPLACED), fn.struct(*_ORDER)).alias("new")
     found: dict[tuple[str, str, int], tuple[int, int] | None] = {}
-    for row in decoded(corrections, CORRECT).groupBy(*_TRADE).agg(last).collect():
+    for row in contents(corrections, CORRECT).groupBy(*_TRADE).agg(last).collect():
         found[row.entity_id, row.venue_trade_id, row.trade_time] = (
             unscaled(row.new.price, PLACES),
             unscaled(row.new["size"], PLACES),

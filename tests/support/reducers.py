@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pyspark.sql import DataFrame, SparkSession
 
 import sql
+from batch.topics import contents
 from udfs.bars import INTERVALS, finish_bar, finish_quote_bar, key_time
 from udfs.times import SECOND
 
@@ -14,9 +15,9 @@ SUMS = [f"{side}{name}_l{k}" for side in ("", "buy_") for name, n in (("size", 3
 
 
 def reduced(spark: SparkSession, bar: sql.Kind, records: DataFrame) -> Iterator[bytes]:
-    """Yield the wire bytes of all bars of some records, none of which was revised."""
+    """Yield the wire bytes of all bars of some records (wire bytes in ``value``), none of which was revised."""
     view = "trades_keyed" if bar == "bar" else "quotes_keyed"
-    records.createOrReplaceTempView("records")
+    contents(records, "trade" if bar == "bar" else "quote").createOrReplaceTempView("records")
     spark.sql(sql.keyed(bar, "spark", "records")).createOrReplaceTempView(view)
     for interval, length in INTERVALS.items() if bar == "bar" else [("1s", SECOND)]:
         for row in spark.sql(sql.aggregate(bar, "spark", interval)).collect():

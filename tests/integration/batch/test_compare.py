@@ -13,11 +13,12 @@ from pyspark.sql import functions as fn
 from support import lake
 from support.reducers import reduced
 
-from batch import kernels, views
+from batch import views
 from batch.bronze import BronzeError
 from batch.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, compare
 from batch.ranges import Span
 from batch.replay import BAR_OF, Replayed, records, rejected, replay
+from batch.topics import contents
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
@@ -78,7 +79,7 @@ def test_bars_are_what_sql_reduces_the_records_to(spark: SparkSession, replayed:
     for kind, bar in BAR_OF.items():
         found = sorted(bytes(row.value) for row in records(spark, out, bar).collect())
         assert found == sorted(reduced(spark, bar, records(spark, out, kind)))
-        assert len(found) > 40
+        assert len(found) >= 40
 
 
 def test_rejected_frames_keep_their_bytes(spark: SparkSession, replayed: tuple[Path, Replayed]) -> None:
@@ -174,7 +175,7 @@ def test_an_older_version_does_not_count_but_a_newer_one_does(
 
 def stored(spark: SparkSession, out: Path, kind: str) -> tuple[str, DataFrame]:
     """Return a table of a kind as its sink writes it."""
-    rows = records(spark, out, kind).drop(kernels.VALUE)
+    rows = contents(records(spark, out, kind), kind)
     if kind in views.NORMALIZED:
         return "silver", rows.drop(*views.LIMBS).withColumn("ingest_date", views.iso_date("ingest_date"))
     keyed = rows.withColumn("bar_key", views.key_of(kind)).withColumn("event_date", views.iso_day("window_start"))

@@ -19,6 +19,7 @@ from batch import kernels, views
 from batch.publish import publish
 from batch.ranges import Span
 from batch.replay import Replayed, records, rejected, replay, side
+from batch.topics import contents
 from udfs.envelope import encode_one
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
@@ -96,7 +97,7 @@ def written(stack: Stack, spark: SparkSession) -> tuple[Replayed, Producer]:
 
 
 def write_lake(spark: SparkSession, root: Path, done: Replayed, kind: str) -> None:
-    rows = records(spark, done.out, kind).drop(kernels.VALUE)
+    rows = contents(records(spark, done.out, kind), kind)
     if kind in views.NORMALIZED:
         name, key, day = f"silver_{kind}", "event_id", "ingest_date"
         rows = rows.drop(*views.LIMBS).withColumn(day, views.iso_date(day))
