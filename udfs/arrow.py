@@ -41,6 +41,20 @@ def texts(slices: Slices, kind: Any) -> Any:
     return pa.Array.from_buffers(kind, len(slices), [None, pa.py_buffer(offsets), pa.py_buffer(out)])
 
 
+def packed(slices: Slices, kind: Any) -> Any:
+    """Return a string or binary column of values that follow each other without a gap, without copying them.
+
+    Raises:
+        OverflowError: it has 2 GiB or more.
+    """
+    if len(slices.data) >= 1 << 31:
+        raise OverflowError(f"{len(slices.data)} bytes in one column: make batches smaller")
+    offsets = np.empty(len(slices) + 1, dtype=np.int32)
+    offsets[:-1] = slices.start
+    offsets[-1] = slices.start[-1] + slices.size[-1] if len(slices) else 0
+    return pa.Array.from_buffers(kind, len(slices), [None, pa.py_buffer(offsets), pa.py_buffer(slices.data)])
+
+
 def decimals(whole: Longs, part: Longs) -> Any:
     """Return whole·1e12 + part as decimal(28, 12): 128 bits, low word first."""
     w, p = whole.astype(_U64), part.astype(_U64)
@@ -104,7 +118,7 @@ def _common(rows: Rows, timeless: npt.NDArray[np.bool_]) -> dict[str, Callable[[
         "entity_seq": lambda: pa.array(rows.entity_seq, pa.int64()),
         "source_id": lambda: texts(env.source_ids.take(rows.rows), pa.string()),
         "source_seq": lambda: pa.array(env.source_seq[rows.rows], pa.int64()),
-        "value": lambda: texts(rows.wire(), pa.binary()),
+        "value": lambda: packed(rows.wire(), pa.binary()),
     }
 
 
