@@ -8,11 +8,20 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3.11
 # Many images set this. The commands below start Python dozens of times, and each would compile all our modules anew.
 export PYTHONDONTWRITEBYTECODE :=
+# mkdocs' theme advertises its successor on every build.
+export NO_MKDOCS_2_WARNING := 1
 # The installer's own version is pinned here, everything it installs in requirements.lock.
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 # Captured frames to feed instead of the simulator: make demo CAPTURE="one.gz two.gz"
 CAPTURE ?=
+# Lines that no test runs are shown by `make coverage` for what changed since this commit.
+BASE ?= main
+# COVERAGE=1 measures which lines tests run, in what they start as well.
+COVERAGE ?=
+# Evidence of a run goes to ci-artifacts/: JUnit XML by stage, times, logs of the stacks of failed tests, coverage.
+STAGE = @.ci/stage $@
+PYTEST = $(STAGE) $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --junitxml=ci-artifacts/$@.xml
 # Extra arguments: make test ARGS="-k topics", make bench ARGS="--quick"
 ARGS ?=
 
@@ -30,32 +39,45 @@ down: .venv/.project  ## stop the local stack and leave nothing behind; data sta
 	@$(BIN)/polyglot down $(ARGS)
 
 test: setup  ## run all checks and tests: lint, Java connectors, then Python (unit, property, integration)
+	@rm -rf ci-artifacts
 	@$(MAKE) --jobs=2 --output-sync=target lint test-java
 ifeq ($(strip $(ARGS)),)
 	@$(MAKE) test-unit
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=10 tests/integration
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=10 tests/integration
 else  # one run, which fails if ARGS select nothing
-	@$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 endif
 
 test-unit: setup  ## run the unit and property tests, which need no service, on two cores
-	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/property $(ARGS)
+	$(PYTEST) -n 2 --dist worksteal tests/unit tests/property $(ARGS)
 
 test-java: setup  ## run the tests of the Java connectors
-	@mvn --batch-mode --no-transfer-progress --quiet --file connectors/pom.xml verify
+	$(STAGE) mvn --batch-mode --no-transfer-progress --quiet --file connectors/pom.xml verify
 
 test-long: setup  ## run the long tests: kills in mid-feed, late events, outages, spoiled stores
-	@$(BIN)/python -m pytest -m long $(ARGS)
+	$(PYTEST) -m long $(ARGS)
 
 mutations: setup  ## break each law on purpose, in a copy, and see that a test turns red (ARGS="law 3")
 	@$(BIN)/python tests/mutations.py $(ARGS)
 
-lint: setup  ## check style, types, import boundaries and contracts
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/polyglot contracts check $(if $(CI),--strict)
+coverage: setup  ## run unit and property tests (or ARGS) and fail under 90 % of the Python lines changed since BASE
+	@rm -rf ci-artifacts/coverage
+	@$(BIN)/coverage run -m pytest $(or $(ARGS),-n 2 --dist worksteal tests/unit tests/property)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage xml --quiet
+	@$(BIN)/diff-cover ci-artifacts/coverage/coverage.xml --compare-branch=$(BASE) --include-untracked --fail-under=90
+
+lint: setup  ## check style, types, import boundaries and contracts, and that the docs build
+	$(STAGE) $(BIN)/ruff check .
+	$(STAGE) $(BIN)/ruff format --check .
+	$(STAGE) $(BIN)/mypy
+	$(STAGE) $(BIN)/lint-imports
+	$(STAGE) $(BIN)/polyglot contracts check $(if $(CI),--strict)
+	$(STAGE) $(BIN)/mkdocs build --quiet --strict
+
+docs: setup  ## build docs/ as a site, in site/
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "open site/index.html"
 
 lock: .venv/.uv  ## compile requirements.in anew into requirements.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock
@@ -85,4 +107,4 @@ env:  ## write the passwords that docker-compose.yml wants into .env; those that
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test test-unit test-java test-long mutations lint lock bench env
+.PHONY: help setup demo down test test-unit test-java test-long mutations coverage lint docs lock bench env

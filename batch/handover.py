@@ -33,7 +33,7 @@ Offsets = dict[tuple[str, int], int]
 #: Consumer groups of the jobs and what they read of revisions, upstream first.
 GROUPS = (
     ("polyglot-normalize", tuple(topics_of("revision"))),
-    *((f"polyglot-analytics-{kind}", (f"normalized.{kind}.v1",)) for kind in (CANCEL, CORRECT)),
+    ("polyglot-analytics-trade", tuple(f"normalized.{kind}.v1" for kind in (CANCEL, CORRECT))),
 )
 BARS = "analytics.bar.v1"
 #: Entity, interval, window start in µs.

@@ -9,8 +9,8 @@ from typing import Any
 from pyflink.common import Types
 from pyflink.fn_execution.coder_impl_fast import InternalRow
 
+from flink_jobs.operators.blocks import BYTES
 from flink_jobs.replies import dead_letter_records
-from flink_jobs.shards import BYTES
 from udfs.blocks import Part, Records, reply
 from udfs.ingest import Context, Ingested, Ingestor
 
@@ -48,7 +48,7 @@ PART = {
 OUTPUT = {"bronze": Types.OBJECT_ARRAY(Types.ROW_NAMED(list(PART), list(PART.values()))), "dead_letters": BYTES}
 
 
-def bronze(fold: Ingestor, part: Part) -> Ingested:
+def bronze(fold: Ingestor, part: Part, mark: int) -> Ingested:  # noqa: ARG001 - as `Work.process`
     """Fold one part of a block."""
     # A dead letter without a time of its own gets the record's, to the second.
     seconds = part.times // 1000 * 1000

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from flink_jobs import tables
 from flink_jobs.bronze_rows import BRONZE_COLUMNS, OUTPUT, bronze, bronze_rows, bronze_select
+from flink_jobs.operators.blocks import fold_shards, unpacked
+from flink_jobs.operators.fold import Work
 from flink_jobs.runtime import start
-from flink_jobs.shards import ShardFold, fold_shards, unpacked
 from schemas.domains import domains
 from udfs.ingest import Ingestor
 
@@ -27,8 +28,8 @@ def main() -> None:
             tables.append_table("bronze_raw", config, BRONZE_COLUMNS, "event_id", "ingest_date"),
         ]
     )
-    fold = ShardFold(Ingestor.restore, bronze, bronze_rows)
-    folded = fold_shards(job, "raw_log", fold, OUTPUT, uid="gate-raw", linger_ms=250)
+    work = Work(Ingestor.restore, bronze, bronze_rows)
+    folded = fold_shards(job, "raw_log", work, OUTPUT, uid="gate-raw", linger_ms=250)
     job.table.create_temporary_view("folded", job.table.from_data_stream(folded))
     unpacked(job, folded, list(OUTPUT).index("dead_letters"), "letters", uid="gate-raw-unpack")
     job.submit(

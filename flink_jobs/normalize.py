@@ -15,9 +15,10 @@ from __future__ import annotations
 from functools import partial
 
 from flink_jobs import tables
+from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
+from flink_jobs.operators.fold import Work
 from flink_jobs.replies import joined, normalized_records
 from flink_jobs.runtime import Job, python_options, start
-from flink_jobs.shards import BYTES, ShardFold, fold_shards, unpacked
 from flink_jobs.transport import OFFSET, fresh
 from polyglot.config import settings
 from schemas.domains import domains
@@ -35,8 +36,8 @@ def main() -> None:
             tables.wire_sink("normalized", config, domains().topics_of("normalization")),
         ]
     )
-    fold = ShardFold(partial(Normalizer.restore, quality=load(config.quality_file)), normalized_records, joined)
-    folded = fold_shards(job, "raw_log", fold, {"reply": BYTES}, uid="fold-raw")
+    work = Work(partial(Normalizer.restore, quality=load(config.quality_file)), normalized_records, joined)
+    folded = fold_shards(job, "raw_log", work, {"reply": BYTES}, uid="fold-raw")
     unpacked(job, folded, 0, "folded", uid="fold-raw-unpack")
     inserts = ["INSERT INTO normalized SELECT topic, ts, k, v FROM folded"]
 

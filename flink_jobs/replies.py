@@ -8,6 +8,7 @@ from udfs import envelope
 from udfs.blocks import NO_TIME, Part, Records, reply
 from udfs.dead_letters import DeadLetter
 from udfs.normalize import Normalizer
+from udfs.windows.fold import Told, WindowFold
 
 
 def dead_letter_records(topic: str, letters: Sequence[DeadLetter]) -> list[Records]:
@@ -18,7 +19,7 @@ def dead_letter_records(topic: str, letters: Sequence[DeadLetter]) -> list[Recor
     return [Records.of(topic, records)]
 
 
-def normalized_records(fold: Normalizer, part: Part) -> list[Records]:
+def normalized_records(fold: Normalizer, part: Part, mark: int) -> list[Records]:  # noqa: ARG001 - as `Work.process`
     """Fold one part of a block into records for the wire sink.
 
     Values that are no envelope are the ingest job's dead letters, not this one's.
@@ -33,6 +34,34 @@ def normalized_records(fold: Normalizer, part: Part) -> list[Records]:
     for record in out.side:
         side.setdefault(record.topic, []).append((record.event_time // 1000, record.key, record.value))
     return found + [Records.of(topic, records) for topic, records in side.items()]
+
+
+def bar_records(fold: WindowFold, part: Part, mark: int) -> list[Records]:
+    """Fold one part of a block into windows; return what the watermark ``mark`` (µs) tells of them."""
+    return told_records(fold, fold.process(part.topic, part.values, mark))
+
+
+def bars_by_the_clock(fold: WindowFold, mark: int, all_windows: bool) -> tuple[list[Records], bool]:
+    """Return what a tick tells, and whether the rest of it is to follow."""
+    told = fold.tick(mark, everything=all_windows)
+    return told_records(fold, told), told.waiting > 0
+
+
+def last_bars(fold: WindowFold) -> list[Records]:
+    """Return what is left at the end of a bounded input."""
+    return told_records(fold, fold.close())
+
+
+def told_records(fold: WindowFold, told: Told) -> list[Records]:
+    """Return a fold's results, and its requests for repair."""
+    found = []
+    if len(told.results):
+        results = told.results
+        found.append(Records(fold.definition.topic, results.times, results.entity_ids(), results.wire()))
+    if told.requests:
+        requests = [(request.event_time // 1000, request.key(), request.encode()) for request in told.requests]
+        found.append(Records.of("repair.analytics.v1", requests))
+    return found
 
 
 def joined(parts: Iterable[list[Records]]) -> tuple[bytes]:

@@ -81,9 +81,7 @@ class Fetch:
 
 #: On the way to a fold, and to ClickHouse.
 SHARDS = Fetch(50, 64 * 1024, 1024 * 1024)
-#: On the way to windows.
-WINDOWS = Fetch(20, 64 * 1024, 256 * 1024)
-#: For what shows nothing before its next batch or commit anyway, and for kinds that are rare.
+#: For what shows nothing before its next batch or commit anyway.
 STORES = Fetch(200, 512 * 1024, 2 * 1024 * 1024)
 
 
@@ -104,8 +102,19 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -
     }
 
 
-def wire_source(table: str, config: Settings, topics: Sequence[str], group: str, *, fetch: Fetch = SHARDS) -> str:
-    """Return a source of undecoded records: topic, partition, offset, record time and value."""
+def wire_source(
+    table: str, config: Settings, topics: Sequence[str], group: str, *, fetch: Fetch = SHARDS, watermark: bool = False
+) -> str:
+    """Return a source of undecoded records: topic, partition, offset, record time and value.
+
+    With ``watermark``, each partition's is a second behind its newest record's time; the source's is the least of them.
+    A partition that is silent for ``flink.idle_after_s`` does not hold up the others.
+    """
+    marks = {
+        # Per record, not per interval: what a block says of the watermark is as new as its last record.
+        "scan.watermark.emit.strategy": "on-event",
+        "scan.watermark.idle-timeout": f"{round(1000 * config.flink.idle_after_s)} ms",
+    }
     return _create(
         table,
         [
@@ -114,8 +123,9 @@ def wire_source(table: str, config: Settings, topics: Sequence[str], group: str,
             "`offset` BIGINT METADATA VIRTUAL",
             "`timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL",
             "`value` BYTES",
+            *(["WATERMARK FOR `timestamp` AS `timestamp` - INTERVAL '1' SECOND"] if watermark else []),
         ],
-        {**_source(config, topics, group, fetch), "format": "raw"},
+        {**_source(config, topics, group, fetch), **(marks if watermark else {}), "format": "raw"},
     )
 
 
@@ -130,22 +140,13 @@ def contract_source(
     cols: Iterable[str] = (),
     fetch: Fetch = STORES,
 ) -> str:
-    """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``.
-
-    A partition that is silent for ``flink.idle_after_s`` does not hold up the others' watermark.
-    """
+    """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``."""
     chosen = columns(name)
     wanted = list(cols) or list(chosen)
     return _create(
         table,
         [*(f"`{c}` {chosen[c]}" for c in wanted), *extra],
-        {
-            **_source(config, [topic], group, fetch),
-            **value_format(config, name),
-            # Emit a watermark per record batch, not per interval: a catch-up must not outrun its watermark.
-            "scan.watermark.emit.strategy": "on-event",
-            "scan.watermark.idle-timeout": f"{round(1000 * config.flink.idle_after_s)} ms",
-        },
+        {**_source(config, [topic], group, fetch), **value_format(config, name)},
     )
 
 
@@ -162,10 +163,6 @@ def value_format(config: Settings, name: str) -> dict[str, str]:
         options["avro-confluent.basic-auth.credentials-source"] = "USER_INFO"
         options["avro-confluent.basic-auth.user-info"] = ":".join(config.registry.login)
     return options
-
-
-#: What a sink of several topics is given of topic, record time in ms, key and value.
-WIRE_SELECT = "topic, TO_TIMESTAMP_LTZ(ts, 3), k, v"
 
 
 def wire_sink(table: str, config: Settings, topics: Sequence[str]) -> str:

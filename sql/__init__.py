@@ -55,7 +55,7 @@ def keyed_revisions(engine: Engine, source: str) -> str:
 def aggregate(kind: Kind, engine: Engine, interval: str) -> str:
     """Return the aggregation of one interval over the keyed view.
 
-    Flink uses the group window, not the table function: the latter drops late rows (design, "late firing").
+    Flink uses the group window, not the table function: that one drops late rows (docs/architecture.md, "Late events").
     """
     if engine == "flink":
         window = f"TUMBLE(rowtime, {_FLINK_INTERVAL[interval]})"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from support import evidence
 
 HERE = Path(__file__).parent
 #: Folders and files in the order their tests run; what is in `integration` starts real processes. Two workers share it
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(HERE / "integration"):
             item.add_marker(pytest.mark.integration)
     items.sort(key=_place)  # stable: the order within a folder stays, and with it module fixtures
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember failed tests, so that their stacks keep their logs."""
+    if report.failed:
+        evidence.failures.append(report.nodeid)
 
 
 def _place(item: pytest.Item) -> int:

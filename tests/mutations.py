@@ -27,23 +27,23 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "devstack", "polyglot", "tests")
 FILES = ("pyproject.toml",)
 MODEL, FOLD, BARS = "tests/property/test_model.py", "tests/property/test_fold.py", "tests/property/test_bars.py"
-WINDOWS, RULES = "tests/property/test_windows.py", "tests/unit/rules/test_jobs.py"
+RULES = "tests/unit/rules/test_jobs.py"
 VIEWS, REPLAY = "tests/unit/clickhouse/test_views.py", "tests/unit/batch/test_fold.py"
 
 
 MUTATIONS = (
     Mutation(
         "law 1: what is written again after a crash is dropped by its consumer",
-        "flink_jobs/transport.py",
-        "WHERE place = highest",
-        "WHERE place <= highest",
+        "udfs/windows/sequence.py",
+        "if order <= last:",
+        "if order < last - 1:",
         (MODEL,),
     ),
     Mutation(
         "law 1: an operator's state is saved before every checkpoint",
-        "flink_jobs/shards.py",
-        "self._log.add_all(deltas)",
-        "self._log.add_all(deltas[1:])",
+        "flink_jobs/operators/fold.py",
+        "for number, entry in flushed.entries:",
+        "for number, entry in flushed.entries[1:]:",
         (MODEL,),
     ),
     Mutation(
@@ -97,10 +97,10 @@ MUTATIONS = (
     ),
     Mutation(
         "law 5: the stream publishes no window with a revision",
-        "flink_jobs/finish.py",
-        "if revised_at is not None:",
-        "if open_key is None:",
-        ("tests/unit/flink_jobs",),
+        "udfs/windows/due.py",
+        "push(s, at.ASKED if flags & at.REVISED else at.DUE, row)",
+        "push(s, at.DUE, row)",
+        ("tests/unit/windows",),
     ),
     Mutation(
         "law 6: an event is amended once, however much later it is sent again",
@@ -202,9 +202,9 @@ MUTATIONS = (
     ),
     Mutation(
         "law 5: open is the first by event time, not the first to arrive in its second",
-        "sql/trades_keyed.sql",
-        "CAST(event_time AS STRING),",
-        "CAST(event_time - event_time % 1000000 AS STRING),",
+        "udfs/windows/reduce.py",
+        "return time < rows[mark] or (time == rows[mark] and order < rows[mark + at.MARK_ORDER])",
+        "return order < rows[mark + at.MARK_ORDER]",
         (MODEL,),
     ),
     Mutation(
@@ -215,48 +215,40 @@ MUTATIONS = (
         (BARS,),
     ),
     Mutation(
-        "law 5: a correction is new: what was before an update is not published again",
-        "flink_jobs/finish.py",
-        '"""Turn one row of ``sql/bars.sql`` into a record of analytics.bar.v1; an update-before into nothing."""\n'
-        "    if row.get_row_kind() == RowKind.UPDATE_BEFORE:",
-        '"""Turn one row of ``sql/bars.sql`` into a record of analytics.bar.v1; an update-before into nothing."""\n'
-        "    if row.get_row_kind() == RowKind.DELETE:",
+        "law 6: a late event is told at once",
+        "udfs/windows/due.py",
+        "        if _told_by(s, row, mark):\n            _tell(s, row)\n        else:\n            push(",
+        "        if _told_by(s, row, mark) and s.rows[row * at.WIDTH + at.EVENTS] == 1:\n"
+        "            _tell(s, row)\n        else:\n            push(",
         (MODEL,),
     ),
     Mutation(
-        "law 6: a late event fires its window again",
-        "flink_jobs/late_firing.py",
-        '"table.exec.emit.late-fire.enabled": "true"',
-        '"table.exec.emit.late-fire.enabled": "false"',
-        (RULES,),
-    ),
-    Mutation(
         "law 6: no state expires by processing time",
-        "flink_jobs/late_firing.py",
-        '"table.exec.emit.early-fire.enabled": "true",',
-        '"table.exec.emit.early-fire.enabled": "true",\n        "table.exec.state.ttl": "1 h",',
+        "flink_jobs/runtime.py",
+        '"table.local-time-zone": "UTC",',
+        '"table.local-time-zone": "UTC",\n    "table.exec.state.ttl": "1 h",',
         (RULES,),
     ),
     Mutation(
         "law 6: windows wait as long as events are accepted",
-        "schemas/domains.py",
-        "max(topic.horizon_ms + topic.max_skew_ms for topic",
-        "max(topic.max_skew_ms for topic",
-        (RULES,),
+        "udfs/windows/definition.py",
+        "return self.horizon + 2 * self.max_skew",
+        "return self.max_skew",
+        (MODEL,),
     ),
     Mutation(
-        "law 6: what meets dropped state is asked for",
-        "flink_jobs/repair.py",
-        "1 + lateness_ms // 1000",
-        "2 + lateness_ms // 1000",
-        (WINDOWS,),
+        "law 6: what no watermark tells is told by the clock",
+        "flink_jobs/operators/fold.py",
+        "if more or _waiting(shard):",
+        "if more:",
+        (MODEL,),
     ),
     Mutation(
-        "law 6: windows dropped before a restart do not begin anew after it",
-        "flink_jobs/analytics.py",
-        "_fresh(job, kind, cols, TIME, keeping_watermark)",
-        "_fresh(job, kind, cols, TIME, without_watermark)",
-        (RULES,),
+        "law 6: a block says the watermark behind its last record",
+        "udfs/blocks.py",
+        "min(LAST_MARK, 1000 * mark_ms)",
+        "min(LAST_MARK, mark_ms)",
+        (MODEL,),
     ),
     Mutation(
         "law 7: merges keep the highest version, not what came last",

@@ -23,6 +23,7 @@ from udfs.dead_letters import DeadLetter, id_of_bytes
 from udfs.dedup import DUPLICATE, Dedup, Judged
 from udfs.envelope import SOURCES, Envelopes, decode
 from udfs.names import Names, groups
+from udfs.operator import Whole
 from udfs.rules import rules
 from udfs.times import DAY, date_text
 
@@ -85,7 +86,7 @@ class Ingested:
     conflicts: list[DeadLetter]
 
 
-class Ingestor:
+class Ingestor(Whole):
     """One shard of any raw topic."""
 
     def __init__(self, topic: str) -> None:
@@ -169,6 +170,11 @@ class Ingestor:
             event_time=0 if timestamps is None else timestamps[index] * 1_000,
             record=value,
         )
+
+    @property
+    def state_version(self) -> int:
+        """Of the parts that this fold writes and reads."""
+        return STATE_VERSION
 
     def delta(self) -> bytes:
         """Return what changed since the last ``delta`` or ``snapshot``."""

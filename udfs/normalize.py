@@ -25,6 +25,7 @@ from udfs.dead_letters import DeadLetter
 from udfs.dedup import BEHIND, DUPLICATE, Dedup, Judged
 from udfs.envelope import Envelopes, encode_one
 from udfs.gaps import Gaps
+from udfs.operator import Whole
 from udfs.quality.gate import QualityGate
 from udfs.quality.memory import Memory
 from udfs.quality.rare import Rare, RareGate
@@ -77,7 +78,7 @@ class Numbers:
             self.first[record], self.last[record] = found
 
 
-class Normalizer:
+class Normalizer(Whole):
     """One shard of one raw topic.
 
     ``quality`` are the rules (default: those of ``schemas/quality.toml``). ``verdicts`` are those on records that were
@@ -259,6 +260,11 @@ class Normalizer:
             event_time=row[4],
             record=encode_one(*row),
         )
+
+    @property
+    def state_version(self) -> int:
+        """Of the parts that this fold writes and reads."""
+        return STATE_VERSION
 
     def delta(self) -> bytes:
         """Return what changed since the last ``delta`` or ``snapshot``."""

@@ -30,12 +30,24 @@ class Operator(Protocol):
     def slice(self, begin: int, budget: int) -> tuple[bytes, int]: ...
 
 
+class Whole:
+    """A fold whose state is small enough to be told in one slice."""
+
+    def snapshot(self) -> bytes:
+        """Return the whole state."""
+        raise NotImplementedError
+
+    def slice(self, begin: int, budget: int) -> tuple[bytes, int]:  # noqa: ARG002 - as ``Operator``
+        """Return all there is, and that there is no more."""
+        return self.snapshot(), -1
+
+
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """What an engine does at a flush marker: keep these entries by number, drop those below ``needed``."""
+    """What an engine does at a flush marker: keep these entries by number, drop those that are not needed any more."""
 
     entries: list[tuple[int, bytes]]
-    needed: int
+    dropped: range
 
 
 class Journal:
@@ -68,15 +80,17 @@ class Journal:
     def flush(self, fold: Operator) -> Flushed:
         """Return what is to be kept of a fold now, and what is not needed any more."""
         entries = [self._append(fold.delta())]
+        dropped = range(0)
         if self._round is None and self._written > max(self._least, 2 * self._last_round):
             self._round, self._place, self._in_round = self._next, 0, 0
         if self._round is not None:
             part, self._place = fold.slice(self._place, self._budget)
             entries.append(self._append(part))
             if self._place < 0:
+                dropped = range(self._needed, self._round)
                 self._needed, self._round = self._round, None
                 self._written = self._last_round = self._in_round
-        return Flushed(entries, self._needed)
+        return Flushed(entries, dropped)
 
     def _append(self, part: bytes) -> tuple[int, bytes]:
         entry = (self._next, part)

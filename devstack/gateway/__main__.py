@@ -40,7 +40,7 @@ def main(
     except UsersError as error:
         sys.exit(f"error: {error}")
     if settings.confinement == "on" and not (found := support()).enough:
-        hint = "POLYGLOT_GATEWAY__CONFINEMENT=off starts it all the same (docs/clickhouse.md)"
+        hint = "POLYGLOT_GATEWAY__CONFINEMENT=off starts it all the same (docs/howto/clickhouse.md)"
         sys.exit(f"error: {found.sentence}\nhint: {hint}")
     data.mkdir(parents=True, exist_ok=True)
     data = data.resolve()

@@ -186,7 +186,7 @@ class Target:
             marks = [
                 rest.watermark(job.id, vertex["id"])
                 for vertex in vertices
-                if job and vertex["name"].startswith("GroupWindowAggregate")
+                if job and vertex["name"].startswith("fold-")
             ]
         known = [mark for mark in marks if mark is not None]
         return min(known) if known and len(known) == len(marks) else None

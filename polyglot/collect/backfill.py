@@ -153,7 +153,7 @@ class Backfill:
 
     def _fail(self, what: str) -> NoReturn:
         raise CommandError(
-            f"{self._name}: {what}", hint="Expected a REST answer as it came: docs/gaps.md.", code=Exit.USAGE
+            f"{self._name}: {what}", hint="Expected a REST answer as it came: docs/howto/gaps.md.", code=Exit.USAGE
         )
 
 
@@ -181,7 +181,7 @@ def _forms(venue: str, symbol: str) -> tuple[_Form, ...]:
         known = [one.name for one in domains().venues.values() if one.dialect in _FORMS]
         raise CommandError(
             f"{venue}: no REST answers of this venue can be fed",
-            hint=f"Venues that have them: {', '.join(known)}. docs/gaps.md says why.",
+            hint=f"Venues that have them: {', '.join(known)}. docs/howto/gaps.md says why.",
             code=Exit.USAGE,
         )
     try:

@@ -80,7 +80,8 @@ class ReferenceFile:
         if not _KNOWN & set(reader.fieldnames or ()):
             raise CommandError(
                 f"{self._path.name}: neither actions nor daily closes",
-                hint="Expected JSON, or CSV with a column action_id, close or Close: docs/corporate-actions.md.",
+                hint="Expected JSON, or CSV with a column action_id, close or Close: "
+                "docs/reference/corporate-actions.md.",
                 code=Exit.USAGE,
             )
         yield from ({name: value for name, value in row.items() if value is not None} for row in reader)

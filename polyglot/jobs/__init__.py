@@ -28,10 +28,12 @@ STAGES: tuple[tuple[Stage, ...], ...] = (
     (
         Stage("normalize", "polyglot-silver_trade", ("normalized.trade.v1",)),
         Stage("normalize", "polyglot-silver_quote", ("normalized.quote.v1",)),
-        Stage("analytics", "polyglot-analytics-trade", ("normalized.trade.v1",)),
+        Stage(
+            "analytics",
+            "polyglot-analytics-trade",
+            ("normalized.trade.v1", "normalized.trade_cancel.v1", "normalized.trade_correct.v1"),
+        ),
         Stage("analytics", "polyglot-analytics-quote", ("normalized.quote.v1",)),
-        Stage("analytics", "polyglot-analytics-trade_cancel", ("normalized.trade_cancel.v1",)),
-        Stage("analytics", "polyglot-analytics-trade_correct", ("normalized.trade_correct.v1",)),
     ),
     (
         Stage("analytics", "polyglot-gold_bar", ("analytics.bar.v1",)),

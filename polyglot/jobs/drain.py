@@ -12,9 +12,9 @@ from polyglot.jobs import STAGES, Stage
 from polyglot.jobs.offsets import OffsetReader, Offsets, lag
 from polyglot.jobs.rest import FlinkRest
 
-#: Open windows are emitted every 2 s of processing time (``flink_jobs/late_firing.py``): what an idle job still holds
-#: back is out after two periods.
-EARLY_FIRING_S = 4.0
+#: Open windows are told every 2 s of processing time (``flink_jobs/operators/fold.py``), and long ones with the tick
+#: after the last record: what an idle job still holds back is out after two ticks.
+TICKS_S = 4.0
 #: A lake sink hands rows over with one checkpoint and commits them with the next but one.
 LAKE_CHECKPOINTS = 3
 _POLL_S = 0.5
@@ -78,10 +78,10 @@ def await_windows(settings: Settings, timeout_s: float) -> None:
 
 
 def _await_quiet(reader: OffsetReader, deadline: float) -> None:
-    """Wait until the windows have nothing more to say: no new record for as long as early firing may hold one back."""
+    """Wait until the windows have nothing more to say: no new record for as long as a tick may hold one back."""
     topics = ("analytics.bar.v1", "analytics.quote_bar.v1")
     before, since = reader.ends(topics), time.monotonic()
-    while time.monotonic() - since < EARLY_FIRING_S:
+    while time.monotonic() - since < TICKS_S:
         if time.monotonic() > deadline:
             raise CommandError(f"{', '.join(topics)} do not come to rest", code=Exit.TIMEOUT)
         time.sleep(_POLL_S)

@@ -140,7 +140,7 @@ def _confinement() -> Finding:
     offered = support()
     remedy = (
         "a kernel that confines it; until then the gateway refuses to start. POLYGLOT_GATEWAY__CONFINEMENT=off starts "
-        "it all the same, and whoever may query it then relies on its reading of SQL alone (docs/clickhouse.md)"
+        "it all the same, and whoever may query it then relies on its reading of SQL alone (docs/howto/clickhouse.md)"
     )
     return Finding("confinement", offered.enough, offered.sentence, "" if offered.enough else remedy)
 

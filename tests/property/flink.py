@@ -1,81 +1,140 @@
-"""As much of Flink as a ShardFold needs: keyed list state, tasks that share the keys, checkpoints, crashes, rescaling.
+"""As much of Flink as a ShardFold needs: keyed state and timers, tasks that share the keys, checkpoints, rescaling.
 
 The operator is the real one; so are the blocks that go in and what comes out. What is written here is Flink's side of
-it: a marker goes before each checkpoint; a crash drops all tasks, restores the state of the last checkpoint and reads
-the log again from its offsets, so that what was written after it is written once more.
+it: a marker goes before each checkpoint; a crash drops all tasks, restores state and timers of the last checkpoint and
+reads the log again from its offsets, so that what was written after it is written once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
-from support.blocks import block
+from pyflink.datastream import TimeDomain
+from support.blocks import NO_MARK, block
 
-from flink_jobs.shards import ShardFold
+from flink_jobs.operators.fold import ShardFold
 
 Place = tuple[str, int]  # topic, partition
+Fields = list[Any]  # of a row that comes out, without the message of a stop
 
 
-class _ListState:
-    """A ListState of the current key."""
+@dataclass
+class _Keyed:
+    """What a key has: the entries of its map state, and the times of its timers."""
 
-    def __init__(self, keyed: dict[int, list[bytes]]) -> None:
-        self.keyed = keyed
-        self.key = -1
-
-    def get(self) -> list[bytes]:
-        return list(self.keyed.get(self.key, ()))
-
-    def add_all(self, values: list[bytes]) -> None:
-        self.keyed.setdefault(self.key, []).extend(values)
-
-    def update(self, values: list[bytes]) -> None:
-        self.keyed[self.key] = list(values)
+    entries: dict[str, bytes] = field(default_factory=dict)
+    timers: dict[TimeDomain, set[int]] = field(
+        default_factory=lambda: {TimeDomain.PROCESSING_TIME: set(), TimeDomain.EVENT_TIME: set()}
+    )
 
 
 class _Task:
-    """One parallel instance of the operator, with the keys that are its own."""
+    """One parallel instance of the operator, with the keys that are its own; also all that it asks of Flink."""
 
-    def __init__(self, make: Callable[[], ShardFold], keyed: dict[int, list[bytes]]) -> None:
-        self.state = _ListState(keyed)
-        self._operator = make()
+    def __init__(self, job: FoldJob, keyed: dict[int, _Keyed]) -> None:
+        self.keyed = keyed
+        self._job = job
+        self._key = -1
+        self._domain = TimeDomain.PROCESSING_TIME
+        self._operator = job.make()
         self._operator.open(self)
 
-    def get_list_state(self, descriptor: Any) -> _ListState:
-        return self.state
+    @property
+    def _current(self) -> _Keyed:
+        return self.keyed.setdefault(self._key, _Keyed())
 
-    def process(self, partition: int, element: bytes) -> list[Any]:
-        self.state.key = partition
-        return list(self._operator.process_element(element, None))
+    # --- runtime context, state, context and timer service
+
+    def get_map_state(self, descriptor: Any) -> _Task:
+        return self
+
+    def items(self) -> list[tuple[str, bytes]]:
+        return list(self._current.entries.items())
+
+    def put(self, key: str, value: bytes) -> None:
+        self._current.entries[key] = value
+
+    def remove(self, key: str) -> None:
+        del self._current.entries[key]
+
+    def timer_service(self) -> _Task:
+        return self
+
+    def time_domain(self) -> TimeDomain:
+        return self._domain
+
+    def get_current_key(self) -> tuple[str]:
+        return (f"{self._key}/0",)
+
+    def current_processing_time(self) -> int:
+        return self._job.clock_ms
+
+    def register_processing_time_timer(self, time: int) -> None:
+        self._current.timers[TimeDomain.PROCESSING_TIME].add(time)
+
+    def register_event_time_timer(self, time: int) -> None:
+        self._current.timers[TimeDomain.EVENT_TIME].add(time)
+
+    # --- what Flink does
+
+    def process(self, partition: int, element: bytes) -> list[Fields]:
+        self._key = partition
+        return _fields(self._operator.process_element(element, self))
+
+    def next_timer(self) -> int:
+        """Return when the next processing-time timer is due."""
+        times = [time for its in self.keyed.values() for time in its.timers[TimeDomain.PROCESSING_TIME]]
+        return min(times, default=1 << 62)
+
+    def fire(self, domain: TimeDomain, until: int) -> list[Fields]:
+        """Fire the timers of a domain that are due at ``until``, and those that they set."""
+        out = []
+        self._domain = domain
+        for key, its in list(self.keyed.items()):
+            self._key = key
+            while due := [time for time in its.timers[domain] if time <= until]:
+                its.timers[domain].remove(min(due))
+                out += _fields(self._operator.on_timer(min(due), self))
+        return out
+
+
+def _fields(rows: Any) -> list[Fields]:
+    found = []
+    for *fields, message in rows:
+        assert message is None, "no rule of these tests stops the job"
+        found.append(fields)
+    return found
 
 
 class FoldJob:
-    """A job that folds the raw topics' partitions."""
+    """A job that folds topics' partitions."""
 
     def __init__(self, make: Callable[[], ShardFold]) -> None:
-        self._make = make
-        self._parallelism = 1
+        self.make = make
+        self.clock_ms = 0
         self.offsets: dict[Place, int] = {}
-        self._saved: tuple[dict[int, list[bytes]], dict[Place, int]] = ({}, {})
+        self._parallelism = 1
+        self._saved: tuple[dict[int, _Keyed], dict[Place, int]] = ({}, {})
         self._restore()
 
     def _restore(self) -> None:
         keyed, self.offsets = deepcopy(self._saved)
         shares = [
-            {key: log for key, log in keyed.items() if key % self._parallelism == n} for n in range(self._parallelism)
+            {key: its for key, its in keyed.items() if key % self._parallelism == n} for n in range(self._parallelism)
         ]
-        self._tasks = [_Task(self._make, share) for share in shares]
+        self._tasks = [_Task(self, share) for share in shares]
 
-    def _process(self, partition: int, element: bytes) -> list[Any]:
+    def _process(self, partition: int, element: bytes) -> list[Fields]:
         return self._tasks[partition % self._parallelism].process(partition, element)
 
     def checkpoint(self) -> None:
-        """Save state and offsets together."""
+        """Save state, timers and offsets together."""
         for partition in {partition for _, partition in self.offsets}:
             assert self._process(partition, block(partition, [])) == []
-        keyed = {key: log for task in self._tasks for key, log in task.state.keyed.items()}
+        keyed = {key: its for task in self._tasks for key, its in task.keyed.items()}
         self._saved = deepcopy((keyed, self.offsets))
 
     def crash(self) -> None:
@@ -88,13 +147,25 @@ class FoldJob:
         self._parallelism = parallelism
         self._restore()
 
-    def fold(self, partition: int, parts: dict[str, Sequence[bytes]]) -> list[Any]:
-        """Hand one block of a partition's topics to its task; return the fields that come out."""
+    def fold(self, partition: int, parts: dict[str, Sequence[bytes]], mark_ms: int = NO_MARK) -> Fields:
+        """Hand one block of a partition's topics to its task, with a watermark; return the fields that come out."""
         records = []
         for topic, values in parts.items():
             at = self.offsets.get((topic, partition), 0)
             records += [(topic, offset, 0, value) for offset, value in enumerate(values, at)]
             self.offsets[topic, partition] = at + len(values)
-        ((*fields, message),) = self._process(partition, block(partition, records))
-        assert message is None, "no rule of these tests stops the job"
+        (fields,) = self._process(partition, block(partition, records, mark_ms))
         return fields
+
+    def wait(self, ms: int) -> list[Fields]:
+        """Let the clock go on, timer by timer; return what comes of it."""
+        end, out = self.clock_ms + ms, []
+        while self.clock_ms < end:
+            timers = [task.next_timer() for task in self._tasks]
+            self.clock_ms = max(self.clock_ms, min([end, *timers]))
+            out += [fields for task in self._tasks for fields in task.fire(TimeDomain.PROCESSING_TIME, self.clock_ms)]
+        return out
+
+    def end(self) -> list[Fields]:
+        """Let the input end."""
+        return [fields for task in self._tasks for fields in task.fire(TimeDomain.EVENT_TIME, (1 << 63) - 1)]

@@ -14,9 +14,9 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 import pytest
-from property.windows import WindowJob
+from property.windows import rebuild
 from support.captures import capture
-from support.normalized import normalize, read, records
+from support.normalized import normalize, read
 
 #: How many different klines of each symbol the capture covers.
 SYMBOLS = {"SUSHIUSDT": 5, "KEEPUSDT": 1, "CTKUSDT": 9}
@@ -42,19 +42,24 @@ def captured() -> dict[str, dict[str, list[tuple[int, dict[str, Any], bytes]]]]:
 def test_a_bar_of_the_trades_that_a_kline_covers_has_the_venues_figures(captured: Any, symbol: str) -> None:
     trades = captured["aggTrade"][symbol]
     _, out = normalize(VENUE, *((at, payload) for at, _, payload in trades))
-    rows = [record for topic, record in records(out) if topic == "normalized.trade.v1"]
+    rows = out.trades.encode()
     assert len(rows) == len(trades)
     fed = sorted(zip((body["l"] for _, body, _ in trades), rows, strict=True), key=lambda one: one[0])
     first = min(body["f"] for _, body, _ in trades)
-    job, compared = WindowJob("trade", 1), 0
+    taken: list[bytes] = []
+    compared = 0
     klines = {body["k"]["L"]: body["k"] for _, body, _ in captured["kline"][symbol] if body["k"]["f"] >= first}
     for last, kline in sorted(klines.items()):
         while fed and fed[0][0] <= last:
-            job.read(0, fed.pop(0)[1])
-        bars = {bar["window_start"]: bar for bar in (read("bar", value) for value in job.rebuild("1m"))}
+            taken.append(fed.pop(0)[1])
+        bars = {
+            bar["window_start"]: bar
+            for bar in map(partial(read, "bar"), rebuild("trade", taken))
+            if bar["interval"] == "1m"
+        }
         covered = [body for _, body, _ in trades if kline["f"] <= body["f"] and body["l"] <= last]
         if sum(body["l"] - body["f"] + 1 for body in covered) == kline["n"]:
-            hold(bars[1_000 * kline["t"]], kline, len(covered))
+            hold(minutes[1_000 * kline["t"]], kline, len(covered))
             compared += 1
     assert compared == SYMBOLS[symbol]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from unittest.mock import patch
 
 import pytest
@@ -17,19 +18,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from property.flink import FoldJob, Place
-from property.model import SECOND, Verdict, bar, quote_bar, read
+from property.model import Verdict, bar, quote_bar, read
 from property.venue import RAW, SYMBOLS, Record, Venue
-from property.windows import INTERVALS, Window, WindowJob
+from property.windows import Window, WindowJob, rebuild
 from support.blocks import rows as unpacked
 
-from flink_jobs import shards
 from flink_jobs.bronze_rows import ROW, bronze, bronze_rows
+from flink_jobs.operators import fold as operators
+from flink_jobs.operators.fold import ShardFold, Work
 from flink_jobs.replies import joined, normalized_records
-from flink_jobs.shards import ShardFold
 from udfs import dedup
 from udfs.envelope import decode
 from udfs.ingest import Ingestor
 from udfs.normalize import Normalizer
+from udfs.operator import Journal
 
 PARTITIONS = 2
 #: How long before its receipt a frame's event was, ms: on time, late, at the edges of the gate and beyond them.
@@ -58,8 +60,8 @@ class Laws(RuleBasedStateMachine):
         self.raw, self.members = self.venue.raw, self.venue.members
         self.events = 0
         self.normalized: dict[Place, list[Verdict]] = defaultdict(list)
-        self.normalize = FoldJob(lambda: ShardFold(Normalizer.restore, normalized_records, joined))
-        self.ingest = FoldJob(lambda: ShardFold(Ingestor.restore, bronze, bronze_rows))
+        self.normalize = FoldJob(lambda: ShardFold(Work(Normalizer.restore, normalized_records, joined)))
+        self.ingest = FoldJob(lambda: ShardFold(Work(Ingestor.restore, bronze, bronze_rows)))
         self.bronze: list[tuple[str, int, int]] = []
         self.uncommitted: list[tuple[str, int, int]] = []
         self.windows = {kind: WindowJob(kind, PARTITIONS) for kind in RAW}
@@ -68,7 +70,6 @@ class Laws(RuleBasedStateMachine):
         #: The version said last, since the last restart: from then on, versions rise.
         self.latest: dict[str, dict[Window, int]] = {"trade": {}, "quote": {}}
         self.bars: dict[tuple[str, Window, int], bytes] = {}
-        self.repairs: set[tuple[str, str, int]] = set()
 
     # ---- the venue and its collectors
 
@@ -110,9 +111,9 @@ class Laws(RuleBasedStateMachine):
     def come_back(self, who: str) -> None:
         self.venue.come_back(who)
 
-    @rule(kind=kinds, symbol=symbols, other=symbols, restart=st.integers(0, 3), alone=st.booleans())
-    def cut_off(self, kind: str, symbol: str, other: str, restart: int, *, alone: bool) -> None:
-        """A collector is cut off, with an event that it has stamped, for longer than windows wait.
+    @rule(kind=kinds, symbol=symbols, other=symbols, restart=st.integers(0, 3))
+    def cut_off(self, kind: str, symbol: str, other: str, restart: int) -> None:
+        """A collector is cut off, with an event that it has stamped, for longer than the horizon.
 
         Meanwhile analytics is restarted with so many subtasks, unless 0.
         """
@@ -123,7 +124,7 @@ class Laws(RuleBasedStateMachine):
         if restart:
             self.rescale_windows(kind, restart)
         self.come_back("b")
-        self.flow(kind, alone=alone)
+        self.flow(kind)
 
     @rule(kind=kinds, partition=partitions, value=st.sampled_from([b"", b"\0\0\0\0\1", b"{}", b"\0\0\0\0\x63xx"]))
     def write_rubbish(self, kind: str, partition: int, value: bytes) -> None:
@@ -219,8 +220,7 @@ class Laws(RuleBasedStateMachine):
 
     @rule(kind=kinds, parallelism=st.integers(1, 3))
     def rescale_windows(self, kind: str, parallelism: int) -> None:
-        self.save(f"{kind} windows")
-        self.windows[kind].crash(parallelism)
+        self.windows[kind].rescale(parallelism)
         self.latest[kind].clear()
 
     def _job(self, name: str) -> FoldJob | WindowJob:
@@ -230,67 +230,59 @@ class Laws(RuleBasedStateMachine):
     # ---- analytics
 
     @rule(kind=kinds)
-    def flow(self, kind: str, *, alone: bool = False) -> None:
+    def flow(self, kind: str) -> None:
         """Everything comes through."""
         for partition in range(PARTITIONS):
             self.run_normalize(partition, 1_000, 1_000)
         for partition in range(PARTITIONS):
-            self.run_analytics(kind, partition, 1_000, alone=alone)
+            self.run_analytics(kind, partition, 1_000)
 
-    @rule(kind=kinds, partition=partitions, count=st.integers(1, 12), alone=st.booleans())
-    def run_analytics(self, kind: str, partition: int, count: int, *, alone: bool) -> None:
-        """Windows take the next records; if ``alone``, while other subtasks than the records' are not up or behind."""
+    @rule(kind=kinds, partition=partitions, count=st.integers(1, 12))
+    def run_analytics(self, kind: str, partition: int, count: int) -> None:
+        """Windows take the next block of records."""
         job = self.windows[kind]
-        at, anew = job.state.offsets.get(partition, 0), job.state.anew.copy()
+        at = job.offsets.get(partition, 0)
+        records = []
         for verdict in self.normalized[f"normalized.{kind}.v1", partition][at : at + count]:
             assert verdict.row is not None
-            job.read(partition, verdict.row, alone=alone)
-        assert alone or job.state.anew == anew, "law 6: dropped windows began anew, though the watermark was back"
+            records.append((verdict.row, verdict.value))
+        job.read(partition, records)
         self._published(kind)
 
     @rule(kind=kinds, partition=partitions)
     def fall_idle(self, kind: str, partition: int) -> None:
         self.windows[kind].idle(partition)
-        self.windows[kind].come_up()
-        self._published(kind)
 
     @rule(kind=kinds)
-    def fire_early(self, kind: str) -> None:
-        self.windows[kind].fire_early()
+    def wait(self, kind: str) -> None:
+        """Nothing comes for a while: then everything has been told."""
+        job = self.windows[kind]
+        job.wait()
         self._published(kind)
+        for window, taken in job.taken.items():
+            assert self._version(kind, window) >= taken, f"law 7: {window} is not told without more records"
 
     def _published(self, kind: str) -> None:
-        """Compare what the windows have said since with the model, and see that nothing is missing in silence."""
+        """Compare what the windows have said since with the model, and see that nothing is missing."""
         job, name = self.windows[kind], "bar" if kind == "trade" else "quote_bar"
         said, job.out = job.out, []
-        for value, window in said:
-            if window is None:
-                asked = read("repair_request", value)
-                assert asked["reason"] == "behind_watermark", "law 4: a hole in entity_seq that nobody made"
-                self.repairs.add((asked["kind"], asked["entity_id"], int(asked["event_time"].timestamp()) * SECOND))
-            elif window in job.state.anew:
-                assert self._asked(kind, window), f"law 6: {window} has begun anew in silence"
-            else:
-                version = read(name, value)["version"]
-                assert value == self._bar(kind, window, version), f"law 5: {window}"
-                assert version > self.latest[kind].get(window, 0), f"law 5: versions of {window} do not rise"
-                self.latest[kind][window] = version
-                self.view[kind][window] = max(version, self._version(kind, window))
-        for window, taken in job.state.taken.items():
-            if window in job.state.dropped | job.state.anew:
-                assert self._asked(kind, window), f"law 6: rows of {window} are missing in silence"
-            elif window.last_ms <= job.watermark:
-                assert self._version(kind, window) >= taken, f"laws 5 and 6: {window}"
+        for topic, value in said:
+            assert topic == f"analytics.{name}.v1", f"law 6: {topic}, though nothing is missing"
+            found = read(name, value)
+            window = Window(
+                found["entity_id"],
+                found.get("interval", "1s"),
+                round(found["window_start"].timestamp()) * 1_000_000,
+            )
+            assert value == self._bar(kind, window, found["version"]), f"law 5: {window}"
+            assert found["version"] > self.latest[kind].get(window, 0), f"law 5: versions of {window} do not rise"
+            self.latest[kind][window] = found["version"]
+            self.view[kind][window] = max(found["version"], self._version(kind, window))
+        for window in job.due:
+            assert self._version(kind, window) >= job.taken[window], f"laws 5 and 6: {window}"
 
     def _version(self, kind: str, window: Window) -> int:
         return self.view[kind].get(window, 0)
-
-    def _asked(self, kind: str, window: Window) -> bool:
-        """Tell whether a repair was asked for a second of a window."""
-        return any(
-            asked == kind and entity == window.entity and window.start // 1_000 <= second // 1_000 <= window.last_ms
-            for asked, entity, second in self.repairs
-        )
 
     def _bar(self, kind: str, window: Window, version: int) -> bytes:
         """Return the model's bar of the first ``version`` records of a window."""
@@ -314,14 +306,16 @@ class Laws(RuleBasedStateMachine):
         self.save("ingest")
         for kind, job in self.windows.items():
             for partition in range(PARTITIONS):
-                self.run_analytics(kind, partition, 1_000, alone=False)
-            self.fire_early(kind)
-            rebuilt = sorted(value for interval in INTERVALS[kind] for value in job.rebuild(interval))
+                self.run_analytics(kind, partition, 1_000)
+            job.end()
+            self._published(kind)
+            values = [one.value for place, log in self.normalized.items() if place[0] == job.topic for one in log]
             members = self.members[kind]
-            assert rebuilt == sorted(self._bar(kind, window, len(rows)) for window, rows in members.items())
+            assert sorted(rebuild(kind, values)) == sorted(
+                self._bar(kind, window, len(rows)) for window, rows in members.items()
+            )
             for window, rows in members.items():
-                if window not in job.state.dropped | job.state.anew:
-                    assert self._version(kind, window) == len(rows), f"law 7: {window}"
+                assert self._version(kind, window) == len(rows), f"law 7: {window}"
         self._replay()
 
     def _replay(self) -> None:
@@ -339,7 +333,8 @@ class Laws(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def small() -> Iterator[None]:
     """Keep no room and compact all the time, so that few records reach what many do in production."""
-    with patch.object(dedup, "_room", lambda least: max(least, 1)), patch.object(shards, "COMPACT_AFTER", 2_000):
+    often = partial(Journal, least=2_000, budget=8)
+    with patch.object(dedup, "_room", lambda least: max(least, 1)), patch.object(operators, "Journal", often):
         yield
 
 

@@ -131,7 +131,7 @@ class Run:
     def save(self) -> None:
         flushed = self.journal.flush(self.fold)
         self.entries |= dict(flushed.entries)
-        self.entries = {number: part for number, part in self.entries.items() if number >= flushed.needed}
+        self.entries = {number: part for number, part in self.entries.items() if number not in flushed.dropped}
 
     def restore(self) -> None:
         entries = sorted(self.entries.items())

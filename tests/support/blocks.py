@@ -5,14 +5,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+#: Watermark in ms before there is one.
+NO_MARK = -(1 << 63)
+
 Record = tuple[str, int, int, bytes]  # topic, offset, record time in ms, value
 Row = tuple[str, int | None, bytes, bytes]  # topic, record time in ms, key, value
 
 
-def block(partition: int, records: Sequence[Record]) -> bytes:
-    """Pack records of a partition number; none are the marker before a checkpoint."""
+def block(partition: int, records: Sequence[Record], mark: int = NO_MARK) -> bytes:
+    """Pack records of a partition number, and a watermark in ms; no records are the marker before a checkpoint."""
     n = len(records)
-    head = struct.pack("<ii", partition, n)
+    head = struct.pack("<iiq", partition, n, mark)
     if not n:
         return head
     names = list(dict.fromkeys(topic for topic, *_ in records))

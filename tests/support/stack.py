@@ -12,12 +12,14 @@ from polyglot.config import Settings
 from polyglot.stack.layout import Layout
 from polyglot.stack.ports import free_ports
 from polyglot.stack.state import read_state
+from support import evidence
 
 
 class Stack:
     """A stack in a temporary folder; `polyglot(…)` runs the command line on it."""
 
     def __init__(self, folder: Path, memory_mb: int = 2304, slots: int = 4) -> None:
+        self._watch = evidence.Watch()
         kafka, flink, clickhouse, redis, metrics = free_ports(5, run=4)
         self.settings = Settings(
             var_dir=folder / "var",
@@ -72,7 +74,10 @@ class Stack:
         return found
 
     def close(self) -> None:
-        """Stop everything, by pid, whatever state it is in."""
+        """Stop everything, by pid, whatever state it is in; keep the logs if a test failed meanwhile."""
+        if test := self._watch.failed():
+            self.run("down")
+            evidence.keep([self.layout.logs, self.layout.var / "report"], test)
         self.run("down", "--wipe")
         for process in self.running():  # only if `down` is broken, and then a test has said so
             process.kill()

@@ -73,6 +73,11 @@ class Definition:
         return f"analytics.{self.contract}.v1"
 
     @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that records are read from."""
+        return tuple(self.readers)
+
+    @property
     def header(self) -> Octets:
         """The five bytes that results begin with."""
         return header(self.contract)
@@ -156,3 +161,5 @@ QUOTE_BARS = Definition(
     record=read_quote_bar,
     merge=merge_quotes,
 )
+#: By the name of their contract.
+DEFINITIONS = {each.contract: each for each in (BARS, QUOTE_BARS)}

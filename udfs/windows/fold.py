@@ -19,7 +19,7 @@ from udfs.windows import layout as at
 from udfs.windows import saving
 from udfs.windows.bars import INTERVAL_NAMES
 from udfs.windows.checks import Checks
-from udfs.windows.definition import Definition, Limits, Reader
+from udfs.windows.definition import DEFINITIONS, Definition, Limits, Reader
 from udfs.windows.due import collect
 from udfs.windows.merging import name_entities
 from udfs.windows.results import Results
@@ -146,6 +146,23 @@ class WindowFold:
         told = Told(self._finish(), self._requests(), waiting)
         sweep(s, 3 * int(s.facts[at.MADE]) + 64)
         return told
+
+    @property
+    def waiting(self) -> int:
+        """How many windows changed that were not told since."""
+        s = self._state.facts
+        return int(s[at.FRESH] + s[at.TICKING] + s[at.WAITING : at.WAITING + at.LEVELS].sum())
+
+    def tick(self, mark: int, *, everything: bool) -> Told:
+        """Tell open windows that changed, or go on with the tick that has begun.
+
+        Args:
+            mark: the watermark, µs.
+            everything: also windows of an hour and more, which wait for every fifth tick else.
+        """
+        if everything:
+            self._ticks = _ALL_TICKS - 1
+        return self.emit(mark, tick=self.count(at.TICKING) == 0)
 
     def close(self, budget: int = 1 << 62) -> Told:
         """Tell everything that was not told, at the end of a bounded input; the first ``budget`` windows of it."""
@@ -313,3 +330,8 @@ class WindowFold:
         self._state = saving.restore(self._state, log, self._texts)
         self._named = self.count(at.ENTITIES)
         return self
+
+
+def restore(name: str, log: Iterable[bytes], rules: tuple[Rule, ...] = ()) -> WindowFold:
+    """Rebuild the fold of a definition, by the definition's name; see `WindowFold.restore`."""
+    return WindowFold.restore(DEFINITIONS[name], log, rules)

@@ -12,6 +12,7 @@ from support.pipeline import assert_equals_oracle, assert_quotes_equal_oracle, a
 from support.topics import records
 
 from polyglot.demo.accounts import accounts
+from polyglot.jobs.offsets import OffsetReader
 from polyglot.readers.conflicts import first_copy
 from polyglot.readers.log import decode
 
@@ -79,6 +80,23 @@ def _written(path, lines):
     with gzip.open(path, "wb") as out:
         out.writelines(lines)
     return path
+
+
+def test_histories_behind_each_other_need_no_repair(pipeline, tmp_path):
+    """Captures of other venues, of the same days and of three years before, at full speed behind what was fed."""
+    spot = [capture(f"spot_btcusdt_{day}.gz") for day in ("20240808", "20240809")]
+    pipeline.json("feed", "binance_spot", *(part for path in spot for part in ("--capture", str(path))))
+    with gzip.open(capture("coinbase_20210417.gz", "books")) as found:
+        lines = [line.split(b": ", 1) for line in found if b'"type":"' in line and b'"BTC-USD"' not in line]
+    history = _written(tmp_path / "2021.gz", [b"%d %b" % (round(float(at) * 1e9), frame) for at, frame in lines])
+    pipeline.json("feed", "coinbase", "--capture", str(history))
+    drained = pipeline.json("drain", "--timeout", "600")
+    assert drained["open_repair_requests"] == 0
+    assert sum(OffsetReader(pipeline.settings).ends(["repair.analytics.v1"]).values()) == 0
+    assert pipeline.json("verify")["differences"] == 0
+    assert len(assert_equals_oracle(pipeline, spot, "binance_spot")) > 500
+    days = "select count() from bars_latest where entity_id like 'coinbase:%' and interval = '1d'"
+    assert pipeline.json("query", f"{days} and window_start < '2022-01-01'")["rows"][0][0] > 5
 
 
 def _body(line):

@@ -1,4 +1,4 @@
-"""One short round of `polyglot chaos`, as a user would run it: the long campaign is in docs/chaos.md."""
+"""One short round of `polyglot chaos`, as a user would run it: the long campaign is in docs/howto/chaos.md."""
 
 import pytest
 from support.stack import Stack

@@ -12,7 +12,7 @@ import pytest
 from polyglot.chaos import campaign, disk
 from polyglot.chaos.faults import feeds as faults
 from polyglot.chaos.faults import processes, storage
-from polyglot.chaos.faults.feeds import HORIZON_S, IDLE_AFTER_S, SKEW_S
+from polyglot.chaos.faults.feeds import HORIZON_S, SKEW_S
 from polyglot.chaos.feeds import Feed
 from polyglot.chaos.plan import Strike, plan
 from polyglot.chaos.target import NotApplicableError, Target
@@ -176,25 +176,22 @@ def venue(tmp_path, monkeypatch):
     return target, lone, follow
 
 
-IDLE = {"POLYGLOT_FLINK__IDLE_AFTER_S": f"{IDLE_AFTER_S:g}"}
-
-
-def test_a_venue_is_silent_until_its_windows_are_dropped(venue):
+def test_a_venue_is_silent_until_the_watermark_is_beyond_its_horizon(venue):
     target, lone, follow = venue
-    follow("behind_watermark", "sequence_gap")
+    follow("revised")
     hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
-    assert hit["detail"].endswith("; 1 events met no window")
+    assert hit["detail"].endswith(" s of event time")
     assert "skipped" not in hit
-    assert target.done == [("analytics", 1, IDLE), ("analytics", 1, {})]
+    assert target.done == [("analytics", 1, {})]
     assert target.marks > 1000 * (HORIZON_S + SKEW_S)
-    assert lone.said == ["silent", "heard after 2 restarts", "through"]
+    assert lone.said == ["silent", "heard after 1 restarts", "through"]
 
 
-def test_a_silence_after_which_nobody_asks_for_repair_does_not_count(venue):
+def test_a_backlog_that_must_be_asked_for_fails_the_campaign(venue):
     target, _, follow = venue
-    follow("sequence_gap")
-    hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
-    assert hit["skipped"] == "no event of the backlog met a dropped window"
+    follow("revised", "sequence_gap")
+    with pytest.raises(RuntimeError, match="law 6: 1 events of the backlog are asked for"):
+        campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
 
 
 def test_a_silence_that_outlives_the_feed_ends_in_order(venue):
@@ -202,8 +199,8 @@ def test_a_silence_that_outlives_the_feed_ends_in_order(venue):
     target.windows_ms = lambda: setattr(target, "feeding", False)  # no watermark, and then no feed
     hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
     assert hit["skipped"].startswith("the feed was over before")
-    assert lone.said == ["silent", "heard after 2 restarts"]
-    assert target.done == [("analytics", 1, IDLE), ("analytics", 1, {})]
+    assert lone.said == ["silent", "heard after 0 restarts"]
+    assert target.done == []
 
 
 def test_without_small_disks_none_is_full(target):

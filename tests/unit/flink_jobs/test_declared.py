@@ -15,7 +15,7 @@ from schemas.domains import domains
 
 JOBS = {"ingest": ingest, "normalize": normalize, "analytics": analytics}
 #: What asks a JVM for something; what the jobs declare does not depend on it.
-ENGINE = ("fold_shards", "unpacked", "halting", "keeping_watermark", "without_watermark", "_updates")
+ENGINE = ("fold_shards", "unpacked")
 
 
 def declared(job: ModuleType, patch: pytest.MonkeyPatch) -> dict[str, tuple[dict[str, str], str]]:

@@ -6,9 +6,9 @@ from flink_jobs import tables
 from polyglot.config import Settings
 
 
-@pytest.mark.parametrize(("settings", "expected"), [({}, "120000 ms"), ({"idle_after_s": 5}, "5000 ms")])
+@pytest.mark.parametrize(("settings", "expected"), [({}, "2000 ms"), ({"idle_after_s": 5}, "5000 ms")])
 def test_a_partition_is_idle_after_what_the_settings_say(settings, expected):
-    ddl = tables.contract_source("t", Settings(flink=settings), "trade", "normalized.trade.v1", "g")
+    ddl = tables.wire_source("t", Settings(flink=settings), ["normalized.trade.v1"], "g", watermark=True)
     assert f"'scan.watermark.idle-timeout' = '{expected}'" in ddl
 
 

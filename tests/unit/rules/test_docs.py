@@ -1,6 +1,7 @@
 """What the documents name exists: files, commands, settings."""
 
 import re
+import subprocess
 
 import pytest
 from pydantic import BaseModel
@@ -10,7 +11,10 @@ from devstack.gateway.limits import GatewaySettings
 from polyglot.cli import build
 from polyglot.config import ROOT, Settings
 
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("[!.]*/README.md")])
+DOCUMENTS = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")]
+)
+REFERENCE = ROOT / "docs" / "reference"
 TESTS_ONLY = {"POLYGLOT_CAPTURES"}
 
 documents = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -33,17 +37,33 @@ def test_links_lead_somewhere(path):
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
+def test_pages_that_the_code_cites_exist():
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], check=True, capture_output=True, text=True).stdout
+    cited = {
+        (name, page)
+        for name in listed.splitlines()
+        if name.endswith((".py", ".java", ".toml", ".avsc", ".sql", ".yml")) and (ROOT / name).is_file()
+        for page in re.findall(r"\bdocs/[\w/-]+\.md", (ROOT / name).read_text())
+    }
+    assert len(cited) > 5
+    assert [(name, page) for name, page in sorted(cited) if not (ROOT / page).exists()] == []
+
+
 @documents
 def test_named_settings_exist(path):
     names = set(re.findall(r"\bPOLYGLOT_[A-Z_]+[A-Z]\b", path.read_text()))
     assert names - setting_names() - TESTS_ONLY == set()
 
 
-def test_settings_abbreviated_in_the_readme_exist():
-    for line in (ROOT / "README.md").read_text().splitlines():
+def test_settings_abbreviated_in_the_reference_exist():
+    for line in (REFERENCE / "settings.md").read_text().splitlines():
         first = re.search(r"`(POLYGLOT_[A-Z]+)__[A-Z_]+`", line)
         names = [f"{first[1]}{rest}" for rest in re.findall(r"`(__[A-Z_]+)`", line)] if first else []
         assert set(names) <= setting_names(), line
+
+
+def test_the_readme_is_read_in_minutes():
+    assert len((ROOT / "README.md").read_bytes()) <= 8_000
 
 
 @documents
@@ -59,7 +79,7 @@ def test_named_make_targets_exist(path):
     assert set(re.findall(r"(?:`|^)make ([a-z]+)", path.read_text(), re.MULTILINE)) <= targets
 
 
-def test_every_command_is_in_the_readme():
-    table = (ROOT / "README.md").read_text()
+def test_every_command_is_in_the_reference():
+    table = (REFERENCE / "commands.md").read_text()
     missing = [name for name in get_command(build()).commands if not re.search(rf"`{name}\b", table)]
     assert missing == []

@@ -12,8 +12,8 @@ from polyglot.config import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 TARGETS = {
-    "help", "setup", "env", "demo", "down", "test", "test-unit", "test-java", "test-long", "mutations", "lint", "lock",
-    "bench",
+    "help", "setup", "env", "demo", "down", "test", "test-unit", "test-java", "test-long", "mutations", "coverage",
+    "lint", "docs", "lock", "bench",
 }  # fmt: skip
 
 
@@ -39,9 +39,23 @@ def test_captures_reach_the_demo():
     assert "--capture" not in make("--dry-run", "demo")
 
 
+def test_coverage_is_measured_when_asked_for():
+    assert "coverage run -m pytest" in make("--dry-run", "test-unit", COVERAGE="1")
+    assert "coverage" not in make("--dry-run", "test-unit", COVERAGE="")
+
+
+def test_a_stage_leaves_its_time_and_its_exit_code(tmp_path):
+    stage = [str(ROOT / ".ci" / "stage"), "lint"]
+    assert subprocess.run([*stage, "true"], cwd=tmp_path, check=False).returncode == 0
+    assert subprocess.run([*stage, "sh", "-c", "exit 3"], cwd=tmp_path, check=False).returncode == 3
+    lines = [line.split("\t") for line in (tmp_path / "ci-artifacts" / "stages.tsv").read_text().splitlines()]
+    assert [(line[0], line[2]) for line in lines] == [("lint", "0"), ("lint", "3")]
+    assert all(float(line[1]) >= 0 for line in lines)
+
+
 def test_ci_demands_the_history_of_the_contracts():
     assert "contracts check --strict" in make("--dry-run", "lint", CI="1")
-    assert "--strict" not in make("--dry-run", "lint", CI="")
+    assert "contracts check --strict" not in make("--dry-run", "lint", CI="")
 
 
 def test_passwords_for_compose_are_made_once_and_only_their_owner_reads_them(tmp_path):

@@ -34,7 +34,7 @@ def envelope(payload: bytes) -> bytes:
 def of_the_stream() -> list[bytes]:
     topic = "raw.sim.unassigned.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, envelope(FRAME))])).parts
-    (reply,) = joined([normalized_records(Normalizer(topic), part)])
+    (reply,) = joined([normalized_records(Normalizer(topic), part, blocks.NO_MARK)])
     ((target, _, _, letter),) = rows(reply)
     assert target == "deadletter.normalization.v1"
     return [letter]
@@ -59,7 +59,7 @@ def of_ingestion() -> list[bytes]:
     """What is no envelope goes to ingestion's dead letters."""
     topic = "raw.sim.trade.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, b"\x01" + FRAME)])).parts
-    _, reply = bronze_rows([bronze(Ingestor(topic), part)])
+    _, reply = bronze_rows([bronze(Ingestor(topic), part, blocks.NO_MARK)])
     return [letter for _, _, _, letter in rows(reply)]
 
 

@@ -12,7 +12,8 @@ import java.util.Map;
 /**
  * Records of one partition number, of any topics, on their way into one array of bytes.
  *
- * <p>Its form, little-endian: partition and count (4 bytes each); then a column each of the offsets and the record times
+ * <p>Its form, little-endian: partition and count (4 bytes each), the watermark in ms that holds behind the block's last
+ * record (8 bytes; {@link #NO_MARK}: none yet); then a column each of the offsets and the record times
  * in ms (8 bytes), of the sizes of the values and the number of the topic (4 bytes); the count of topics, and for each
  * the size of its name and the name; the values, one after the other. A count of 0 ends the block: it is the marker that
  * goes before a checkpoint's barrier. {@code udfs/blocks.py} reads it.
@@ -20,8 +21,10 @@ import java.util.Map;
 final class Block {
   /** What a record takes besides its value. */
   static final int OVERHEAD = 24;
+  /** Watermark of a block before there is one; also Flink's. */
+  static final long NO_MARK = Long.MIN_VALUE;
 
-  private static final int HEAD = 8;
+  private static final int HEAD = 16;
 
   private final Map<String, Integer> numbers = new HashMap<>();
   private final List<byte[]> topics = new ArrayList<>();
@@ -77,13 +80,18 @@ final class Block {
     return number;
   }
 
-  /** Returns the block and is empty again; its arrays stay, unless one large record has made them so. */
-  byte[] take(int partition, int keep) {
+  /**
+   * Returns the block and is empty again; its arrays stay, unless one large record has made them so.
+   *
+   * @param mark the watermark
+   * @param keep bytes that the arrays may hold on to
+   */
+  byte[] take(int partition, long mark, int keep) {
     int names = 4;
     for (byte[] topic : topics) {
       names += 4 + topic.length;
     }
-    ByteBuffer out = buffer(HEAD + OVERHEAD * count + names + used).putInt(partition).putInt(count);
+    ByteBuffer out = buffer(HEAD + OVERHEAD * count + names + used).putInt(partition).putInt(count).putLong(mark);
     int at = out.position();
     out.asLongBuffer().put(offsets, 0, count).put(times, 0, count);
     out.position(at + 16 * count);
@@ -110,8 +118,8 @@ final class Block {
   }
 
   /** @return the marker of a partition */
-  static byte[] marker(int partition) {
-    return buffer(HEAD).putInt(partition).putInt(0).array();
+  static byte[] marker(int partition, long mark) {
+    return buffer(HEAD).putInt(partition).putInt(0).putLong(mark).array();
   }
 
   private static ByteBuffer buffer(int size) {

@@ -20,7 +20,9 @@ import org.apache.flink.types.Row;
  * barrier is before it in the stream as well. Behind the last block before a barrier, or before the end, goes a marker for
  * each partition that had blocks since the last one. A fold may keep its state until then.
  *
- * <p>A watermark waits until the records before it are out.
+ * <p>A watermark waits until the records before it are out. Each block says the newest one besides, so that a fold has it
+ * together with the records that brought it: all of a partition's records that came before a watermark are in the block
+ * at hand, or in those before.
  */
 final class Pack extends AbstractStreamOperator<Row> implements OneInputStreamOperator<RowData, Row>, BoundedOneInput {
   private static final long serialVersionUID = 1L;
@@ -39,6 +41,7 @@ final class Pack extends AbstractStreamOperator<Row> implements OneInputStreamOp
   private transient boolean armed;
   private transient long pressedUntil;
   private transient Watermark held;
+  private transient long mark;
 
   /** @param fullBytes of a block; one record may make it larger */
   Pack(Pace pace, int fullBytes) {
@@ -62,6 +65,7 @@ final class Pack extends AbstractStreamOperator<Row> implements OneInputStreamOp
   public void open() throws Exception {
     super.open();
     shards = new TreeMap<>();
+    mark = Block.NO_MARK;
     followers = List.of(getContainingTask().getEnvironment().getAllWriters());
   }
 
@@ -130,7 +134,7 @@ final class Pack extends AbstractStreamOperator<Row> implements OneInputStreamOp
   private void handOn(Shard shard) {
     packed -= shard.block.count();
     shard.unmarked = true;
-    emit(shard, shard.block.take(shard.partition, fullBytes));
+    emit(shard, shard.block.take(shard.partition, mark, fullBytes));
   }
 
   private void emit(Shard shard, byte[] block) {
@@ -159,14 +163,15 @@ final class Pack extends AbstractStreamOperator<Row> implements OneInputStreamOp
     for (Shard shard : shards.values()) {
       if (shard.unmarked) {
         shard.unmarked = false;
-        emit(shard, Block.marker(shard.partition));
+        emit(shard, Block.marker(shard.partition, mark));
       }
     }
   }
 
   @Override
-  public void processWatermark(Watermark mark) {
-    held = mark;
+  public void processWatermark(Watermark watermark) {
+    held = watermark;
+    mark = watermark.getTimestamp();
     release();
   }
 

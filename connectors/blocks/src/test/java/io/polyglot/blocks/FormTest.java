@@ -31,14 +31,14 @@ class FormTest {
     block.add("raw.bé", 1L << 40, 1_001, bytes(""));
     block.add("raw.a", 8, 1_002, bytes("three"));
     assertThat(block.bytes()).isEqualTo(3 * Block.OVERHEAD + 8);
-    assertThat(HexFormat.of().formatHex(block.take(5, 1_000))).isEqualTo(HexFormat.of().formatHex(file("/block.hex")));
+    assertThat(HexFormat.of().formatHex(block.take(5, 1_001, 1_000))).isEqualTo(HexFormat.of().formatHex(file("/block.hex")));
     assertThat(block.count()).isZero();
     assertThat(block.bytes()).isZero();
   }
 
   @Test
   void aMarker() {
-    assertThat(Block.marker(5)).containsExactly(5, 0, 0, 0, 0, 0, 0, 0);
+    assertThat(Block.marker(5, 3)).containsExactly(5, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0);
   }
 
   @Test

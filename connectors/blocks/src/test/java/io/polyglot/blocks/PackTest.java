@@ -137,6 +137,18 @@ class PackTest {
   }
 
   @Test
+  void aBlockSaysTheNewestWatermark() throws Exception {
+    try (var pack = opened(Block.OVERHEAD + 2)) {
+      read(pack, "t", 0, 0, "full");
+      read(pack, "t", 1, 0, "a");
+      pack.processWatermark(2);
+      read(pack, "t", 0, 1, "full");
+      pack.prepareSnapshotPreBarrier(1);
+      assertThat(marks(pack)).containsExactly("0 none", "0 2", "1 2", "0 2", "1 2");
+    }
+  }
+
+  @Test
   void anIdleSourceLeavesNothingBehind() throws Exception {
     try (var pack = opened(1 << 20)) {
       read(pack, "t", 0, 0, "a");
@@ -173,17 +185,17 @@ class PackTest {
       try (var pack = opened(40 + chance.nextInt(400))) {
         long[][] offsets = new long[3][5];
         long time = 0;
-        int sent = 0;
+        List<Integer> sent = new ArrayList<>();
         for (int step = 0; step < 300; step++) {
           switch (chance.nextInt(12)) {
             case 0 -> pack.setProcessingTime(time += chance.nextInt(40));
-            case 1 -> pack.processWatermark(sent);
+            case 1 -> pack.processWatermark(sent.size());
             case 2 -> pack.prepareSnapshotPreBarrier(step);
             default -> {
               int topic = chance.nextInt(3);
               int partition = chance.nextInt(5);
               read(pack, "topic" + topic + "_", partition, offsets[topic][partition]++, "v".repeat(chance.nextInt(60)));
-              sent++;
+              sent.add(partition);
             }
           }
         }
@@ -193,8 +205,11 @@ class PackTest {
     }
   }
 
-  private static void assertInOrder(OneInputStreamOperatorTestHarness<RowData, Row> pack, long[][] offsets, int sent) {
+  /** @param sent the partition of each record; a watermark of n promises that the first n have come */
+  private static void assertInOrder(
+      OneInputStreamOperatorTestHarness<RowData, Row> pack, long[][] offsets, List<Integer> sent) {
     long[][] next = new long[3][5];
+    long[] of = new long[5];
     int found = 0;
     for (Object one : pack.getOutput()) {
       if (one instanceof Watermark mark) {
@@ -206,10 +221,13 @@ class PackTest {
         int topic = record.topic().charAt(5) - '0';
         assertThat(record.offset()).isEqualTo(next[topic][block.partition()]++);
         assertThat(record.time()).isEqualTo(1_000 + record.offset());
+        of[block.partition()]++;
         found++;
       }
+      long before = sent.stream().limit(Math.max(0, block.mark())).filter(p -> p == block.partition()).count();
+      assertThat(of[block.partition()]).as("records before a block's mark are out").isGreaterThanOrEqualTo(before);
     }
-    assertThat(found).isEqualTo(sent);
+    assertThat(found).isEqualTo(sent.size());
     assertThat(next).isEqualTo(offsets);
   }
 
@@ -247,6 +265,19 @@ class PackTest {
     Parsed block = Parsed.of((byte[]) row.getField(1));
     assertThat(row.getField(0)).isEqualTo(ShardKeys.of(block.partition(), 128));
     return block;
+  }
+
+  /** Returns the partition and the watermark of each block that came out since the last call. */
+  private static List<String> marks(OneInputStreamOperatorTestHarness<RowData, Row> pack) {
+    List<String> found = new ArrayList<>();
+    for (Object one : pack.getOutput()) {
+      if (one instanceof StreamRecord<?>) {
+        Parsed block = parsed(one);
+        found.add(block.partition() + " " + (block.mark() == Block.NO_MARK ? "none" : block.mark()));
+      }
+    }
+    pack.getOutput().clear();
+    return found;
   }
 
   /** Returns what came out since the last call: blocks, markers and watermarks, in words. */

@@ -7,15 +7,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** A block as its form is described, read record by record. */
-record Parsed(int partition, List<One> records) {
+record Parsed(int partition, long mark, List<One> records) {
   record One(String topic, long offset, long time, String value) {}
 
   static Parsed of(byte[] block) {
     ByteBuffer in = ByteBuffer.wrap(block).order(ByteOrder.LITTLE_ENDIAN);
     int partition = in.getInt();
     int count = in.getInt();
+    long mark = in.getLong();
     if (count == 0) {
-      return new Parsed(partition, List.of());
+      return new Parsed(partition, mark, List.of());
     }
     long[][] longs = new long[2][count];
     int[][] ints = new int[2][count];
@@ -40,7 +41,7 @@ record Parsed(int partition, List<One> records) {
     if (in.hasRemaining()) {
       throw new AssertionError(in.remaining() + " bytes behind the block");
     }
-    return new Parsed(partition, records);
+    return new Parsed(partition, mark, records);
   }
 
   boolean marker() {

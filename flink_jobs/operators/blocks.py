@@ -1,0 +1,77 @@
+"""From a table of records to blocks, through a fold, and back: no record is an object of Python's on its way.
+
+The JVM packs records into blocks and takes the kernel's reply apart (``connectors/blocks``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from py4j.java_gateway import JavaClass
+from pyflink.common import Types
+from pyflink.common.typeinfo import TypeInformation
+from pyflink.datastream import DataStream, KeyedStream
+from pyflink.java_gateway import get_gateway
+from pyflink.table import Table
+
+from flink_jobs.halt import HALT, halting
+from flink_jobs.operators.fold import ShardFold, Work
+from flink_jobs.runtime import Job
+
+#: Bytes at which a block is handed on. A subtask holds up to twice that for each partition number that it reads.
+FULL_BYTES = 1024 * 1024
+#: How long records wait for others while what follows is free, and while it was busy lately, ms.
+LINGER_MS, PATIENCE_MS = 20, 100
+
+BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+
+
+def fold_shards(
+    job: Job,
+    source: str,
+    work: Work,
+    output: dict[str, TypeInformation],
+    *,
+    uid: str,
+    linger_ms: int = LINGER_MS,
+) -> DataStream:
+    """Fold ``source`` (a wire source) per shard; return rows of ``output``.
+
+    Args:
+        job: the job under construction.
+        source: name of the wire source.
+        work: what is done with the blocks of a shard.
+        output: the fields that it emits.
+        uid: of the operators; with the mode that Python runs in, that of the state.
+        linger_ms: how long records wait for others, if nothing is busy.
+    """
+    records = job.table.sql_query(f"SELECT `topic`, `partition`, `offset`, `timestamp`, `value` FROM {source}")
+    linger, patience = map(job.settings.flink.patience_ms, (linger_ms, max(linger_ms, PATIENCE_MS)))
+    packed = _blocks().packed(
+        job.table._j_tenv, records._j_table, f"{uid}-pack", linger, patience, FULL_BYTES  # noqa: SLF001
+    )  # fmt: skip
+    kind = Types.ROW_NAMED([*output, HALT], [*output.values(), Types.STRING()])
+    # The modes keep state in different forms: one must not begin without what the other has saved, but fail.
+    folded = _key_by_shard(packed).process(ShardFold(work), output_type=kind).uid(f"{uid}-{job.python_mode}").name(uid)
+    return halting(folded, kind, len(output) + 1, f"{uid}-halt")
+
+
+def unpacked(job: Job, folded: DataStream, position: int, view: str, *, uid: str) -> None:
+    """Register the records of a field of replies as ``view``: topic, ts, k and v, as a wire sink takes them."""
+    table = _blocks().unpacked(job.table._j_tenv, folded._j_data_stream, position, uid)  # noqa: SLF001
+    job.table.create_temporary_view(view, Table(table, job.table))
+
+
+def _key_by_shard(packed: Any) -> KeyedStream:
+    """Key a Java stream of (shard, block) by its first field; what comes of it are the blocks.
+
+    ``DataStream.key_by`` would send every block through Python once more only to compute the key that is there already;
+    this is what it builds afterwards.
+    """
+    selector = get_gateway().jvm.KeyByKeySelector()  # imported by PyFlink's gateway
+    keyed = packed.keyBy(selector, Types.ROW([Types.STRING()]).get_java_type_info())
+    return KeyedStream(keyed, BYTES, DataStream(packed))
+
+
+def _blocks() -> JavaClass:
+    return get_gateway().jvm.io.polyglot.blocks.Blocks

@@ -1,0 +1,191 @@
+"""The operator that runs kernels over a shard's blocks: one call per block instead of one per record.
+
+A shard is what the topics have in their partitions of one number; a kernel folds it in log order, with its state at
+hand. The fold objects are a cache: a shard's keyed state is only ever used by one task between two restores, so it is
+read once and afterwards only appended to, in proportion to what is new. That is done at the marker that comes behind
+the last block before a checkpoint's barrier: in between, nobody reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
+from pyflink.datastream.state import MapState, MapStateDescriptor
+
+from flink_jobs import worker
+from udfs.blocks import NO_MARK, Part, read
+from udfs.operator import Journal
+from udfs.quality import QualityStop
+
+#: How often what no watermark tells is told, ms; and how soon the rest follows of what is too much for one turn.
+TICK_MS, SOON_MS = 2_000, 20
+#: An event-time timer that Flink fires when a bounded input, or a job that is drained, has ended.
+_END_MS = (1 << 63) - 2
+#: Between a fold's name and the number of an entry, in the key of the entry.
+_SEPARATOR = "\0"
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """How a fold tells by the clock what no watermark tells; both hand over what became of it, as ``Work.process``.
+
+    ``tick`` is given the watermark (µs) and whether nothing came since the last tick; it returns whether the rest is to
+    follow soon, too. ``close`` tells everything, at the end of the input.
+    """
+
+    tick: Callable[[Any, int, bool], tuple[Any, bool]]
+    close: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job does with a shard's blocks.
+
+    ``restore`` makes the fold of a name from the entries of its log. ``process`` folds one topic's part of a block, and
+    is given the watermark (µs). ``emit`` makes the fields of an output row of all that became of a block; of nothing,
+    fields that say nothing. ``name`` is that of the fold that a topic belongs to. ``flush`` hands over what a fold has
+    kept until the next checkpoint, or None.
+    """
+
+    restore: Callable[[str, Iterable[bytes]], Any]
+    process: Callable[[Any, Part, int], Any]
+    emit: Callable[[list[Any]], tuple[Any, ...]]
+    name: Callable[[str], str] = str
+    flush: Callable[[Any], Any] | None = None
+    ticks: Ticks | None = None
+
+
+@dataclass(slots=True)
+class _Shard:
+    """A shard's folds by name, and their logs; ``timer`` is when the next tick is due, 0 for never."""
+
+    folds: dict[str, Any]  # `udfs.operator.Operator`; those that tick have ``waiting`` as well
+    journals: dict[str, Journal]
+    changed: set[str] = field(default_factory=set)
+    mark: int = NO_MARK
+    timer: int = 0
+    fed: bool = False  # since the last tick
+
+
+class ShardFold(KeyedProcessFunction):
+    """Run the folds of a shard; the entries of their logs are kept in keyed state."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._code = worker.CODE
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        worker.demand(self._code)
+        # Pickled, for in thread mode PyFlink 2.2.1 makes an array of objects of bytes in state, which no checkpoint can
+        # write, while the output looks right.
+        entry = Types.PICKLED_BYTE_ARRAY()
+        self._log: MapState = runtime_context.get_map_state(MapStateDescriptor("log", Types.STRING(), entry))
+        self._shards: dict[int, _Shard] = {}
+        self._stopped = False
+
+    def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        block = read(value)
+        known = block.partition in self._shards
+        shard = self._shard(block.partition)
+        shard.mark = max(shard.mark, block.mark)
+        if not block.parts:
+            yield from self._save(shard)
+            return
+        if self._work.ticks and not known:
+            ctx.timer_service().register_event_time_timer(_END_MS)
+        yield from self._row(lambda: [self._process(shard, part) for part in block.parts])
+        shard.fed = True
+        if self._work.ticks and not shard.timer and _waiting(shard):
+            self._set_timer(shard, ctx, TICK_MS)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        ticks = self._work.ticks
+        if ticks is None:
+            return
+        shard = self._shard(_partition(ctx.get_current_key()))
+        folds = shard.folds.values()
+        shard.changed.update(shard.folds)
+        if ctx.time_domain() == TimeDomain.EVENT_TIME:
+            yield from self._row(lambda: [ticks.close(fold) for fold in folds])
+            return
+        more = False
+
+        def tick() -> list[Any]:
+            nonlocal more
+            told = [ticks.tick(fold, shard.mark, not shard.fed) for fold in folds]
+            more = any(rest for _, rest in told)
+            return [out for out, _ in told]
+
+        yield from self._row(tick)
+        shard.fed = shard.fed and more
+        if shard.timer <= timestamp:  # else a restored timer has fired, and our own is still to come
+            shard.timer = 0
+            if more or _waiting(shard):
+                self._set_timer(shard, ctx, SOON_MS if more else TICK_MS)
+
+    def _process(self, shard: _Shard, part: Part) -> Any:
+        name = self._work.name(part.topic)
+        if name not in shard.folds:
+            shard.folds[name] = self._work.restore(name, ())
+            shard.journals[name] = Journal()
+        shard.changed.add(name)
+        return self._work.process(shard.folds[name], part, shard.mark)
+
+    def _row(self, outs: Callable[[], list[Any]]) -> Iterator[Row]:
+        """Yield what became of something; a stop is handed on, and the state stays as the last checkpoint has it."""
+        try:
+            yield Row(*self._work.emit(outs()), None)
+        except QualityStop as stop:
+            self._stopped = True
+            yield Row(*self._work.emit([]), str(stop))
+
+    def _set_timer(self, shard: _Shard, ctx: KeyedProcessFunction.Context, wait_ms: int) -> None:
+        service = ctx.timer_service()
+        shard.timer = service.current_processing_time() + wait_ms
+        service.register_processing_time_timer(shard.timer)
+
+    def _shard(self, partition: int) -> _Shard:
+        """Return a shard, whose key is the current one; restored, if it is not known yet."""
+        shard = self._shards.get(partition)
+        if shard is None:
+            logs: dict[str, dict[int, bytes]] = {}
+            for key, entry in self._log.items():
+                name, _, number = key.rpartition(_SEPARATOR)
+                logs.setdefault(name, {})[int(number)] = entry
+            shard = self._shards[partition] = _Shard({}, {})
+            for name, log in logs.items():
+                entries = sorted(log.items())
+                shard.folds[name] = self._work.restore(name, [entry for _, entry in entries])
+                shard.journals[name] = Journal(entries)
+        return shard
+
+    def _save(self, shard: _Shard) -> Iterator[Row]:
+        """Keep what changed, and hand over what was kept back for this moment."""
+        if self._stopped:
+            return
+        changed = sorted(shard.changed)
+        for name in changed:
+            journal = shard.journals[name]
+            flushed = journal.flush(shard.folds[name])
+            for number, entry in flushed.entries:
+                self._log.put(f"{name}{_SEPARATOR}{number}", entry)
+            for number in flushed.dropped:
+                self._log.remove(f"{name}{_SEPARATOR}{number}")
+        shard.changed.clear()
+        if self._work.flush and changed:
+            outs = [self._work.flush(shard.folds[name]) for name in changed]
+            yield Row(*self._work.emit([out for out in outs if out is not None]), None)
+
+
+def _waiting(shard: _Shard) -> bool:
+    """Tell whether a fold that ticks has something to tell."""
+    return any(fold.waiting for fold in shard.folds.values())
+
+
+def _partition(key: Any) -> int:
+    """Return the partition number of a shard's key (``ShardKeys`` in ``connectors/blocks``)."""
+    return int(str(key[0]).partition("/")[0])

@@ -1,0 +1,227 @@
+"""The operator over blocks: what it hands on, when it saves, and that it runs the code it was submitted with."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from pyflink.datastream import TimeDomain
+from support.blocks import block, rows
+
+from flink_jobs import worker
+from flink_jobs.operators.fold import SOON_MS, TICK_MS, ShardFold, Ticks, Work
+from flink_jobs.replies import joined
+from flink_jobs.runtime import python_options
+from polyglot.config import ROOT, Settings
+from udfs.blocks import Records
+from udfs.operator import Whole
+from udfs.quality import QualityStop
+
+
+class Log(Whole):
+    """A fold that keeps the values it was given, and stops at one; by the clock it tells how many there are."""
+
+    def __init__(self, topic, log):
+        self.values, self.fresh = [value for part in log for value in part.split()], []
+        self.waiting = 0
+
+    def take(self, part, mark):
+        for value in part.values.tolist():
+            if value == b"stop":
+                raise QualityStop(SimpleNamespace(name="rule", topic="t"), "e", "1", "0")
+            self.values.append(value)
+            self.fresh.append(value)
+            self.waiting += 1
+        return [Records.of("out", [(1, b"k", value) for value in self.values])]
+
+    def delta(self):
+        fresh, self.fresh = self.fresh, []
+        return b" ".join(fresh)
+
+    def snapshot(self):
+        self.fresh = []
+        return b" ".join(self.values)
+
+    def tick(self, mark, everything):
+        """Tell one value at a time; two if nothing came since."""
+        told = min(self.waiting, 2 if everything else 1)
+        self.waiting -= told
+        return [Records.of("told", [(mark, b"k", b"%d" % told)])], self.waiting > 3
+
+    def close(self):
+        return [Records.of("told", [(1, b"k", b"all")])]
+
+
+LOG = Work(Log, Log.take, joined)
+TICKING = Work(Log, Log.take, joined, ticks=Ticks(Log.tick, Log.close))
+
+
+class Flink(dict):
+    """The entries of a map state, and what has it and the timers; of the one key there is."""
+
+    def __init__(self):
+        self.timers, self.now, self.domain = [], 1_000, TimeDomain.PROCESSING_TIME
+
+    def get_map_state(self, descriptor):
+        return self
+
+    def put(self, key, value):
+        self[key] = value
+
+    def remove(self, key):
+        del self[key]
+
+    def timer_service(self):
+        return self
+
+    def current_processing_time(self):
+        return self.now
+
+    def register_processing_time_timer(self, time):
+        self.timers.append(time)
+
+    def register_event_time_timer(self, time):
+        self.end = time
+
+    def time_domain(self):
+        return self.domain
+
+    def get_current_key(self):
+        return ("2/7",)
+
+
+def opened(flink, work=LOG):
+    operator = ShardFold(work)
+    operator.open(flink)
+    return operator
+
+
+def run(operator, *records, flink=None, mark=0):
+    return list(
+        operator.process_element(block(2, [("t", n, 0, value) for n, value in enumerate(records)], mark), flink)
+    )
+
+
+def test_state_is_saved_at_the_marker_and_found_again():
+    state = Flink()
+    operator = opened(state)
+    run(operator, b"a", b"b")
+    run(operator, b"c")
+    assert state == {}
+    assert run(operator) == []
+    assert state == {"t\x000": b"a b c"}
+    run(operator)  # nothing came since
+    assert state == {"t\x000": b"a b c"}
+    ((reply, message),) = run(opened(state), b"d")
+    assert message is None
+    assert [reply.count(value) for value in (b"a", b"b", b"c", b"d")] == [1, 1, 1, 1]
+
+
+def test_a_stop_is_handed_on_and_saves_nothing():
+    state = Flink()
+    operator = opened(state)
+    ((reply, message),) = run(operator, b"a", b"stop")
+    assert (reply, "rule" in message) == (joined([])[0], True)
+    run(operator)
+    assert state == {}
+
+
+def test_entries_that_a_snapshot_makes_needless_are_dropped():
+    state = Flink()
+    operator = opened(state)
+    for n in range(40):
+        run(operator, *(b"%010d" % (1_000 * n + k) for k in range(1_000)))
+        run(operator)
+        numbers = sorted(int(key.removeprefix("t\0")) for key in state)
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert numbers[0] > 0
+    assert opened(state)._shard(2).folds["t"].values == operator._shard(2).folds["t"].values
+
+
+def test_what_is_kept_back_is_handed_over_at_the_marker():
+    work = Work(Log, Log.take, joined, flush=lambda fold: [Records.of("lake", [(1, b"k", b" ".join(fold.values))])])
+    operator = opened(Flink(), work)
+    run(operator, b"a", b"b")
+    assert [rows(reply) for reply, _ in run(operator)] == [[("lake", 1, b"k", b"a b")]]
+    assert run(operator) == []
+
+
+def test_what_no_watermark_tells_is_told_by_the_clock():
+    flink = Flink()
+    operator = opened(flink, TICKING)
+
+    def tick():
+        flink.now = flink.timers[-1]
+        ((reply, message),) = operator.on_timer(flink.now, flink)
+        assert message is None
+        return [(time, value) for _, time, _, value in rows(reply)]
+
+    run(operator, *b"abcde".split(), flink=flink)  # one record
+    run(operator, b"b", b"c", b"d", b"e", flink=flink, mark=7)
+    assert flink.timers == [1_000 + TICK_MS]  # one timer, whatever comes
+    assert tick() == [(7_000, b"1")]
+    assert flink.timers[1:] == [flink.now + SOON_MS]  # there is more than one turn can tell
+    assert tick() == [(7_000, b"1")]
+    assert flink.timers[2:] == [flink.now + TICK_MS]
+    assert tick() == [(7_000, b"2")]  # nothing came since the last tick
+    assert tick() == [(7_000, b"1")]
+    assert len(flink.timers) == 4  # nothing waits, no timer
+    run(operator, b"f", flink=flink)
+    assert flink.timers[4:] == [flink.now + TICK_MS]
+
+
+def test_a_timer_that_was_restored_sets_no_second_one():
+    flink = Flink()
+    operator = opened(flink, TICKING)
+    run(operator, *[b"x"] * 9, flink=flink)
+    list(operator.on_timer(flink.timers[0] - 1_500, flink))
+    assert len(flink.timers) == 1
+    list(operator.on_timer(flink.timers[0], flink))
+    assert len(flink.timers) == 2
+
+
+def test_the_end_of_the_input_tells_everything():
+    flink = Flink()
+    operator = opened(flink, TICKING)
+    run(operator, b"a", flink=flink)
+    flink.domain = TimeDomain.EVENT_TIME
+    ((reply, _),) = operator.on_timer(flink.end, flink)
+    assert [value for *_, value in rows(reply)] == [b"all"]
+    assert flink.end == (1 << 63) - 2
+
+
+def test_a_tick_restores_the_shard():
+    flink = Flink()
+    operator = opened(flink, TICKING)
+    run(operator, b"a", b"b", flink=flink)
+    run(operator)
+    restored = opened(flink, TICKING)
+    ((reply, _),) = restored.on_timer(9_000, flink)
+    assert restored._shard(2).folds["t"].values == [b"a", b"b"]
+    assert [value for *_, value in rows(reply)] == [b"0"]
+
+
+def test_other_code_than_was_submitted_is_refused(monkeypatch):
+    operator = ShardFold(LOG)
+    operator.open(Flink())
+    monkeypatch.setattr(worker, "CODE", "0123456789abcdef")
+    with pytest.raises(RuntimeError, match=r"this worker has 0123456789abcdef: .* restart the TaskManager"):
+        operator.open(Flink())
+
+
+def test_the_code_is_known_by_its_digest(monkeypatch, tmp_path):
+    assert re.fullmatch("[0-9a-f]{16}", worker.CODE)
+    assert worker._digest() == worker.CODE
+    (tmp_path / "udfs").mkdir()
+    (tmp_path / "udfs" / "one.py").write_text("1")
+    monkeypatch.setattr(worker, "_ROOT", tmp_path)
+    first = worker._digest()
+    (tmp_path / "udfs" / "one.py").write_text("2")
+    assert first != worker._digest() != worker.CODE
+
+
+def test_thread_mode_finds_our_packages_and_theirs():
+    assert python_options(Settings(flink={"python_mode": "process"})) == {"python.execution-mode": "process"}
+    options = python_options(Settings(flink={"python_mode": "thread"}))
+    own, others = options["python.pythonpath"].split(":")
+    assert (options["python.execution-mode"], own) == ("thread", str(ROOT))
+    assert others.endswith("site-packages")
