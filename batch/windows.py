@@ -24,7 +24,7 @@ from schemas.quality import Quality
 from udfs.codec.slices import Slices
 from udfs.revisions import KINDS
 from udfs.windows import layout as at
-from udfs.windows.definition import BARS, QUOTE_BARS, Definition, Reader
+from udfs.windows.definition import DEFINITIONS, Definition, Reader
 from udfs.windows.fold import WindowFold
 from udfs.windows.partial import (
     MOST,
@@ -56,7 +56,7 @@ _TRADE = ("entity_id", "venue_trade_id", "event_time")
 
 def _definition(bar: Bar) -> Definition:
     """Return how a kind of bar is defined; a worker asks for it, because Spark would send a copy with the function."""
-    return BARS if bar == "bar" else QUOTE_BARS
+    return DEFINITIONS[bar]
 
 
 def fold_files(bar: Bar, resolved: Resolved) -> ArrowFunction:

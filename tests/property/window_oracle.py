@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from support.finishing import encode, finish_bar, finish_quote_bar
+
 from schemas.contracts import contract
-from udfs.bars import INTERVALS, finish_bar, finish_quote_bar
+from udfs.bars import INTERVALS
 from udfs.decimals import limbs
 from udfs.wire import write_decimal, write_long, write_text
 
@@ -98,12 +100,12 @@ def decimal(scaled: int) -> Decimal:
 
 
 def bar(key: tuple[str, str, int], trades: list[Trade], events: int | None = None) -> bytes:
-    """Return the bar of a set of trades, by the kernel that SQL's reductions go through.
+    """Return the bar of a set of trades, by plain sums and the plain finishing.
 
     ``events``: how many there are with cancelled trades and revisions.
     """
     if not trades:
-        return finish_bar(*key, 0, None, None, None, None, [0] * 14, events).encode()
+        return encode(finish_bar(*key, 0, None, None, None, None, [0] * 14, events))
 
     def sort_key(trade: Trade) -> str:
         place = (100_000 + trade.ingest // DAY) * 10**12 + trade.seq
@@ -119,7 +121,8 @@ def bar(key: tuple[str, str, int], trades: list[Trade], events: int | None = Non
     keys = [sort_key(trade) for trade in trades]
     prices = [decimal(trade.price) for trade in trades]
     totals = sums(trades) + sums([trade for trade in trades if trade.side == "buy"])
-    return finish_bar(*key, len(trades), min(keys), max(keys), max(prices), min(prices), totals, events).encode()
+    extremes = (max(prices), min(prices))
+    return encode(finish_bar(*key, len(trades), min(keys), max(keys), *extremes, totals, events))
 
 
 def quote_bar(key: tuple[str, str, int], quotes: list[Quote]) -> bytes:
@@ -127,7 +130,7 @@ def quote_bar(key: tuple[str, str, int], quotes: list[Quote]) -> bytes:
     last = max(quotes, key=lambda quote: quote.order)
     place = (100_000 + last.ingest // DAY) * 10**12 + last.seq
     values = "|".join(str(decimal(value)) for value in last.values)
-    return finish_quote_bar(key[0], key[2], len(quotes), f"{last.time:016d}{place}|{values}").encode()
+    return encode(finish_quote_bar(key[0], key[2], len(quotes), f"{last.time:016d}{place}|{values}"))
 
 
 Key = tuple[str, str, int]

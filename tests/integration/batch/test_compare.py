@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 from support import lake
-from support.reducers import reduced
+from support.reducers.spark import reduced
 
 from batch import views
 from batch.bronze import BronzeError

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from property.frames import MIDNIGHT, SECOND, binance_trade
 from property.oracle import Raw, envelope
+from support.finishing import finish_bar
 
 from schemas.quality import default_quality, parse
-from udfs.bars import finish_bar
 from udfs.envelope import decode
 from udfs.normalize import Normalizer
 from udfs.quality import QualityStop

@@ -9,10 +9,11 @@ from random import Random
 import numpy as np
 import pytest
 from property.window_oracle import DAY, HORIZON, SECOND, SKEW, Plain, Quote, Revision, Trade, quote_bar
+from support.finishing import encode, finish_bar, finish_quote_bar, key_time
+from support.reducers import PARTS, aggregate, keyed
 
-import sql
 from schemas.quality import Rule, default_quality, parse
-from udfs.bars import INTERVALS, finish_bar, finish_quote_bar, key_time
+from udfs.bars import INTERVALS
 from udfs.codec.slices import Slices
 from udfs.decimals import limbs
 from udfs.operator import Journal
@@ -265,22 +266,21 @@ def test_bars_are_what_the_sql_says() -> None:
         time = START + n * 100_000 - rng.choice([0, 0, rng.randrange(119 * SECOND)])
         side = rng.choice(["buy", "sell"])
         log.append(Trade("v:A", time, START + n * 100_000, n, f"id{n}" * rng.choice([1, 5]), price, size, side))
-    limb_names = [*(f"size_l{k}" for k in range(3)), *(f"notional_l{k}" for k in range(4))]
     columns = ["entity_id", "event_time", "ingest_date", "entity_seq", "price", "aggressor", "venue_trade_id"]
     rows = [
         (t.entity, t.time, t.ingest // DAY, t.seq, _amount(t.price), t.side, t.trade_id,
          *limbs(t.size, 3), *limbs(t.price * t.size, 4))
         for t in log
     ]  # fmt: skip
-    db = _database("log", columns + limb_names, rows)
-    db.execute(f"CREATE VIEW trades_keyed AS {sql.keyed('bar', 'spark', 'log')}".replace("AS STRING", "AS TEXT"))
+    db = _database("log", columns + PARTS, rows)
+    db.execute(f"CREATE VIEW trades_keyed AS {keyed('bar', 'log')}".replace("AS STRING", "AS TEXT"))
     want = set()
     for interval in INTERVALS:
-        for row in db.execute(sql.aggregate("bar", "spark", interval)):
-            entity, _, version, count, _, first, last, high, low, *sums = row
+        for row in db.execute(aggregate("bar", interval)):
+            entity, _, count, first, last, high, low, *sums = row
             start = key_time(first) // INTERVALS[interval] * INTERVALS[interval]
-            bar = finish_bar(entity, interval, start, count, first, last, Decimal(high), Decimal(low), sums, version)
-            want.add(bar.encode())
+            bar = finish_bar(entity, interval, start, count, first, last, Decimal(high), Decimal(low), sums)
+            want.add(encode(bar))
     fold = WindowFold(BARS)
     feed(fold, *log)
     assert set(fold.close().results.wire().tolist()) == want
@@ -296,10 +296,10 @@ def test_quote_bars_are_what_the_sql_says() -> None:
     columns += ["bid_price", "bid_size", "ask_price", "ask_size"]
     rows = [(q.entity, q.time, q.ingest // DAY, q.seq, *map(_amount, q.values)) for q in log]
     db = _database("log", columns, rows)
-    db.execute(f"CREATE VIEW quotes_keyed AS {sql.keyed('quote_bar', 'spark', 'log')}".replace("AS STRING", "AS TEXT"))
+    db.execute(f"CREATE VIEW quotes_keyed AS {keyed('quote_bar', 'log')}".replace("AS STRING", "AS TEXT"))
     want = set()
-    for entity, count, last in db.execute(sql.aggregate("quote_bar", "spark", "1s")):
-        want.add(finish_quote_bar(entity, key_time(last) // SECOND * SECOND, count, last).encode())
+    for entity, count, last in db.execute(aggregate("quote_bar", "1s")):
+        want.add(encode(finish_quote_bar(entity, key_time(last) // SECOND * SECOND, count, last)))
     fold = WindowFold(QUOTE_BARS)
     feed(fold, *log, topic=QUOTES)
     assert set(fold.close().results.wire().tolist()) == want

@@ -1,13 +1,10 @@
--- Trade bars: the reducers, written once for both engines. Only commutative, exact reducers: sum and count of integers,
--- min and max of decimals or of a sortable text (law 5). open_key/close_key order trades by (event_time, ingest_date,
--- entity_seq) and carry price and id behind the order; the finishing kernel (udfs/bars.py) takes them apart. All rows
--- are contributing events; those without a sort key are cancelled trades and revisions (revisions_keyed.sql).
+-- Trade bars: only commutative, exact reducers: sum and count of integers, min and max of decimals or of a sortable text
+-- (law 5). open_key/close_key order trades by (event_time, ingest_date, entity_seq) and carry price and id behind the
+-- order; support/finishing.py takes them apart.
 SELECT
   entity_id,
   '${interval}' AS `interval`,
-  COUNT(*) AS `version`,
-  COUNT(sort_key) AS trade_count,
-  MIN(revised_at) AS revised_at,
+  COUNT(*) AS trade_count,
   MIN(sort_key) AS open_key,
   MAX(sort_key) AS close_key,
   MAX(price) AS high,
