@@ -22,7 +22,6 @@ import numpy as np
 from schemas.contracts import contract
 from udfs.bars import INTERVALS
 from udfs.codec.slices import Slices
-from udfs.decimals import limbs
 from udfs.times import DAY, SECOND
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
 from udfs.windows.fold import WindowFold
@@ -56,7 +55,6 @@ class Made:
             ]  # fmt: skip
             if kind == "trade":
                 parts += [write_decimal(price, 28), write_decimal(size, 28), write_text(side)]
-                parts += [write_long(part) for part in (*limbs(size, 3), *limbs(price * size, 4))]
                 self.rows.append((name, time, ingest // DAY, seqs[who], str(i), price, size, side == "buy"))
             else:
                 parts += [write_decimal(v, 28) for v in (price, size, price + 10**9, size)]
@@ -105,8 +103,7 @@ def run_plain(made: Made) -> int:
         seen[name, date] = seq
         decimal = Decimal(price).scaleb(-12)
         key = f"{time}{(100_000 + date) * 10**12 + seq}|{decimal}|{trade_id}"
-        sums = (*limbs(size, 3), *limbs(price * size, 4))
-        sums = (*sums, *(sums if bought else (0,) * 7))
+        sums = (size, price * size, size * bought, price * size * bought)
         for interval, length in INTERVALS.items():
             at = (name, interval, time // length * length)
             found = windows.get(at)

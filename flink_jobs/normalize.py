@@ -48,7 +48,7 @@ def main() -> None:
 
 def _silver(job: Job, kind: str) -> str:
     """Return the INSERT by which a Silver table tails its topic."""
-    source, target, cols = f"normalized_{kind}", f"silver_{kind}", tables.silver_columns(kind)
+    source, target, cols = f"normalized_{kind}", f"silver_{kind}", tables.columns(kind)
     topic, group = f"normalized.{kind}.v1", f"polyglot-silver_{kind}"
     job.ddl(
         [

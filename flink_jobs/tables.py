@@ -12,9 +12,6 @@ from typing import Any
 from polyglot.config import FLINK_SHADING, Settings
 from schemas.contracts import FOLDER, contract
 
-#: Columns that exist for the reducers only and are not kept in the lake.
-LIMBS = tuple(f"{name}_l{i}" for name, limbs in (("size", 3), ("notional", 4)) for i in range(limbs))
-
 
 def _sql_type(avro: Any) -> str:
     if isinstance(avro, list):
@@ -28,11 +25,9 @@ def _sql_type(avro: Any) -> str:
     return {"string": "STRING", "long": "BIGINT", "int": "INT", "bytes": "BYTES", "boolean": "BOOLEAN"}[base]
 
 
-def columns(name: str, omit: Iterable[str] = ()) -> dict[str, str]:
-    """Return the columns of a contract as name → Flink SQL type, without ``omit``."""
-    left_out = set(omit)
-    fields = contract(name).schema["fields"]
-    return {f["name"]: _sql_type(f["type"]) for f in fields if f["name"] not in left_out}
+def columns(name: str) -> dict[str, str]:
+    """Return the columns of a contract as name → Flink SQL type."""
+    return {f["name"]: _sql_type(f["type"]) for f in contract(name).schema["fields"]}
 
 
 def names(cols: Iterable[str]) -> str:
@@ -251,18 +246,13 @@ def clickhouse_table(table: str, config: Settings, cols: dict[str, str], target:
     )
 
 
-def silver_columns(kind: str) -> dict[str, str]:
-    """Return what Silver keeps of a normalized kind: everything but the reducers' limbs."""
-    return columns(kind, omit=LIMBS)
-
-
 def silver_select(kind: str) -> str:
     """Return the select list of a Silver table: ``ingest_date`` becomes the ISO text the table is partitioned by."""
     return ", ".join(
         "CAST(TIMESTAMPADD(DAY, ingest_date, DATE '1970-01-01') AS STRING) AS ingest_date"
         if c == "ingest_date"
         else f"`{c}`"
-        for c in silver_columns(kind)
+        for c in columns(kind)
     )
 
 

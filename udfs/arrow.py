@@ -14,7 +14,6 @@ from schemas.contracts import contract
 from udfs.codec.gathering import gather
 from udfs.codec.numbers import ONE
 from udfs.codec.slices import Longs, Slices
-from udfs.decimals import LIMB
 
 if TYPE_CHECKING:
     from udfs.batches import QuoteBatch, Rows, TradeBatch
@@ -132,18 +131,12 @@ def _batch(rows: Rows, columns: dict[str, Callable[[], Any]], only: Sequence[str
 def trades(rows: TradeBatch, only: Sequence[str] | None = None) -> Any:
     """Return the columns of the ``trade`` contract, or some of them, and ``value``."""
     columns = _common(rows, np.zeros(len(rows), dtype=bool))
-    whole, part = rows.numbers[2], rows.numbers[3]
-    upper = part // LIMB + whole * 100
     columns |= {
         "venue_trade_id": lambda: _venue_ids(rows),
         "price": lambda: decimals(rows.numbers[0], rows.numbers[1]),
-        "size": lambda: decimals(whole, part),
+        "size": lambda: decimals(rows.numbers[2], rows.numbers[3]),
         "aggressor": lambda: texts(_choice(b"buysell", 3, rows.flag < 0), pa.string()),
-        "size_l0": lambda: pa.array(part % LIMB, pa.int64()),
-        "size_l1": lambda: pa.array(upper % LIMB, pa.int64()),
-        "size_l2": lambda: pa.array(upper // LIMB, pa.int64()),
     }
-    columns |= {f"notional_l{k}": partial(pa.array, rows.limbs[k], pa.int64()) for k in range(4)}
     return _batch(rows, columns, only)
 
 

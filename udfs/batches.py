@@ -102,20 +102,12 @@ class Rows:
 
 
 class TradeBatch(Rows):
-    """Rows of the ``trade`` contract; ``flag`` is 1 where the taker bought, -1 where it sold; ``limbs`` are the
-    notional's.
-    """
+    """Rows of the ``trade`` contract; ``flag`` is 1 where the taker bought, -1 where it sold."""
 
     kind = "trade"
 
-    def __init__(self, *columns: Any, limbs: Longs) -> None:
-        super().__init__(*columns)
-        self.limbs = limbs
-
     def _write(self, *arguments: Any) -> int:
-        used: int = writing.write_trades(
-            *arguments, self.event_time, self.entity_seq, self.numbers.ravel(), self.limbs.ravel(), self.flag
-        )
+        used: int = writing.write_trades(*arguments, self.event_time, self.entity_seq, self.numbers.ravel(), self.flag)
         return used
 
     def to_arrow(self, only: Sequence[str] | None = None) -> Any:

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from schemas.contracts import contract
 from udfs.bars import INTERVALS, Bar, QuoteBar
-from udfs.decimals import ONE, PLACES, half_even, plain, unlimb
+from udfs.decimals import ONE, PLACES, half_even, plain
 from udfs.times import SECOND
 from udfs.wire import unscaled, write_decimal, write_long, write_text
 
@@ -107,7 +107,7 @@ def finish_bar(
     close_key: str | None,
     high: Decimal | None,
     low: Decimal | None,
-    sums: Sequence[int | None],
+    sums: Sequence[int],
     version: int | None = None,
 ) -> Bar:
     """Derive a bar; one whose trades are all cancelled has zeros in every column but the version.
@@ -121,21 +121,18 @@ def finish_bar(
         close_key: largest sort key.
         high: largest price.
         low: smallest price.
-        sums: limb sums: size l0..l2, notional l0..l3, buy size l0..l2, buy notional l0..l3.
+        sums: of sizes, of notionals, and both of those that the taker bought; ·1e12 and ·1e24.
         version: contributing events, revisions and cancelled trades among them, at least 1; None: the trades.
 
     Raises:
         ValueError: something is null, malformed or wider than the contract: never a wrong number.
     """
-    if len(sums) != 14 or any(part is None for part in sums):
-        raise ValueError(f"expected 14 limb sums, got {list(sums)}")
     version = trade_count if version is None else version
     if not 0 <= trade_count <= version or version < 1:
         raise ValueError(f"expected at least one event, and no more trades than events: {trade_count} of {version}")
-    parts = [int(part) for part in sums if part is not None]
+    volume, notional, buy_volume, buy_notional = sums
     if trade_count == 0:
-        return _empty_bar(entity_id, interval, window_start, parts, version)
-    volume, notional = unlimb(parts[0:3]), unlimb(parts[3:7])
+        return _empty_bar(entity_id, interval, window_start, sums, version)
     if volume <= 0 or volume >= 10**_SUM:
         raise ValueError(f"volume {plain(volume, PLACES)} does not fit the contract")
     opened, first_id = _trade_key(open_key)
@@ -155,16 +152,16 @@ def finish_bar(
         trade_count=trade_count,
         first_trade_id=first_id,
         last_trade_id=last_id,
-        buy_volume=unlimb(parts[7:10]),
-        buy_notional=plain(unlimb(parts[10:14]), 2 * PLACES),
+        buy_volume=buy_volume,
+        buy_notional=plain(buy_notional, 2 * PLACES),
         version=version,
     )
 
 
-def _empty_bar(entity_id: str, interval: str, window_start: int, parts: list[int], version: int) -> Bar:
+def _empty_bar(entity_id: str, interval: str, window_start: int, sums: Sequence[int], version: int) -> Bar:
     """Return the bar of a window whose trades are all cancelled: its key and version replace what was there before."""
-    if any(parts):
-        raise ValueError(f"no trades, but sums of {parts}")
+    if any(sums):
+        raise ValueError(f"no trades, but sums of {sums}")
     end = window_start + INTERVALS[interval]
     return Bar(entity_id, interval, window_start, end, 0, 0, 0, 0, 0, "0", 0, 0, "", "", 0, "0", version)
 

@@ -48,7 +48,7 @@ def write_lake(spark: SparkSession, root: Path, done: Replayed, kind: str) -> No
     rows = contents(records(spark, done.out, kind), kind)
     if kind in views.NORMALIZED:
         name, key, day = f"silver_{kind}", "event_id", "ingest_date"
-        rows = rows.drop(*views.LIMBS).withColumn(day, views.iso_date(day))
+        rows = rows.withColumn(day, views.iso_date(day))
     else:
         name, key, day = f"gold_{kind}", "bar_key", "event_date"
         rows = rows.withColumn(key, views.key_of(kind)).withColumn(day, views.iso_day("window_start"))

@@ -177,7 +177,7 @@ def stored(spark: SparkSession, out: Path, kind: str) -> tuple[str, DataFrame]:
     """Return a table of a kind as its sink writes it."""
     rows = contents(records(spark, out, kind), kind)
     if kind in views.NORMALIZED:
-        return "silver", rows.drop(*views.LIMBS).withColumn("ingest_date", views.iso_date("ingest_date"))
+        return "silver", rows.withColumn("ingest_date", views.iso_date("ingest_date"))
     keyed = rows.withColumn("bar_key", views.key_of(kind)).withColumn("event_date", views.iso_day("window_start"))
     return "gold", keyed
 

@@ -4,8 +4,8 @@ SELECT
   event_time,
   entity_id,
   price,
-  size_l0, size_l1, size_l2,
-  notional_l0, notional_l1, notional_l2, notional_l3,
+  size,
+  ${product} AS notional,
   CASE WHEN aggressor = 'buy' THEN 1 ELSE 0 END AS bought,
   CONCAT(
     CAST(event_time AS STRING),
