@@ -52,11 +52,8 @@ def test_a_bar_of_the_trades_that_a_kline_covers_has_the_venues_figures(captured
     for last, kline in sorted(klines.items()):
         while fed and fed[0][0] <= last:
             taken.append(fed.pop(0)[1])
-        bars = {
-            bar["window_start"]: bar
-            for bar in map(partial(read, "bar"), rebuild("trade", taken))
-            if bar["interval"] == "1m"
-        }
+        bars = [read("bar", value) for value in rebuild("trade", taken)]
+        minutes = {bar["window_start"]: bar for bar in bars if bar["interval"] == "1m"}
         covered = [body for _, body, _ in trades if kline["f"] <= body["f"] and body["l"] <= last]
         if sum(body["l"] - body["f"] + 1 for body in covered) == kline["n"]:
             hold(minutes[1_000 * kline["t"]], kline, len(covered))
