@@ -8,7 +8,7 @@ SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit
 FRAMES, DECLARED = "tests/unit/udfs/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
 LETTERS, UIDS = "tests/unit/udfs/test_large_dead_letters.py", "tests/integration/jobs/test_operator_uids.py"
 VERDICT = "tests/unit/cli/test_verify.py"
-ENDS, ROLLUP = "tests/unit/batch/test_topics.py", "tests/unit/sql/test_rollup.py"
+ENDS = "tests/unit/batch/test_topics.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
 FILES, SILVER = "connectors/hudi/src/test/java/io/polyglot/hudi/FilesCrashTest.java", "tests/unit/lake/test_silver.py"
 
@@ -172,13 +172,6 @@ NOTICED = (
         "self._sequence.apply(entities, counts)",
         "pass",
         (STATES,),
-    ),
-    Mutation(
-        "law 5: a longer bar rolls up limb by limb",
-        "sql/bars_rollup.sql",
-        "SUM(buy_notional_l2) AS buy_notional_l2",
-        "SUM(notional_l2) AS buy_notional_l2",
-        (ROLLUP,),
     ),
     Mutation(
         "law 7: ClickHouse has every field of the contract",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WINDOW_FOLD, WINDOW_PARTS = "tests/property/test_window_fold.py", "tests/property/test_window_parts.py"
-WINDOW_CASES = "tests/unit/windows/test_windows.py"
+WINDOW_CASES, BATCH_WINDOWS = "tests/unit/windows/test_windows.py", "tests/unit/batch/test_windows.py"
 
 OF_WINDOWS = (
     (
@@ -96,5 +96,40 @@ OF_WINDOWS = (
         "self._needed, self._round = self._round, None",
         "self._needed, self._round = self._next - 1, None",
         (WINDOW_FOLD, WINDOW_CASES),
+    ),
+    (
+        "law 5: a longer window has what the shorter ones in it have",
+        "udfs/windows/index.py",
+        "            s.rows[child * at.WIDTH + at.PARENT] = row",
+        "            s.rows[child * at.WIDTH + at.PARENT] = -1",
+        (BATCH_WINDOWS,),
+    ),
+    (
+        "law 5: a batch hands on a day's windows when it has all parts of them",
+        "batch/windows.py",
+        "cut = _others(batch, last)",
+        "cut = 0",
+        (BATCH_WINDOWS,),
+    ),
+    (
+        "law 5: a revision means the trade of its entity, id and time",
+        "batch/revisions.py",
+        "if key not in resolved:",
+        "if key[1] not in {trade_id for _, trade_id, _ in resolved}:",
+        (BATCH_WINDOWS,),
+    ),
+    (
+        "law 5: a revision is an event of its windows, in a batch as well",
+        "batch/windows.py",
+        "yield as_events(kind), Slices.of_arrow(those.column(VALUE))",
+        "yield as_events(kind), Slices.of_arrow(those.slice(0, 1).column(VALUE))",
+        (BATCH_WINDOWS,),
+    ),
+    (
+        "law 7: a bar that the range cuts is no result",
+        "batch/windows.py",
+        'batch.filter(pc.less_equal(batch.column("window_end"), span.end))',
+        'batch.filter(pc.less(batch.column("window_start"), span.end))',
+        (BATCH_WINDOWS,),
     ),
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.quality import Rule
-from udfs.arrow import texts
+from udfs.arrow import packed, texts
 from udfs.bars import INTERVALS
 from udfs.codec.slices import Bits, Longs, Slices
 from udfs.times import DAY
@@ -102,7 +102,7 @@ def results_batch(definition: Definition, results: Results, schema: pa.Schema) -
         columns[name] = texts(found, pa.string())
     if definition is BARS:
         columns["interval"] = pa.array(np.array(list(INTERVALS), dtype=object)[_levels(results)], pa.string())
-    columns["value"] = texts(results.wire(), pa.binary())
+    columns["value"] = packed(results.wire(), pa.binary())
     arrays = [_typed(columns[field.name], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -1,6 +1,7 @@
 -- The sort key of a quote carries what a quote bar needs of it; see trades_keyed.sql for how it begins.
 SELECT
-  ${time}entity_id,
+  event_time,
+  entity_id,
   CONCAT(
     CAST(event_time AS STRING),
     CAST((100000 + ingest_date) * 1000000000000 + entity_seq AS STRING),
