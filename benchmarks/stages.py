@@ -116,7 +116,7 @@ def run_floor(settings: Settings, console: Console) -> float:
     make(settings, [floor.TOPIC])
     total = _raw(settings)
     (done,) = submit(settings, console, ["floor"], fresh=True, package="benchmarks")
-    samples = follow(topic_counter(settings, [floor.TOPIC]), total)
+    samples = follow(topic_counter(settings, [floor.TOPIC]), total, every_s=0.05)  # it is done in seconds
     _cancel(settings, done.job_id)
     copied = topic_counter(settings, [floor.TOPIC])()
     delete(settings, [floor.TOPIC])

@@ -10,7 +10,10 @@ from benchmarks.aims import BARS, LIGHT, SAME, number, rows
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 BASES = ("floor", LIGHT, BARS, SAME)
 HEAD = ["what", "per second", "spread", "of the floor", "of light, 2", "of its bars, 2", "of same work, 2"]
-_GROWTH = ["kernel", "entities", "ns a record", "spread", "snapshot, bytes", "per entity", "open windows", "per window"]
+_GROWTH = [
+    "kernel", "entities", "seen", "ns a record", "spread", "snapshot, bytes", "per entity", "windows open (ids)",
+    "per window (id)",
+]  # fmt: skip
 
 Lines = list[list[str]]
 
@@ -36,8 +39,8 @@ def growth(found: dict[str, Sequence[dict[str, Any]]]) -> Lines:
     """Return the lines of cost and state as entities grow."""
     return [
         [
-            name, number(one["entities"]), number(one["ns"]), _percent(one["spread"]), number(one["state"]),
-            number(one["per_entity"]), number(one.get("windows")), number(one.get("per_window")),
+            name, number(one["entities"]), number(one["seen"]), number(one["ns"]), _percent(one["spread"]),
+            number(one["state"]), number(one["per_entity"]), number(one["kept"]), number(one["per_kept"]),
         ]
         for name, lines in found.items()
         for one in lines

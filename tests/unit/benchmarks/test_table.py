@@ -19,8 +19,8 @@ def _found():
         "commit": "abc", "date": "29 November 2026", "cores": 2,
         "stages": {"frames": 2_000_000, "repeats": 2, "found": measured},
         "growth": {"bars": [
-            {"entities": 10, "ns": 190, "spread": 0.1, "state": 5_000, "windows": 50, "per_entity": 20.5,
-             "per_window": 90.0},
+            {"entities": 10, "seen": 10, "ns": 190, "spread": 0.1, "state": 5_000, "kept": 50, "per_entity": 20.5,
+             "per_kept": 90.0},
         ]},
         "others": {"found": {"Bytewax": {"skipped": "skipped: no network"}}},
     }  # fmt: skip
