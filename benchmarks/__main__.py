@@ -62,7 +62,7 @@ def _parts(asked: argparse.Namespace, config: Settings, console: Console) -> dic
     frames = int(asked.frames * (_FEW if quick else 1))
     repeats = 1 if quick else asked.repeats
     minutes = asked.minutes * (0.1 if quick else 1)
-    seconds = 15 if quick else asked.latency_seconds
+    seconds, warm_up_s = (15, 30) if quick else (asked.latency_seconds, whole.WARM_UP_S)
 
     def staged() -> Any:
         return stages.measured(config, console, preload(config, frames, frames // 4, seed=11), repeats)
@@ -70,10 +70,10 @@ def _parts(asked: argparse.Namespace, config: Settings, console: Console) -> dic
     return {
         "stages": staged,
         "growth": lambda: growth.grown(20_000 if quick else 200_000, repeats),
-        "whole": lambda: whole.whole(config, console, asked.rate, minutes),
-        "memory": lambda: whole.sustained(config, console, whole.MEMORY_RATE, minutes),
-        "latency": lambda: latency.latencies(config, console, seconds),
-        "query": lambda: latency.queried(config, console, seconds),
+        "whole": lambda: whole.whole(config, console, asked.rate, minutes, warm_up_s),
+        "memory": lambda: whole.sustained(config, console, whole.MEMORY_RATE, minutes, warm_up_s),
+        "latency": lambda: latency.latencies(config, console, seconds, warm_up_s),
+        "query": lambda: latency.queried(config, console, seconds, warm_up_s),
         "others": lambda: others.measured(config, console, frames // 2, frames // 10, repeats),
     }
 

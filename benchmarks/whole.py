@@ -57,7 +57,9 @@ def _spec(rate: int, after: int) -> SimSpec:
     return SimSpec(seed=21, rate=rate, start_us=DEFAULT_START_US + after * MAX_ID_STEP * 1000)
 
 
-def sustained(settings: Settings, console: Console, rate: int, minutes: float) -> dict[str, Any]:
+def sustained(
+    settings: Settings, console: Console, rate: int, minutes: float, warm_up_s: int = WARM_UP_S
+) -> dict[str, Any]:
     """Feed at ``rate`` for ``minutes``, after a warm-up; return rates, lag and memory.
 
     The frames are made in advance (`benchmarks.stock`), so that the feeder takes little of what is measured. The path
@@ -65,9 +67,9 @@ def sustained(settings: Settings, console: Console, rate: int, minutes: float) -
     """
     frames = int(rate * minutes * 60)
     stock = Path(settings.var_dir) / "stock.bin"
-    write(stock, _spec(rate, WARM_UP_S * _WARM_UP_RATE), frames)
+    write(stock, _spec(rate, warm_up_s * _WARM_UP_RATE), frames)
     submit(settings, console, list(JOBS))
-    warm_up = ["--simulate", str(_WARM_UP_RATE * WARM_UP_S), "--rate", str(_WARM_UP_RATE), "--speed", "1"]
+    warm_up = ["--simulate", str(_WARM_UP_RATE * warm_up_s), "--rate", str(_WARM_UP_RATE), "--speed", "1"]
     feed([*warm_up, "--seed", "21", "--no-resume"])
     drain(settings, console, 1800)
     reader, lags = OffsetReader(settings), []
@@ -89,7 +91,7 @@ def sustained(settings: Settings, console: Console, rate: int, minutes: float) -
     watcher.join()
     stock.unlink()
     return {
-        "warm_up_s": WARM_UP_S,
+        "warm_up_s": warm_up_s,
         "asked_rate": rate,
         "fed_rate": round(fed["frames"] / fed["seconds"]),
         "end_to_end_rate": round(frames / (feed_s + drain_s)),
@@ -100,7 +102,9 @@ def sustained(settings: Settings, console: Console, rate: int, minutes: float) -
     }
 
 
-def whole(settings: Settings, console: Console, rate: int, minutes: float) -> dict[str, Any]:
+def whole(
+    settings: Settings, console: Console, rate: int, minutes: float, warm_up_s: int = WARM_UP_S
+) -> dict[str, Any]:
     """Run the whole path, every store on, with the light loop before and after it, and verify all of it.
 
     Returns:
@@ -108,7 +112,7 @@ def whole(settings: Settings, console: Console, rate: int, minutes: float) -> di
     """
     loaded = preload(settings, _BESIDE_FRAMES, 0, seed=5, raw=False)
     beside = [run(settings, LIGHT, 2, loaded.whole) for _ in range(_BESIDE_RUNS)]
-    found = sustained(settings, console, rate, minutes)
+    found = sustained(settings, console, rate, minutes, warm_up_s)
     report = _verified()
     with FlinkRest(settings.flink.url) as rest:
         for job in rest.jobs(live=True):
