@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.loops.clients import Task
 from benchmarks.loops.run import progress, shares
-from benchmarks.measure import Rounds, Samples, spread
+from benchmarks.measure import Rounds, Samples, follow, spread
 from polyglot.console import CommandError
 
 
@@ -15,6 +15,13 @@ def test_a_rate_leaves_out_start_and_end():
     assert samples.rate() == 400
     with pytest.raises(CommandError, match="use more frames"):
         Samples(1_000, [(0.0, 0), (1.0, 500), (2.0, 1_000)]).rate()
+
+
+def test_a_counter_that_stands_still_is_not_sampled_again():
+    counts = iter([0, 0, 5, 5, 5, 9, 10])
+    assert [count for _, count in follow(lambda: next(counts), 10, every_s=0.0).points] == [0, 5, 9, 10]
+    with pytest.raises(CommandError, match="only 3 of 10"):
+        follow(lambda: 3, 10, timeout_s=0.0, every_s=0.0)
 
 
 def test_ratios_are_those_of_each_round():
