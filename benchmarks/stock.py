@@ -10,6 +10,9 @@ import pickle
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import zip_longest
+from multiprocessing import get_context
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -21,26 +24,48 @@ from polyglot.collect.wrap import Wrapper
 from polyglot.config import Settings
 from schemas.domains import raw_topic
 
+PARTS = 2
 #: Topics, keys, values and times (ms) of some records.
 Chunk = tuple[list[str], list[str], list[bytes], list[int]]
 
 
 def write(path: Path, spec: SimSpec, frames: int) -> None:
-    """Write the first frames of a spec to a file, as they go to Kafka."""
-    source = Simulator(spec, frames)
+    """Write the first frames of a spec, as they go to Kafka, with a process for each half of the entities."""
+    with ProcessPoolExecutor(PARTS, mp_context=get_context("spawn")) as pool:
+        for done in [pool.submit(_write, path, spec, frames, part) for part in range(PARTS)]:
+            done.result()
+
+
+def _write(path: Path, spec: SimSpec, frames: int, part: int) -> None:
+    source = Simulator(spec, frames, part=part, parts=PARTS)
     wrapper = Wrapper(VENUE, source.source_id)
-    with path.open("wb") as file:
+    with _files(path)[part].open("wb") as file:
         for block in source.blocks(0):
             topics = [raw_topic(VENUE, channel) for channel in block.channel]
             stamps = [received // 1000 for received in block.receive_us]
             pickle.dump((topics, list(block.entity_id), wrapper.wrap(block), stamps), file, pickle.HIGHEST_PROTOCOL)
 
 
+def _files(path: Path) -> list[Path]:
+    return [path.with_suffix(f".{part}") for part in range(PARTS)]
+
+
 def read(path: Path) -> Iterator[Chunk]:
-    """Yield what `write` wrote."""
-    with path.open("rb") as file:
-        while file.peek(1):
-            yield pickle.load(file)  # noqa: S301 - our own file
+    """Yield what `write` wrote; the halves of a moment follow each other."""
+    for moment in zip_longest(*map(_chunks, _files(path))):
+        yield from (chunk for chunk in moment if chunk is not None)
+
+
+def _chunks(file: Path) -> Iterator[Chunk]:
+    with file.open("rb") as source:
+        while source.peek(1):
+            yield pickle.load(source)  # noqa: S301 - our own file
+
+
+def remove(path: Path) -> None:
+    """Delete what `write` wrote."""
+    for file in _files(path):
+        file.unlink()
 
 
 def feed(settings: Settings, path: Path, rate: int) -> tuple[int, float]:

@@ -48,7 +48,7 @@ def make(settings: Settings, topics: Iterable[str]) -> None:
     """Create topics that are empty, deleting those that are there."""
     wanted = list(topics)
     delete(settings, wanted)
-    admin = AdminClient(settings.kafka.librdkafka())
+    admin = _admin(settings)
     config = {
         "max.message.bytes": str(settings.kafka.max_message_bytes),
         "retention.ms": "-1",
@@ -62,7 +62,7 @@ def make(settings: Settings, topics: Iterable[str]) -> None:
 
 def delete(settings: Settings, topics: Iterable[str]) -> None:
     """Delete topics, as far as they are there, and wait until they are gone."""
-    admin, wanted = AdminClient(settings.kafka.librdkafka()), list(topics)
+    admin, wanted = _admin(settings), list(topics)
     for done in admin.delete_topics(wanted).values():
         try:
             done.result(30)
@@ -83,6 +83,11 @@ def empty(settings: Settings, topics: Iterable[str]) -> None:
 def ends(settings: Settings, topic: str) -> dict[int, int]:
     """Return a topic's partitions with their ends."""
     return {partition: end for (_, partition), end in OffsetReader(settings).ends([topic]).items()}
+
+
+def _admin(settings: Settings) -> AdminClient:
+    # It would report that the broker is gone when the stack stops.
+    return AdminClient({**settings.kafka.librdkafka(), "log_level": 2})
 
 
 def values(settings: Settings, topics: Iterable[str]) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from benchmarks.loops.run import LIGHT, run
 from benchmarks.measure import follow, spread
 from benchmarks.memory import MemoryWatch
 from benchmarks.preload import preload
-from benchmarks.stock import write
+from benchmarks.stock import remove, write
 from polyglot.collect.sim import DEFAULT_START_US, MAX_ID_STEP, SimSpec
 from polyglot.config import ROOT, Settings
 from polyglot.console import Console
@@ -66,7 +66,7 @@ def sustained(
     keeps up if what is left when the feed ends drains in a small part of the time that it took.
     """
     frames = int(rate * minutes * 60)
-    stock = Path(settings.var_dir) / "stock.bin"
+    stock = Path(settings.var_dir) / "stock"
     write(stock, _spec(rate, warm_up_s * _WARM_UP_RATE), frames)
     submit(settings, console, list(JOBS))
     warm_up = ["--simulate", str(_WARM_UP_RATE * warm_up_s), "--rate", str(_WARM_UP_RATE), "--speed", "1"]
@@ -89,7 +89,7 @@ def sustained(
         drain_s = drain(settings, console, 1800)
     stop.set()
     watcher.join()
-    stock.unlink()
+    remove(stock)
     return {
         "warm_up_s": warm_up_s,
         "asked_rate": rate,
