@@ -14,6 +14,8 @@ _GROWTH = [
     "kernel", "entities", "seen", "ns a record", "spread", "snapshot, bytes", "per entity", "windows open (ids)",
     "per window (id)",
 ]  # fmt: skip
+_OTHERS = ["what", "per second", "spread", "of light, 1", "of light, 2"]
+LIGHT_1 = "light loop, 1"
 
 Lines = list[list[str]]
 
@@ -81,11 +83,16 @@ def _memory(one: dict[str, Any]) -> str:
 
 
 def others(found: dict[str, Any]) -> Lines:
-    """Return what other frameworks did: per second, spread, of the light loop; or why they did not run."""
+    """Return what other frameworks did: per second, spread, of the light loops; or why they did not run."""
     return [
-        [name, number(one["per_s"]), _percent(one["spread"]), _ratio(one["of"].get(LIGHT))]
+        [
+            name,
+            number(one["per_s"]),
+            _percent(one["spread"]),
+            *(_ratio(one["of"].get(base)) for base in (LIGHT_1, LIGHT)),
+        ]
         if "per_s" in one
-        else [name, one["skipped"], "", ""]
+        else [name, one["skipped"], "", "", ""]
         for name, one in found["found"].items()
     ]
 
@@ -101,7 +108,7 @@ def tables(found: dict[str, Any]) -> Iterator[tuple[str, list[str], Lines]]:
     if "others" in found:
         yield (
             "other frameworks, the light loop's work",
-            ["what", "per second", "spread", "of light, 2"],
+            _OTHERS,
             others(found["others"]),
         )
     if "aims" in found:
