@@ -2,11 +2,14 @@
 
 import json
 
+import httpx
 import pytest
 
+from benchmarks import measure
 from benchmarks.loops.clients import Task
 from benchmarks.loops.run import progress, shares
 from benchmarks.measure import Rounds, Samples, follow, spread
+from polyglot.config import Settings
 from polyglot.console import CommandError
 
 
@@ -66,3 +69,29 @@ def test_a_loop_that_did_not_read_everything_is_no_figure():
 def test_a_task_survives_its_way_to_a_process():
     task = Task({"bootstrap.servers": "x:1"}, "from", {0: 5, 3: 7}, "to")
     assert Task.of(task.text()) == task
+
+
+def test_sources_are_counted_in_records_also_where_their_tasks_hand_on_blocks(monkeypatch):
+    sums = {("a", "Source__raw[1].numRecordsOut"): 700.0, ("c", "Source__x.numRecordsOut"): 55.0}
+    vertices = [
+        {"id": "a", "name": "Source: raw[1] -> pack", "metrics": {"write-records": 3}},
+        {"id": "b", "name": "fold", "metrics": {"write-records": 9}},
+        {"id": "c", "name": "Source: x", "metrics": {"write-records": 55}},
+    ]
+
+    def answer(request):
+        path = request.url.path.removesuffix("/")
+        if path == "/jobs/j":
+            return httpx.Response(200, json={"vertices": vertices})
+        vertex = path.split("/")[4]
+        asked = request.url.params.get("get")
+        if asked is None:
+            names = [name for who, name in sums if who == vertex]
+            return httpx.Response(200, json=[{"id": name} for name in [*names, "numRecordsOut", "pack.numRecordsOut"]])
+        return httpx.Response(200, json=[{"id": asked, "sum": sums[vertex, asked]}])
+
+    real = httpx.Client
+    monkeypatch.setattr(
+        measure.httpx, "Client", lambda **options: real(transport=httpx.MockTransport(answer), **options)
+    )
+    assert measure.source_counter(Settings(), "j")() == 755
