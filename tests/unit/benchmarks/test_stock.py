@@ -1,8 +1,9 @@
 """Frames made in advance are those that the simulated venue sends."""
 
-from benchmarks.stock import read, remove, write
+from benchmarks.stock import feed, read, remove, write
 from polyglot.collect.sim import SimSpec, Simulator
 from polyglot.collect.wrap import Wrapper
+from polyglot.config import KafkaSettings, Settings
 
 
 def test_the_stock_holds_every_frame_once_in_the_order_of_each_entity(tmp_path):
@@ -26,3 +27,12 @@ def test_the_stock_holds_every_frame_once_in_the_order_of_each_entity(tmp_path):
     assert chunks > 2
     remove(tmp_path / "stock")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stock_is_fed_whole_at_its_rate(tmp_path, monkeypatch):
+    write(tmp_path / "stock", SimSpec(seed=5), 10_000)
+    # A broker inside of the client: what it acknowledges is counted, nothing else.
+    monkeypatch.setattr(KafkaSettings, "librdkafka", lambda _: {"test.mock.num.brokers": 1, "log_level": 2})
+    sent, seconds = feed(Settings(), tmp_path / "stock", 20_000)
+    assert sent == 10_000
+    assert seconds >= 0.45  # never faster than it was told; how much slower is the machine's
