@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,6 +89,8 @@ def _commit() -> str:
 def main() -> int:
     """Run the parts asked for, print the figures, return an exit code."""
     asked = _arguments()
+    # Ended from outside, the bench still stops its stack.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     os.environ.update(_PORTS)
     settings.cache_clear()
     from benchmarks import aims, table  # noqa: PLC0415 - after the environment is set

@@ -20,6 +20,7 @@ from benchmarks.loops.run import BARS, LIGHT, SAME_WORK, Loop
 from benchmarks.loops.run import run as run_loop
 from benchmarks.measure import Rounds, follow, source_counter, topic_counter
 from benchmarks.preload import CHANNELS, Expected, Loaded, longer
+from benchmarks.table import IN_MODES
 from benchmarks.topics import Digest, delete, empty, make, values
 from polyglot.collect.sim.spec import VENUE
 from polyglot.config import Settings
@@ -50,8 +51,8 @@ def measured(settings: Settings, console: Console, loaded: Loaded, repeats: int)
     """Run everything ``repeats`` times in turn, after one round of Flink's part that does not count.
 
     Returns:
-        Rates, ratios and their spreads by name, as `Rounds.document` has them; ``normalize`` is the one in the mode
-        that the jobs are configured for.
+        Rates, ratios and their spreads by name, as `Rounds.document` has them; ``normalize`` and ``analytics`` are
+        those in the mode that the jobs are configured for.
 
     Raises:
         CommandError: an output is wrong.
@@ -59,7 +60,7 @@ def measured(settings: Settings, console: Console, loaded: Loaded, repeats: int)
     flink: dict[str, Callable[[], float]] = {
         "floor": lambda: run_floor(settings, console),
         **{f"normalize, {mode}": _normalize(settings, console, loaded, mode) for mode in MODES},
-        "analytics": lambda: run_analytics(settings, console, loaded.whole),
+        **{f"analytics, {mode}": _analytics(settings, console, loaded, mode) for mode in MODES},
         "ingest": lambda: run_ingest(settings, console, loaded.manifest),
     }
     for name, run in flink.items():
@@ -70,10 +71,11 @@ def measured(settings: Settings, console: Console, loaded: Loaded, repeats: int)
             rate = run()
             rounds.add(name, rate)
             console.text(f"{name}: {rate:,.0f}/s")
-    own = f"normalize, {settings.flink.python_mode}"
     found = rounds.document(BASES)
-    found["normalize"] = {**found[own], "mode": settings.flink.python_mode}
-    return {"frames": loaded.frames, "repeats": repeats, "preload_per_s": loaded.rate, "found": found}
+    for stage in IN_MODES:
+        found[stage] = found[f"{stage}, {settings.flink.python_mode}"]
+    mode = settings.flink.python_mode
+    return {"mode": mode, "frames": loaded.frames, "repeats": repeats, "preload_per_s": loaded.rate, "found": found}
 
 
 def _loop(settings: Settings, loaded: Loaded, loop: Loop, processes: int) -> Callable[[], float]:
@@ -83,6 +85,10 @@ def _loop(settings: Settings, loaded: Loaded, loop: Loop, processes: int) -> Cal
 
 def _normalize(settings: Settings, console: Console, loaded: Loaded, mode: str) -> Callable[[], float]:
     return lambda: run_normalize(settings, console, loaded.whole, mode)
+
+
+def _analytics(settings: Settings, console: Console, loaded: Loaded, mode: str) -> Callable[[], float]:
+    return lambda: run_analytics(settings, console, loaded.whole, mode)
 
 
 def _alone(settings: Settings, console: Console, name: str, **more: str) -> str:
@@ -167,11 +173,11 @@ def lake_rows(table: Path) -> int:
     return found
 
 
-def run_analytics(settings: Settings, console: Console, expected: Expected) -> float:
+def run_analytics(settings: Settings, console: Console, expected: Expected, mode: str) -> float:
     """Aggregate the normalized topics; return records per second. Every bar is held against sums in plain Python."""
     empty(settings, [BAR, QUOTE_BAR])
     total = sum(OffsetReader(settings).ends(NORMALIZED).values())
-    job_id = _alone(settings, console, "analytics")
+    job_id = _alone(settings, console, "analytics", POLYGLOT_FLINK__PYTHON_MODE=mode)
     samples = follow(source_counter(settings, job_id), total)
     wanted = windows(expected)
     found: dict[tuple[str, str, str, int], tuple[int, int]] = {}

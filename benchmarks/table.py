@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks.aims import BARS, LIGHT, SAME, number, rows
 
+#: Named for the aims, in the mode that the jobs are configured for.
+IN_MODES = ("normalize", "analytics")
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 BASES = ("floor", LIGHT, BARS, SAME)
 HEAD = ["what", "per second", "spread", "of the floor", "of light, 2", "of its bars, 2", "of same work, 2"]
@@ -25,7 +27,7 @@ def stages(found: dict[str, Any]) -> Lines:
     return [
         [name, number(one["per_s"]), _percent(one["spread"]), *(_ratio(one["of"].get(base)) for base in BASES)]
         for name, one in found["found"].items()
-        if name != "normalize"
+        if name not in IN_MODES  # it is there under the mode's name
     ]
 
 
@@ -100,7 +102,7 @@ def others(found: dict[str, Any]) -> Lines:
 def tables(found: dict[str, Any]) -> Iterator[tuple[str, list[str], Lines]]:
     """Yield title, head and lines of each table that the report has figures for."""
     if one := found.get("stages"):
-        yield f"{one['frames']:,} frames, {one['repeats']} rounds", HEAD, stages(one)
+        yield f"{one['frames']:,} frames, {one['repeats']} rounds, jobs run in {one['mode']} mode", HEAD, stages(one)
     if lines := path(found):
         yield "the whole path", ["what", "figure"], lines
     if "growth" in found:

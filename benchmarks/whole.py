@@ -18,7 +18,7 @@ from benchmarks.preload import preload
 from benchmarks.stock import remove, write
 from polyglot.collect.sim import DEFAULT_START_US, MAX_ID_STEP, SimSpec
 from polyglot.config import ROOT, Settings
-from polyglot.console import Console
+from polyglot.console import CommandError, Console
 from polyglot.jobs import JOBS, STAGES
 from polyglot.jobs.drain import drain
 from polyglot.jobs.lifecycle import submit
@@ -138,5 +138,7 @@ def _verified() -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "polyglot.cli", "verify", "--json"], stdout=subprocess.PIPE, text=True, check=False
     )
+    if not done.stdout.strip():
+        raise CommandError(f"verify ended with {done.returncode} and without a report")
     found: dict[str, Any] = json.loads(done.stdout)
     return found

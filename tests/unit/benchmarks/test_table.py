@@ -14,10 +14,10 @@ def _found():
         rounds.add(name, rate)
         rounds.add(name, rate * 1.1)
     measured = rounds.document(BASES)
-    measured["normalize"] = {**measured["normalize, thread"], "mode": "thread"}
+    measured["normalize"] = measured["normalize, thread"]
     found = {
         "commit": "abc", "date": "29 November 2026", "cores": 2,
-        "stages": {"frames": 2_000_000, "repeats": 2, "found": measured},
+        "stages": {"mode": "thread", "frames": 2_000_000, "repeats": 2, "found": measured},
         "growth": {"bars": [
             {"entities": 10, "seen": 10, "ns": 190, "spread": 0.1, "state": 5_000, "kept": 50, "per_entity": 20.5,
              "per_kept": 90.0},
@@ -37,7 +37,8 @@ def test_a_line_has_the_rate_and_the_ratios_of_one_run():
 def test_only_what_was_measured_has_a_table():
     found = _found()
     assert [title for title, _, _ in tables(found)] == [
-        "2,000,000 frames, 2 rounds", "as entities grow", "other frameworks, the light loop's work", "aims",
+        "2,000,000 frames, 2 rounds, jobs run in thread mode", "as entities grow",
+        "other frameworks, the light loop's work", "aims",
     ]  # fmt: skip
     assert all(len(line) == len(head) for _, head, lines in tables(found) for line in lines)
 
