@@ -28,17 +28,13 @@ from udfs.times import date_text
 KEY, PARTITION = "event_id", "ingest_date"
 KINDS = ("trade", "quote")
 STATE_VERSION = 1
-#: Columns that exist for the reducers only and are not kept in the lake.
-LIMBS = tuple(f"{name}_l{i}" for name, limbs in (("size", 3), ("notional", 4)) for i in range(limbs))
 _FEW = ("entity_id", "venue", "symbol", "event_time_source", "source_id", "aggressor")
 _NOTHING = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a contract becomes a table: ``places`` has the fields that are kept, and ``texts`` which fields are texts or
-    bytes.
-    """
+    """How a contract becomes a table: ``places`` of the fields in it, and ``texts``: which of them are texts or bytes."""
 
     header: Any
     texts: Bits
@@ -51,7 +47,7 @@ def layout(kind: str) -> Layout:
     """Return the layout of a kind of normalized records; ``ingest_date`` becomes ``YYYY-MM-DD``."""
     found = contract(kind)
     fields = found.schema["fields"]
-    places = {field["name"]: k for k, field in enumerate(fields) if field["name"] not in LIMBS}
+    places = {field["name"]: k for k, field in enumerate(fields)}
     return Layout(
         np.frombuffer(found.header, dtype=np.uint8),
         np.array([_base(field["type"]) in {"string", "bytes"} for field in fields], dtype=np.int8),
