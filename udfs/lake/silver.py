@@ -34,7 +34,7 @@ _NOTHING = -1
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a contract becomes a table: ``places`` of the fields in it, and ``texts``: which of them are texts or bytes."""
+    """How a contract becomes a table: ``places`` of the fields in it, and in ``texts`` which are texts or bytes."""
 
     header: Any
     texts: Bits
