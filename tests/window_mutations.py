@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 WINDOW_FOLD, WINDOW_PARTS = "tests/property/test_window_fold.py", "tests/property/test_window_parts.py"
+COLD_CASES = "tests/unit/windows/test_cold.py"
 WINDOW_CASES = "tests/unit/windows/test_windows.py"
 
 OF_WINDOWS = (
@@ -82,6 +83,34 @@ OF_WINDOWS = (
         "if ((k - home) & mask) >= ((k - hole) & mask):",
         "if ((k - home) & mask) > ((k - hole) & mask):",
         (WINDOW_CASES, WINDOW_FOLD),
+    ),
+    (
+        "law 6: what was not saved is not put away",
+        "udfs/windows/packed.py",
+        "& ~at.REVISED != 0)",
+        "& ~at.REVISED == at.DIRTY)",
+        (COLD_CASES,),
+    ),
+    (
+        "law 6: a silent entity that speaks again has its windows back",
+        "udfs/windows/quotes.py",
+        "return stop(s, at.ASLEEP, i)",
+        "pass",
+        (WINDOW_FOLD, COLD_CASES),
+    ),
+    (
+        "law 7: a log's window of a silent entity is one of those that are packed",
+        "udfs/windows/saving.py",
+        "cold.unpack_all(s, set(codes.tolist())) if len(cold) else s",
+        "s",
+        (COLD_CASES, WINDOW_FOLD),
+    ),
+    (
+        "law 7: a round of slices tells of silent entities, too",
+        "udfs/windows/fold.py",
+        "self._cold.among(codes.tolist())",
+        "self._cold.among(codes.tolist()[1:])",
+        (COLD_CASES, WINDOW_FOLD),
     ),
     (
         "law 7: what changed is in the next delta",

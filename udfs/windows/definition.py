@@ -36,6 +36,8 @@ class Limits:
     horizon: int
     max_skew: int
     dates: int
+    #: How far the shard's newest ingest time moves on before an entity that says nothing is put away.
+    silent: int = 7_200 * SECOND
 
     @property
     def keep(self) -> int:

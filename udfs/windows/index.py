@@ -83,6 +83,8 @@ def _add_entity(s: State, slot: int, tag: int, data: Octets, begin: int, size: i
     s.entities[e + at.E_TIME] = -1
     s.entities[e + at.E_CURRENT] = -1
     s.entities[e + at.E_CHANGED] = 0
+    s.entities[e + at.E_HEARD] = -1
+    s.entities[e + at.E_TOP] = -1
     per = s.facts[at.STREAMS] * s.facts[at.DATES]
     for k in range(per):
         s.seen[code * per + k] = -1
