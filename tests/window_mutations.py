@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 WINDOW_FOLD, WINDOW_PARTS = "tests/property/test_window_fold.py", "tests/property/test_window_parts.py"
+DECLARED = "tests/property/test_declared.py"
 COLD_CASES = "tests/unit/windows/test_cold.py"
 WINDOW_CASES = "tests/unit/windows/test_windows.py"
 
@@ -55,6 +56,34 @@ OF_WINDOWS = (
         "|= at.CHANGED | at.REVISED",
         "|= at.CHANGED",
         (WINDOW_CASES,),
+    ),
+    (
+        "law 5: declared columns of a first record are all of that one",
+        "udfs/windows/reducers.py",
+        "took = _is_marked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER])",
+        "took = _is_marked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER]) or what == FIRST",
+        (DECLARED,),
+    ),
+    (
+        "law 5: declared numbers have signs",
+        "udfs/windows/reducers.py",
+        "return left[x + k] < right[y + k]",
+        "return np.uint64(left[x + k]) < np.uint64(right[y + k])",
+        (DECLARED,),
+    ),
+    (
+        "law 5: declared windows are merged by their own marks",
+        "udfs/windows/reducers.py",
+        "v = ops[k + SOURCE] if w < 0 else w + ops[k + TARGET]",
+        "v = ops[k + SOURCE] if w < 0 or what == ALSO else w + ops[k + TARGET]",
+        (DECLARED,),
+    ),
+    (
+        "law 2: a declared number that is too wide for its contract stops the job",
+        "udfs/windows/fields.py",
+        "if what == DECIMAL and not _fits(",
+        "if what == PLAIN and not _fits(",
+        (DECLARED,),
     ),
     (
         "law 6: a window is kept by its entity's newest ingest time",

@@ -30,7 +30,6 @@ from udfs.operator import Journal
 from udfs.windows import layout as at
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition, Limits
 from udfs.windows.fold import NEVER, WindowFold
-from udfs.windows.records import read_bar, read_quote_bar
 
 START = 1_723_161_600 * SECOND  # midnight, UTC
 ENTITIES = ("v:A", "v:A@agg", "venue:" + "LONG" * 9, "v:B")
@@ -124,7 +123,7 @@ class Run:
     def see(self, results: Any) -> None:
         keys = results.entity_ids().texts()
         for value, name, time in zip(results.wire().tolist(), keys, results.times.tolist(), strict=True):
-            bar = read_bar(value) if self.definition is BARS else read_quote_bar(value)
+            bar = self.definition.record(value)
             key = bar.entity_id, getattr(bar, "interval", "1s"), bar.window_start
             assert (name, time) == (bar.entity_id, bar.window_start // 1000)
             assert bar.version <= len(self.plain.windows[key])
@@ -151,7 +150,7 @@ class Run:
 SILENCES = st.sampled_from([0, SECOND, 3_600 * SECOND])
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["feed", "feed", "feed", "resend", "tick", "save", "save", "crash"]),
+        st.sampled_from(["feed", "feed", "feed", "resend", "tick", "rest", "save", "save", "crash"]),
         st.sampled_from([1, 1, 2, 3, 8, 30]),
         st.sampled_from(["behind", "at", "at", "far"]),
     ),
@@ -183,9 +182,12 @@ def live(run: Run, log: list[Any], steps: list[tuple[str, int, str]]) -> None:
             run.tell(mark)
         elif step == "tick":
             run.tell(mark, tick=True, budget=count)
-        elif step == "save":
+        elif step in ("save", "rest"):
+            if step == "rest":  # all is told, so that what is silent is packed
+                run.see(run.fold.close().results)
             run.save()
             saved = done
+            run.tell(mark)
         else:
             run.restore()
             done = saved

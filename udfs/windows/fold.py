@@ -266,7 +266,7 @@ class WindowFold:
             names = Slices(s.names, people[:, at.E_NAME].copy(), people[:, at.E_SIZE].copy())
             found = [self._long_texts(words, word) for word in self._texts.tolist()]
             none = np.zeros(len(words), dtype=np.int64)
-            yield words, names, found or [Slices(s.texts, none, none)] * 2
+            yield words, names, (found + [Slices(s.texts, none, none)] * 2)[:2]
 
     def _long_texts(self, words: Longs, word: int) -> Slices:
         second = words[:, word + 1]
@@ -296,7 +296,8 @@ class WindowFold:
         moved: Longs = s.moved[: int(s.facts[at.CHANGED_ENTITIES])].astype(np.int64)
         known = self.count(at.ENTITIES)
         cold = self._cold.take_new()
-        moved = np.union1d(moved, np.array([code for code, _ in cold], dtype=np.int64))
+        if cold:  # their clocks come with them: a round that has begun may not have come to them
+            moved = np.union1d(moved, np.array([code for code, _ in cold], dtype=np.int64))
         part = saving.encode(s, self._list(at.CHANGED_ROWS), moved, self._named, known, self._texts, cold)
         self._named = known
         saving.mark_saved(s)

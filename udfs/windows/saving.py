@@ -2,8 +2,8 @@
 """The state as bytes, explicitly: what changed, a slice of all, and all of it back (state version 2).
 
 A part is msgpack: ``[version, first code, names, entities, rows, texts, cold]``. ``names`` are of new entities, whose
-codes begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the ids that
-are too long for two words, in the order of ``rows``; ``cold`` are silent entities, codes and bytes (`udfs.windows.cold`).
+codes begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the ids
+that are too long for two words, in the order of ``rows``; ``cold`` are codes and bytes of silent entities.
 Parts may repeat: the last word on an entity or a window holds. A window of a cold entity says that it has spoken.
 """
 
