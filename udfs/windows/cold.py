@@ -18,8 +18,10 @@ from udfs.windows.state import State
 
 #: Windows of an entity that are looked for; one that could have more (a long horizon, short windows) stays as it is.
 _MOST = 1_024
-#: Entities that are looked at per call, besides one for each window that was made.
+#: Entities that are looked at per call; packing one takes up to 50 µs.
 _LOOKS = 64
+#: All are looked at once while the shard moves on by this part of the time after which an entity is silent.
+_ROUNDS = 8
 
 
 class Cold:
@@ -30,6 +32,9 @@ class Cold:
         self._packed: dict[int, bytes] = {}  # by the entity's code
         self._new: set[int] = set()  # packed since the log was last told
         self._rows: Codes = np.empty(_MOST, dtype=np.int32)
+        self._codes: Codes = np.empty(_LOOKS, dtype=np.int32)
+        self._left = 0  # entities that are still to be looked at in this round
+        self._next = 0  # newest ingest time of the shard at which the next round begins
         self._out: Octets = np.empty(16 * MOST_BYTES, dtype=np.uint8)
 
     def __len__(self) -> int:
@@ -40,12 +45,21 @@ class Cold:
         """Bytes of all that is packed."""
         return sum(map(len, self._packed.values()))
 
-    def pack(self, s: State, made: int) -> None:
-        """Pack some entities that are silent, if their windows were told and saved; ``made`` windows are new."""
-        codes: Codes = np.empty(_LOOKS + made, dtype=np.int32)
-        for code in codes[: silent_entities(s, len(codes), codes)].tolist():
+    def pack(self, s: State) -> None:
+        """Pack some entities that are silent, if their windows were told and saved."""
+        water = int(s.facts[at.SHARD_WATER])
+        if self._left <= 0:
+            if water < self._next:
+                return
+            self._left = int(s.facts[at.ENTITIES])
+            self._next = water + int(s.facts[at.SILENT]) // _ROUNDS
+        looks = min(_LOOKS, self._left)
+        self._left -= looks
+        for code in self._codes[: silent_entities(s, looks, self._codes)].tolist():
             count = kept_rows(s, code, 1, self._rows)
-            if count > 0:
+            if count < 0:  # not told or not saved yet
+                self._next = water
+            elif count > 0:
                 rows = self._rows[:count]
                 self._make_room(s, rows)
                 self._packed[code] = self._out[: pack_rows(s, rows, self._texts, self._out)].tobytes()

@@ -150,10 +150,9 @@ class WindowFold:
         s = self._state
         waiting = collect(s, mark, self._ticked() if tick else 0, budget)
         told = Told(self._finish(), self._requests(), waiting)
-        made = int(s.facts[at.MADE])
-        sweep(s, 3 * made + 64)
+        sweep(s, 3 * int(s.facts[at.MADE]) + 64)
         if s.facts[at.NUMBERED]:
-            self._cold.pack(s, made)
+            self._cold.pack(s)
         return told
 
     @property

@@ -121,6 +121,8 @@ def test_history_behind_newer_records_is_not_silent_while_it_is_fed() -> None:
 def test_a_revision_marks_windows_that_are_cold() -> None:
     log = silent(1)
     assert log.turn(Revision("v:00000", START, START + HOUR, 1), topic=CANCELS) == []
+    for seq in (4, 5):
+        log.turn(trade(seq, 3 * HOUR, entity="v:B"))
     assert log.fold.cold == 1
     for each in (log.restored(), log):
         each.fold.fold(TRADES, Slices.of([trade(2, 1, entity="v:00000").wire()]))
