@@ -20,8 +20,7 @@ from batch.checks import frame_id
 from batch.ranges import DAY_US, Span
 from batch.replay import KINDS, records, rejected, replay, side
 from batch.requests import Kind, Request
-from batch.revisions import decoded as revisions
-from batch.topics import decoded
+from batch.topics import contents, decoded
 from schemas.quality import Quality
 from udfs import gate
 from udfs.amendments import REASONS, Amendment
@@ -147,8 +146,8 @@ def _accepted(spark: SparkSession, out: Path, ids: Sequence[str]) -> set[str]:
     """Return which of the ids were accepted as well, in time."""
     if not ids:
         return set()
-    folded = [records(spark, out, kind) for kind in KINDS]
-    folded += [revisions(side(spark, out, f"normalized.{kind}.v1"), kind) for kind in REVISIONS]
+    folded = [contents(records(spark, out, kind), kind) for kind in KINDS]
+    folded += [contents(side(spark, out, f"normalized.{kind}.v1"), kind) for kind in REVISIONS]
     return {one for rows in folded for one in _among(spark, rows.select(frame_id().alias("id")), ids)}
 
 

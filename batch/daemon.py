@@ -12,7 +12,7 @@ import pyspark.sql.pandas.serializers  # noqa: E402, F401
 from pyspark.daemon import manager  # noqa: E402
 
 import udfs  # noqa: E402
-from batch import kernels  # noqa: E402, F401 - forked workers find it loaded
+from batch import kernels, windows  # noqa: E402, F401 - forked workers find them loaded
 
 if __name__ == "__main__":
     udfs.warmup()

@@ -1,13 +1,12 @@
-"""The kernels of ``udfs/`` as Arrow functions: what Spark's Python workers run.
+"""The kernels of ``udfs/`` as Arrow functions: what Spark's Python workers run to normalize.
 
-Nothing is computed here: rows go in, the same fold and the same finishing kernels as in the stream come out.
+Nothing is computed here: rows go in, the records of the stream's own fold come out. ``batch/windows.py`` makes bars.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -31,11 +30,8 @@ from pyspark.sql.types import (
 from batch.ranges import Span
 from schemas.contracts import contract
 from schemas.quality import Quality
-from sql import INTERVALS
-from udfs.bars import finish_bar, finish_quote_bar
 from udfs.envelope import Envelopes
 from udfs.normalize import Normalizer
-from udfs.quality.results import hold
 from udfs.resubmitted import Verdicts
 from udfs.side import SideRecord
 
@@ -54,18 +50,10 @@ VALUE = "value"
 REJECTED = "rejected"
 SIDE = "side"
 
+#: Columns of records that are kept beside their wire bytes: for publishing in order, and for revisions of trades.
+KEPT = ("entity_id", "event_time", "ingest_date", "entity_seq", "venue_trade_id")
 #: Texts of few values.
-REPEATED = ("entity_id", "venue", "symbol", "event_time_source", "source_id", "aggressor", "ingest_date")
-
-SIZE_LIMBS, NOTIONAL_LIMBS = 3, 4
-SUMS = [
-    *(
-        f"{side}{name}_l{i}"
-        for side in ("", "buy_")
-        for name, n in (("size", SIZE_LIMBS), ("notional", NOTIONAL_LIMBS))
-        for i in range(n)
-    )
-]
+REPEATED = ("entity_id", "ingest_date", "interval")
 
 
 def spark_type(avro: Any) -> DataType:
@@ -88,15 +76,15 @@ def columns(name: str) -> list[StructField]:
 
 
 def normalized_schema(kind: Kind) -> StructType:
-    """Return what `fold` writes: the contract's columns and the wire bytes."""
-    return StructType([*columns(kind), StructField(VALUE, BinaryType())])
+    """Return what `fold` writes: a few of the contract's columns, and the wire bytes, which hold them all."""
+    return StructType([*(field for field in columns(kind) if field.name in KEPT), StructField(VALUE, BinaryType())])
 
 
 #: Dead letters, as their wire bytes.
 REJECTED_SCHEMA = StructType([StructField(VALUE, BinaryType())])
 #: Records of low-rate topics: which, and their wire bytes.
 SIDE_SCHEMA = StructType([StructField("topic", StringType()), StructField(VALUE, BinaryType())])
-#: What `fold` says of a task: counters by name.
+#: What a task says: counters by name.
 COUNTS_SCHEMA = StructType([StructField("name", StringType()), StructField("count", LongType())])
 
 
@@ -123,11 +111,10 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
     """
     written: Kind = "quote" if kind == "quote" else "trade"
     schemas = {kind: _arrow(normalized_schema(written)), REJECTED: _arrow(REJECTED_SCHEMA), SIDE: _arrow(SIDE_SCHEMA)}
-    counts_schema = _arrow(COUNTS_SCHEMA)
+    kept = [name for name in schemas[kind].names if name != VALUE]
 
     def run(batches: Batches) -> Iterator[pa.RecordBatch]:
-        context = TaskContext.get()
-        name = f"{kind}-{context.partitionId():05d}-{context.taskAttemptId()}" if context else kind
+        name = task_name(kind)
         counts = dict.fromkeys((*COUNTS, WRITTEN), 0)
         shard: tuple[str, int] | None = None
         normalizer: Normalizer | None = None
@@ -141,7 +128,8 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
                         verdicts = Verdicts(copies.get(key[0], ()))
                         shard, normalizer = key, Normalizer(key[0], quality, verdicts)
                     done = normalizer.process(Envelopes.from_arrow(part))
-                    accepted = _within((done.trades if written == "trade" else done.quotes).to_arrow(), span)
+                    rows = done.trades if written == "trade" else done.quotes
+                    accepted = _within(rows.to_arrow(kept), span)
                     records.add(_widen(accepted, schemas[kind]))
                     letters = [letter.encode() for letter in done.dead_letters]
                     rejected.add(pa.RecordBatch.from_arrays([pa.array(letters, pa.binary())], schema=schemas[REJECTED]))
@@ -155,11 +143,21 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
                         (WRITTEN, accepted.num_rows),
                     ):
                         counts[what] += count
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(list(counts), pa.string()), pa.array(list(counts.values()), pa.int64())], schema=counts_schema
-        )
+        yield counted(counts)
 
     return run
+
+
+def counted(counts: Mapping[str, int]) -> pa.RecordBatch:
+    """Return a task's counters as rows."""
+    columns = [pa.array(list(counts), pa.string()), pa.array(list(counts.values()), pa.int64())]
+    return pa.RecordBatch.from_arrays(columns, schema=_arrow(COUNTS_SCHEMA))
+
+
+def task_name(what: str) -> str:
+    """Return a name for a task's file of something."""
+    context = TaskContext.get()
+    return f"{what}-{context.partitionId():05d}-{context.taskAttemptId()}" if context else what
 
 
 def _side(found: list[SideRecord], schema: pa.Schema) -> pa.RecordBatch:
@@ -236,55 +234,3 @@ def _within(batch: pa.RecordBatch, span: Span) -> pa.RecordBatch:
 def _widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Bring a kernel's batch into the declared order and types; casts are checked, so nothing is rounded or cut."""
     return pa.RecordBatch.from_arrays([batch.column(field.name).cast(field.type) for field in schema], schema=schema)
-
-
-def finish(bar: Bar, quality: Quality) -> ArrowFunction:
-    """Return the function that turns reduced rows into bars with their wire bytes."""
-    rules = quality.of(f"analytics.{bar}.v1")
-    schema = _arrow(bar_schema(bar))
-
-    def run(batches: Batches) -> Iterator[pa.RecordBatch]:
-        def one(row: dict[str, Any]) -> Any:
-            if bar == "bar":
-                interval = row["interval"]
-                return finish_bar(
-                    row["entity_id"],
-                    interval,
-                    _window(row["open_key"] or str(row["revised_at"]), INTERVALS[interval]),
-                    row["trade_count"],
-                    row["open_key"],
-                    row["close_key"],
-                    row["high"],
-                    row["low"],
-                    [row[name] for name in SUMS],
-                    row["version"],
-                )
-            start = _window(row["close_key"], INTERVALS["1s"])
-            return finish_quote_bar(row["entity_id"], start, row["quote_count"], row["close_key"])
-
-        names = [field.name for field in schema if field.name != VALUE]
-        for batch in batches:
-            bars = [one(row) for row in batch.to_pylist()]
-            if not bars:
-                continue
-            for each in bars:
-                hold(rules, each)
-            arrays = [_array([getattr(each, name) for each in bars], schema.field(name).type) for name in names]
-            arrays.append(pa.array([each.encode() for each in bars], pa.binary()))
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-    return run
-
-
-def _window(sort_key: str, length: int) -> int:
-    """Return the start, µs, of the window that a sort key's event time (its first 16 digits) lies in."""
-    event_time = int(sort_key[:16])
-    return event_time - event_time % length
-
-
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """Return a column; the kernels keep decimals as integers, scaled as the contract says."""
-    if pa.types.is_decimal(kind):
-        # Built from digits: arithmetic would round to the context's precision.
-        values = [Decimal((int(v < 0), tuple(map(int, str(abs(v)))), -kind.scale)) for v in values]
-    return pa.array(values, kind)

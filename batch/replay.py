@@ -1,8 +1,8 @@
-"""Replay: Bronze → the same kernels → the same reducers → the same finishing kernels, bounded by time and entity.
+"""Replay: Bronze → the stream's own folds, bounded by time and entity.
 
     bronze_raw ──(one Spark partition per shard, in log order)──► fold ──► trade, quote (and dead letters)
-    cancels, corrections ──► each trade as its revisions leave it (batch/revisions.py)
-    trade, quote ──► sql/bars.sql, sql/quote_bars.sql ──► finish ──► bar, quote_bar
+    cancels, corrections ──► what became of each trade that they mean (batch/revisions.py)
+    trade, quote ──► windows of each task ──(by entity and day)──► merged windows ──► bar, quote_bar (batch/windows.py)
 
 Every record carries its wire bytes in ``value``: what the stream must have written, byte for byte.
 """
@@ -19,13 +19,13 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-import sql
-from batch import kernels
+from batch import kernels, windows
 from batch.bronze import Which, newest_instant, plan, read_bronze, sharded
 from batch.ranges import Span
 from batch.redriven import redriven
-from batch.revisions import CANCEL, CORRECT, revised
+from batch.revisions import Resolved, resolve
 from schemas.quality import Quality, default_quality
+from udfs.revisions import KINDS as REVISIONS
 
 KINDS: tuple[kernels.Kind, ...] = ("trade", "quote")
 BARS: tuple[kernels.Bar, ...] = ("bar", "quote_bar")
@@ -148,32 +148,25 @@ def _aggregate(
     spark: SparkSession, result: Replayed, kind: kernels.Kind, bar: kernels.Bar, span: Span, quality: Quality
 ) -> None:
     began = time.perf_counter()
-    source = f"replayed_{kind}"
-    records(spark, result.out, kind).createOrReplaceTempView(source)
-    keyed = sql.keyed(bar, "spark", source)
+    files = sorted((result.out / kind).glob("*.parquet"))
+    resolved: Resolved = {}
     if bar == "bar" and result.balance["revision"]["frames"]:
         # Only what the fold of revisions wrote: another one may still be writing.
-        topics = (f"normalized.{each}.v1" for each in (CANCEL, CORRECT))
-        cancels, corrections = (side(spark, result.out, topic, "revision") for topic in topics)
-        keyed = revised(cancels, corrections, source)
-    spark.sql(keyed).createOrReplaceTempView(f"{kind}s_keyed")
-    shortest = reduced = spark.sql(sql.aggregate(bar, "spark", "1s"))
-    if bar == "bar":
-        # Longer intervals roll up from the 1s reductions, which are kept: a pass over the trades for each of them
-        # would sort all of them five times.
-        shortest.persist()
-        shortest.createOrReplaceTempView("bars_1s")
-        for interval in list(sql.INTERVALS)[1:]:
-            reduced = reduced.unionAll(spark.sql(sql.rollup(interval)))
-    bars = reduced.mapInArrow(kernels.finish(bar, quality), kernels.bar_schema(bar)).where(span.sql_window())
-    bars.write.mode("overwrite").parquet(str(result.out / bar))
-    shortest.unpersist()
-    result.records[bar] = records(spark, result.out, bar).count()
+        files += sorted((result.out / kernels.SIDE).glob("revision-*.parquet"))
+        resolved = resolve(*(side(spark, result.out, f"normalized.{each}.v1", "revision") for each in REVISIONS))
+    found = 0
+    if files:
+        paths = spark.createDataFrame([(str(path),) for path in files], windows.PATHS_SCHEMA)
+        parts = paths.mapInArrow(windows.fold_files(bar, resolved), windows.WINDOWS_SCHEMA)
+        sorted_parts = parts.repartition(*windows.MEET).sortWithinPartitions(*windows.MEET)
+        counted = sorted_parts.mapInArrow(windows.merge_windows(bar, result.out, span, quality), kernels.COUNTS_SCHEMA)
+        found = sum(row["count"] for row in counted.collect())
+    result.records[bar] = found
     result.seconds[bar] = round(time.perf_counter() - began, 3)
 
 
 def records(spark: SparkSession, out: Path, kind: str) -> DataFrame:
-    """Open what a replay wrote of a kind: the contract's columns and ``value``, the wire bytes."""
+    """Open what a replay wrote of a kind: ``value``, the wire bytes, and columns: a bar's all, else `kernels.KEPT`."""
     schema = kernels.bar_schema(kind) if kind in BARS else kernels.normalized_schema(kind)  # type: ignore[arg-type]
     return spark.read.schema(schema).parquet(str(out / kind))
 

@@ -1,4 +1,4 @@
-"""Trades as their cancels and corrections leave them, for a batch that has all of them (law 5).
+"""What cancels and corrections make of trades, for a batch that has all of them (law 5).
 
 A revision means the trade of its entity, id *and* time: so it always lies in the windows that it changes, and each of
 them counts it. Per trade a cancel wins; else the correction that is last by (revision, event_time, ingest_date,
@@ -8,58 +8,66 @@ there counts and changes nothing, until the trade comes.
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 
-import sql
-from batch import topics
+from batch.topics import contents
+from udfs.codec.slices import Bits, Longs
+from udfs.decimals import PLACES
 from udfs.revisions import KINDS
+from udfs.windows.revised import CANCELLED, CORRECTED
+from udfs.wire import unscaled
 
 CANCEL, CORRECT = KINDS
-_REPLACED = (
-    "price",
-    *(f"size_l{k}" for k in range(3)),
-    *(f"notional_l{k}" for k in range(4)),
-)
+#: (entity, venue's trade id, event time in µs) of a revised trade → new price and size, ·1e12; None: it is cancelled.
+Resolved = Mapping[tuple[str, str, int], tuple[int, int] | None]
 _TRADE = ("entity_id", "venue_trade_id", "trade_time")
 _ORDER = ("revision", "event_time", "ingest_date", "entity_seq")
+_REPLACED = ("price", "size")
+_WORD = 1 << 64
 
 
-def decoded(values: DataFrame, kind: str) -> DataFrame:
-    """Return a contract's columns of the wire bytes in ``value``."""
-    return values.select(topics.decoded(fn.col("value"), kind).alias("d")).select("d.*")
-
-
-def revised(cancels: DataFrame, corrections: DataFrame, trades: str) -> str:
-    """Return the SELECT of keyed rows: the trades of a view as revised, and the revisions themselves.
+def resolve(cancels: DataFrame, corrections: DataFrame) -> Resolved:
+    """Return what became of each trade that a revision means.
 
     Args:
         cancels: wire bytes of cancels, in ``value``.
         corrections: those of corrections.
-        trades: view of the ``trade`` contract's columns.
     """
-    spark = cancels.sparkSession
-    taken_back, corrected = decoded(cancels, CANCEL), decoded(corrections, CORRECT)
-    taken_back.createOrReplaceTempView("revised_by_cancel")
-    corrected.createOrReplaceTempView("revised_by_correction")
-    last = corrected.groupBy(*_TRADE).agg(fn.max_by(fn.struct(*_REPLACED), fn.struct(*_ORDER)).alias("new"))
-    gone = taken_back.select(*_TRADE, fn.lit(True).alias("cancelled")).distinct()
-    found = last.join(gone, list(_TRADE), "full").select(
-        *(fn.col(name).alias(f"revised_{name}") for name in _TRADE), "cancelled", "new"
-    )
-    rows = spark.table(trades)
-    same = [rows.entity_id == found.revised_entity_id, rows.venue_trade_id == found.revised_venue_trade_id]
-    joined = rows.join(fn.broadcast(found), [*same, rows.event_time == found.revised_trade_time], "left")
-    joined.select(
-        "entity_id", "event_time", "ingest_date", "entity_seq", "venue_trade_id", "aggressor",
-        *(_as_revised(name) for name in _REPLACED),
-    ).createOrReplaceTempView("revised_trades")  # fmt: skip
-    parts = [sql.keyed("bar", "spark", "revised_trades")]
-    parts += [sql.keyed_revisions("spark", f"revised_by_{each}") for each in ("cancel", "correction")]
-    return " UNION ALL ".join(f"({part})" for part in parts)
+    gone = contents(cancels, CANCEL).select(*_TRADE).distinct()
+    last = fn.max_by(fn.struct(*_REPLACED), fn.struct(*_ORDER)).alias("new")
+    found: dict[tuple[str, str, int], tuple[int, int] | None] = {}
+    for row in contents(corrections, CORRECT).groupBy(*_TRADE).agg(last).collect():
+        found[row.entity_id, row.venue_trade_id, row.trade_time] = (
+            unscaled(row.new.price, PLACES),
+            unscaled(row.new["size"], PLACES),
+        )
+    return found | {(row.entity_id, row.venue_trade_id, row.trade_time): None for row in gone.collect()}
 
 
-def _as_revised(name: str) -> Column:
-    """Return a column of a trade: nothing of a cancelled one, the new value of a corrected one."""
-    nothing = fn.lit(None) if name == "price" else fn.lit(0)
-    return fn.when(fn.col("cancelled"), nothing).otherwise(fn.coalesce(f"new.{name}", name)).alias(name)
+def verdicts(trades: pa.RecordBatch, resolved: Resolved) -> tuple[Bits, Longs]:
+    """Return what became of each trade of a batch, and its new numbers, as `udfs.windows.partial.as_revised` has them.
+
+    Args:
+        trades: columns ``entity_id``, ``venue_trade_id`` and ``event_time``.
+        resolved: what became of the revised ones.
+    """
+    verdict = np.zeros(trades.num_rows, dtype=np.int8)
+    numbers = np.zeros((trades.num_rows, 4), dtype=np.int64)
+    ids = trades.column("venue_trade_id")
+    marked = pc.is_in(ids, value_set=pa.array({key[1] for key in resolved}, pa.string()))
+    for row in np.flatnonzero(marked.to_numpy(zero_copy_only=False)).tolist():
+        key = trades.column("entity_id")[row].as_py(), ids[row].as_py(), trades.column("event_time")[row].as_py()
+        if key not in resolved:
+            continue
+        new = resolved[key]
+        verdict[row] = CANCELLED if new is None else CORRECTED
+        if new is not None:
+            words = np.array([part for value in new for part in (value % _WORD, value // _WORD)], dtype=np.uint64)
+            numbers[row] = words.view(np.int64)
+    return verdict, numbers.reshape(-1)

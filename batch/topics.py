@@ -127,6 +127,11 @@ def decoded(value: Column, name: str, only: tuple[str, ...] = ()) -> Column:
     return from_avro(fn.when(header, body), json.dumps(found.schema), options)
 
 
+def contents(values: DataFrame, name: str) -> DataFrame:
+    """Return a contract's columns of the wire bytes in ``value``."""
+    return values.select(decoded(fn.col("value"), name).alias("d")).select("d.*")
+
+
 def plain_field(avro: dict[str, Any]) -> dict[str, Any]:
     """Return a field without the logical types of times, which engines would turn into types of their own."""
     kind = avro["type"]

@@ -19,8 +19,6 @@ from schemas.contracts import contract
 
 NORMALIZED = ("trade", "quote")
 BARS = ("bar", "quote_bar")
-#: Columns that exist for the reducers and are not kept in the lake.
-LIMBS = tuple(f"{name}_l{i}" for name, n in (("size", 3), ("notional", 4)) for i in range(n))
 #: The identity of a record of each kind, in the order of its composite key.
 KEYS = {
     "trade": ("event_id",),
@@ -163,14 +161,10 @@ def latest(view: View) -> View:
 # --- columns ---
 
 
-def silver_names(kind: str) -> list[str]:
-    return [name for name in field_names(kind) if name not in LIMBS]
-
-
 def table_names(store: str, kind: str) -> list[str]:
     """Return the columns of a table of a kind in `store` (silver, gold or clickhouse)."""
     if store == "silver":
-        return silver_names(kind)
+        return field_names(kind)
     return [*(["bar_key"] if store == "gold" else []), *field_names(kind), "event_date"]
 
 

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from flink_jobs import tables
+from flink_jobs.io.topics import SHARDS, consumer, producer
 from flink_jobs.runtime import start
 from schemas.domains import domains
 
 #: The topic that the floor writes; created by the benchmark.
 TOPIC = "benchmark.floor"
+_TIME = "`timestamp` TIMESTAMP_LTZ(3) METADATA"
 
 
 def main() -> None:
     """Submit the job."""
     job = start("floor")
     raw = [topic for topic in domains().raw_topics(normalized_only=True) if topic.startswith("raw.sim.")]
+    source = {"topic": ";".join(raw), "scan.startup.mode": "earliest-offset", "format": "raw"}
+    source |= _properties({**consumer(job.settings, SHARDS), "group.id": "polyglot-floor"})
+    sink = {"topic": TOPIC, "key.format": "raw", "key.fields": "k", "value.format": "raw"}
+    sink |= {"value.fields-include": "EXCEPT_KEY", **_properties(producer(job.settings))}
     job.ddl([
-        tables.wire_source("raw_log", job.settings, raw, "polyglot-floor"),
-        tables.wire_sink("copy", job.settings, [TOPIC]),
+        f"CREATE TEMPORARY TABLE raw_log (`topic` STRING METADATA VIRTUAL, {_TIME}, v BYTES) WITH ({_options(source)})",
+        f"CREATE TEMPORARY TABLE copy ({_TIME}, k BYTES, v BYTES) WITH ({_options(sink)})",
     ])  # fmt: skip
-    job.submit(["INSERT INTO copy SELECT `timestamp`, CAST(`topic` AS BYTES), `value` FROM raw_log"])
+    job.submit(["INSERT INTO copy SELECT `timestamp`, CAST(`topic` AS BYTES), v FROM raw_log"])
+
+
+def _properties(found: dict[str, str]) -> dict[str, str]:
+    return {f"properties.{name}": value for name, value in found.items()}
+
+
+def _options(found: dict[str, str]) -> str:
+    return ", ".join(f"'{name}' = '{value}'" for name, value in {"connector": "kafka", **found}.items())
 
 
 if __name__ == "__main__":

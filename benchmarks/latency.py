@@ -29,23 +29,23 @@ def _simulated(rate: int, seconds: int) -> list[str]:
     return ["--simulate", frames, "--rate", str(rate), "--start", "now", "--late", "0", "--seed", seed]
 
 
-def latencies(settings: Settings, console: Console, seconds: int) -> dict[str, Any]:
+def latencies(settings: Settings, console: Console, seconds: int, warm_up_s: int = WARM_UP_S) -> dict[str, Any]:
     """Feed 5,000 messages per second whose event times are now; return both latencies in ms, after a warm-up."""
     submit(settings, console, list(JOBS))
     with LatencyProbe(settings, ["sim"]) as probe, WindowProbe(settings) as windows:
-        feed(_simulated(LATENCY_RATE, WARM_UP_S + seconds))
+        feed(_simulated(LATENCY_RATE, warm_up_s + seconds))
         # The last windows close a second after their last event, or never: nothing tells which, so a fixed time it is.
         time.sleep(5)
-    if (matched := probe.matched) < 0.9 * LATENCY_RATE * (WARM_UP_S + seconds):
+    if (matched := probe.matched) < 0.9 * LATENCY_RATE * (warm_up_s + seconds):
         raise CommandError(f"only {matched:,} records were matched")
     return {
-        "warm_up_s": WARM_UP_S,
-        "raw_to_normalized_ms": probe.percentiles(WARM_UP_S),
-        "window_end_to_clickhouse_ms": windows.percentiles(WARM_UP_S),
+        "warm_up_s": warm_up_s,
+        "raw_to_normalized_ms": probe.percentiles(warm_up_s),
+        "window_end_to_clickhouse_ms": windows.percentiles(warm_up_s),
     }
 
 
-def queried(settings: Settings, console: Console, seconds: int) -> dict[str, Any]:
+def queried(settings: Settings, console: Console, seconds: int, warm_up_s: int = WARM_UP_S) -> dict[str, Any]:
     """Run ``polyglot query`` again and again while 1,000 messages per second are fed, after a warm-up.
 
     What counts is, when a query has printed its rows, for how many ms the first window had been over that is not yet
@@ -53,7 +53,7 @@ def queried(settings: Settings, console: Console, seconds: int) -> dict[str, Any
     """
     submit(settings, console, list(JOBS))
     missing: list[float] = []
-    feeder = threading.Thread(target=feed, args=(_simulated(QUERY_RATE, WARM_UP_S + seconds),))
+    feeder = threading.Thread(target=feed, args=(_simulated(QUERY_RATE, warm_up_s + seconds),))
     feeder.start()
     began = time.monotonic()
     while feeder.is_alive():
@@ -61,7 +61,7 @@ def queried(settings: Settings, console: Console, seconds: int) -> dict[str, Any
             [sys.executable, "-m", "polyglot.cli", "query", NEWEST, "--json"], stdout=subprocess.PIPE, check=True
         )
         newest = int(json.loads(done.stdout)["rows"][0][0]) / 1_000_000
-        if feeder.is_alive() and time.monotonic() - began > WARM_UP_S:
+        if feeder.is_alive() and time.monotonic() - began > warm_up_s:
             missing.append((time.time() - (newest + 1)) * 1000)
     if len(missing) < 10:
         raise CommandError(f"only {len(missing)} queries ended while the feed ran")

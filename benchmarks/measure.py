@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import httpx
 
 from polyglot.config import Settings
 from polyglot.console import CommandError
 from polyglot.jobs.offsets import OffsetReader
-from polyglot.jobs.rest import FlinkRest
 
 #: Start-up and run-out are left out of a rate.
 FIRST, LAST = 0.10, 0.95
+#: The metric of a source itself: what it has read.
+_SOURCE_OUT = re.compile(r"^Source_.*\.numRecordsOut$")
 
 
 @dataclass
@@ -26,20 +32,24 @@ class Samples:
         """Return records per second between 10 % and 95 % of the total.
 
         Raises:
-            CommandError: fewer than three samples lie there: the input is too small for this machine.
+            CommandError: fewer than two samples lie there: the input is too small for this machine.
         """
         middle = [p for p in self.points if FIRST * self.total <= p[1] <= LAST * self.total]
-        if len(middle) < 3:
+        if len(middle) < 2:
             raise CommandError(f"too few samples between 10 % and 95 % of {self.total:,}: use more frames")
         return (middle[-1][1] - middle[0][1]) / (middle[-1][0] - middle[0][0])
 
 
 def follow(read: Callable[[], int], total: int, timeout_s: float = 900.0, every_s: float = 0.25) -> Samples:
-    """Sample ``read`` until it reaches ``total``."""
+    """Sample ``read`` until it reaches ``total``.
+
+    Only changes are kept: Flink's counters move once a second, and what is asked in between is old.
+    """
     samples, began = Samples(total), time.monotonic()
     while True:
         count = read()
-        samples.points.append((time.monotonic(), count))
+        if not samples.points or count != samples.points[-1][1]:
+            samples.points.append((time.monotonic(), count))
         if count >= total:
             return samples
         if time.monotonic() - began > timeout_s:
@@ -53,16 +63,59 @@ def topic_counter(settings: Settings, topics: list[str]) -> Callable[[], int]:
     return lambda: sum(reader.ends(topics).values())
 
 
-def source_counter(settings: Settings, job_id: str, sources: tuple[str, ...]) -> Callable[[], int]:
-    """Return a function that counts what a job's sources handed on; ``sources`` are parts of their names."""
+def source_counter(settings: Settings, job_id: str) -> Callable[[], int]:
+    """Return a function that counts the records that a job's sources handed on.
+
+    The sources are asked, not the tasks that they are part of: where one packs its records into blocks, the task hands
+    on blocks.
+    """
+    client = httpx.Client(base_url=f"{settings.flink.url}/jobs/{job_id}", timeout=15)
+
+    def get(path: str, **parameters: str) -> Any:
+        return client.get(path, params=parameters).raise_for_status().json()
 
     def count() -> int:
-        with FlinkRest(settings.flink.url) as rest:
-            vertices = rest.vertices(job_id)
-        return sum(
-            int(v["metrics"]["write-records"])
-            for v in vertices
-            if v["name"].startswith("Source:") and any(name in v["name"] for name in sources)
-        )
+        found = 0
+        for vertex in get("")["vertices"]:
+            if vertex["name"].startswith("Source:"):
+                path = f"/vertices/{vertex['id']}/subtasks/metrics"
+                names = [one["id"] for one in get(path) if _SOURCE_OUT.search(one["id"])]
+                for name in names:
+                    found += sum(int(one["sum"]) for one in get(path, get=name, agg="sum"))
+        return found
 
     return count
+
+
+@dataclass
+class Rounds:
+    """Rates of several things that ran in turn, once in each round."""
+
+    rates: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, name: str, rate: float) -> None:
+        """Take the rate of one run."""
+        self.rates.setdefault(name, []).append(rate)
+
+    def document(self, bases: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return, by name, the median rate, its spread and all runs, and ``of``: the ratio to each base that ran.
+
+        A ratio is the median of the rounds' ratios, for the machine's pace differs more between rounds than within
+        one. A spread is (largest - smallest) / median.
+        """
+        found = {}
+        for name, runs in self.rates.items():
+            of = {}
+            for base in bases:
+                if base != name and base in self.rates:
+                    ratios = [mine / other for mine, other in zip(runs, self.rates[base], strict=True)]
+                    of[base] = {"ratio": round(median(ratios), 4), "spread": spread(ratios)}
+            found[name] = {
+                "per_s": round(median(runs)), "spread": spread(runs), "runs": [round(rate) for rate in runs], "of": of,
+            }  # fmt: skip
+        return found
+
+
+def spread(values: Sequence[float]) -> float:
+    """Return (largest - smallest) / median."""
+    return round((max(values) - min(values)) / median(values), 3)

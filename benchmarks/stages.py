@@ -1,77 +1,94 @@
-"""Each stage alone, over the same preloaded frames: floor, normalize in both modes, analytics.
+"""Each stage alone, the floor and the bare loops, in turn over the same preloaded frames.
 
-Machines differ, and so do their hours. What counts are ratios within a run, so floor and normalize take turns.
+Machines differ, and so do their hours. What counts are ratios within a round, in which everything runs once, and their
+median over the rounds. Flink's part runs once before anything counts: in a JVM that has just started the floor is half
+of what it is in a warm one.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from statistics import median
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from confluent_kafka.admin import AdminClient, NewTopic
+from pyarrow import ArrowInvalid, parquet
 
 from benchmarks import floor
-from benchmarks.measure import follow, source_counter, topic_counter
-from polyglot.collect.run import feed_simulated, pace
-from polyglot.collect.sim import SimSpec
+from benchmarks.loops.run import BARS, LIGHT, SAME_WORK, Loop
+from benchmarks.loops.run import run as run_loop
+from benchmarks.measure import Rounds, follow, source_counter, topic_counter
+from benchmarks.preload import CHANNELS, Expected, Loaded, longer
+from benchmarks.table import IN_MODES
+from benchmarks.topics import Digest, delete, empty, make, values
 from polyglot.collect.sim.spec import VENUE
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console
+from polyglot.jobs.drain import await_bronze
 from polyglot.jobs.lifecycle import submit
 from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
-from polyglot.readers.log import decode, messages
-from polyglot.topics import apply, plan
+from polyglot.readers.log import decode
 from schemas.domains import domains
 
 #: Where kernels run.
 MODES = ("process", "thread")
 NORMALIZED = ["normalized.trade.v1", "normalized.quote.v1"]
+BAR, QUOTE_BAR = "analytics.bar.v1", "analytics.quote_bar.v1"
+#: Seconds in each interval of bars.
+INTERVALS = {"1s": 1, "1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400}
+LOOPS = {
+    f"{name}, {processes}": (loop, processes)
+    for name, loop in (("light loop", LIGHT), ("light loop's bars", BARS), ("same-work loop", SAME_WORK))
+    for processes in (1, 2)
+}
+#: What the others are compared with.
+BASES = ("floor", "light loop, 2", "light loop's bars, 2", "same-work loop, 2")
 
 
-def preload(settings: Settings, console: Console, frames: int, seed: int) -> dict[str, Any]:
-    """Feed simulated frames with their usual disorder, copies and faults; return the manifest."""
-    report = feed_simulated(settings, console, SimSpec(seed=seed), frames, pace=pace("max"), resume=False)
-    manifest: dict[str, Any] = report["manifest"]
-    return {**manifest, "feed_rate": report["rate"]}
+def measured(settings: Settings, console: Console, loaded: Loaded, repeats: int) -> dict[str, Any]:
+    """Run everything ``repeats`` times in turn, after one round of Flink's part that does not count.
 
+    Returns:
+        Rates, ratios and their spreads by name, as `Rounds.document` has them; ``normalize`` and ``analytics`` are
+        those in the mode that the jobs are configured for.
 
-def measured(settings: Settings, console: Console, manifest: dict[str, Any], repeats: int) -> dict[str, Any]:
-    """Run floor and normalize in turn, analytics once; return medians, ratios of medians, and every rate."""
-    rates: dict[str, list[int]] = {name: [] for name in ("floor", *MODES)}
-    for _ in range(repeats):
-        rates["floor"].append(round(run_floor(settings, console)))
-        for mode in MODES:
-            _empty(settings, NORMALIZED)  # the next run writes the same once more
-            rates[mode].append(round(run_normalize(settings, console, manifest, mode)))
-    floor, process, thread = (median(found) for found in rates.values())
-    analytics, bars = run_analytics(settings, console)
-    own = {"process": process, "thread": thread}[settings.flink.python_mode]
-    return {
-        "feed_per_s": manifest["feed_rate"],
-        "floor_per_s": floor,
-        "normalize_per_s": own,
-        "normalize_of_floor": round(own / floor, 3),
-        "normalize_process_of_floor": round(process / floor, 3),
-        "normalize_thread_of_floor": round(thread / floor, 3),
-        "rates": rates,
-        "analytics_per_s": round(analytics),
-        "analytics_of_floor": round(analytics / floor, 3),
-        "bars_checked": bars,
+    Raises:
+        CommandError: an output is wrong.
+    """
+    flink: dict[str, Callable[[], float]] = {
+        "floor": lambda: run_floor(settings, console),
+        **{f"normalize, {mode}": _normalize(settings, console, loaded, mode) for mode in MODES},
+        **{f"analytics, {mode}": _analytics(settings, console, loaded, mode) for mode in MODES},
+        "ingest": lambda: run_ingest(settings, console, loaded.manifest),
     }
+    for name, run in flink.items():
+        console.text(f"warm-up, {name}: {run():,.0f}/s")
+    rounds = Rounds()
+    for _ in range(repeats):
+        for name, run in {**{name: _loop(settings, loaded, *one) for name, one in LOOPS.items()}, **flink}.items():
+            rate = run()
+            rounds.add(name, rate)
+            console.text(f"{name}: {rate:,.0f}/s")
+    found = rounds.document(BASES)
+    for stage in IN_MODES:
+        found[stage] = found[f"{stage}, {settings.flink.python_mode}"]
+    mode = settings.flink.python_mode
+    return {"mode": mode, "frames": loaded.frames, "repeats": repeats, "preload_per_s": loaded.rate, "found": found}
 
 
-def _empty(settings: Settings, topics: list[str]) -> None:
-    """Delete topics and make them anew."""
-    admin = AdminClient(settings.kafka.librdkafka())
-    for done in admin.delete_topics(topics).values():
-        done.result(30)
-    follow(
-        lambda: sum(topic not in admin.list_topics(timeout=10).topics for topic in topics), len(topics), timeout_s=60
-    )
-    apply(settings, plan(settings))
+def _loop(settings: Settings, loaded: Loaded, loop: Loop, processes: int) -> Callable[[], float]:
+    expected = loaded.part if loop is SAME_WORK else loaded.whole
+    return lambda: run_loop(settings, loop, processes, expected)
+
+
+def _normalize(settings: Settings, console: Console, loaded: Loaded, mode: str) -> Callable[[], float]:
+    return lambda: run_normalize(settings, console, loaded.whole, mode)
+
+
+def _analytics(settings: Settings, console: Console, loaded: Loaded, mode: str) -> Callable[[], float]:
+    return lambda: run_analytics(settings, console, loaded.whole, mode)
 
 
 def _alone(settings: Settings, console: Console, name: str, **more: str) -> str:
@@ -88,79 +105,112 @@ def _alone(settings: Settings, console: Console, name: str, **more: str) -> str:
 
 
 def _cancel(settings: Settings, job_id: str) -> None:
+    """Cancel a job and wait until it is gone: the next one must not share the cores with it."""
     with FlinkRest(settings.flink.url) as rest:
         rest.cancel(job_id)
+        follow(lambda: int(all(job.id != job_id for job in rest.jobs(live=True))), 1, timeout_s=60)
+
+
+def _raw(settings: Settings, *, normalized_only: bool = True) -> int:
+    """Return how many records the simulated venue's raw topics hold."""
+    topics = domains().raw_topics(normalized_only=normalized_only, venues=[VENUE])
+    return sum(OffsetReader(settings).ends(topics).values())
 
 
 def run_floor(settings: Settings, console: Console) -> float:
     """Copy the raw topics of the normalized kinds; return records per second."""
-    admin = AdminClient(settings.kafka.librdkafka())
-    size = str(settings.kafka.max_message_bytes)
-    topic = NewTopic(floor.TOPIC, 4, 1, config={"max.message.bytes": size, "retention.ms": "-1"})
-    admin.create_topics([topic])[floor.TOPIC].result(30)
-    raw = domains().raw_topics(normalized_only=True, venues=[VENUE])
-    total = sum(OffsetReader(settings).ends(raw).values())
+    make(settings, [floor.TOPIC])
+    total = _raw(settings)
     (done,) = submit(settings, console, ["floor"], fresh=True, package="benchmarks")
-    samples = follow(topic_counter(settings, [floor.TOPIC]), total)
-    console.text(f"floor: {samples.rate():,.0f} records/s")
+    samples = follow(topic_counter(settings, [floor.TOPIC]), total, every_s=0.05)  # it is done in seconds
     _cancel(settings, done.job_id)
-    admin.delete_topics([floor.TOPIC])[floor.TOPIC].result(30)
+    copied = topic_counter(settings, [floor.TOPIC])()
+    delete(settings, [floor.TOPIC])
+    if copied != total:
+        raise CommandError(f"the floor copied {copied:,} of {total:,} records")
     return samples.rate()
 
 
-def run_normalize(settings: Settings, console: Console, manifest: dict[str, Any], mode: str) -> float:
+def run_normalize(settings: Settings, console: Console, expected: Expected, mode: str) -> float:
     """Normalize the preloaded frames with the kernels in threads or a process; return raw records per second."""
-    raw = domains().raw_topics(normalized_only=True, venues=[VENUE])
-    read = sum(OffsetReader(settings).ends(raw).values())
-    expected: int = sum(manifest["normalized"].values())
+    empty(settings, NORMALIZED)
+    read, wanted = _raw(settings), expected.normalized
     job_id = _alone(settings, console, "normalize", POLYGLOT_FLINK__PYTHON_MODE=mode)
-    samples = follow(topic_counter(settings, NORMALIZED), expected)
+    samples = follow(topic_counter(settings, NORMALIZED), wanted.count)
     _cancel(settings, job_id)
-    found = topic_counter(settings, NORMALIZED)()
-    if found != expected:
-        raise CommandError(f"normalize wrote {found:,} records, the manifest says {expected:,}")
-    rate = samples.rate() * read / expected
-    console.text(f"normalize, {mode} mode: {rate:,.0f} records/s")
-    return rate
+    found = Digest.of(values(settings, NORMALIZED))
+    if found != wanted:
+        raise CommandError(f"normalize wrote {found}, the kernels {wanted}")
+    return samples.rate() * read / wanted.count
 
 
-def run_analytics(settings: Settings, console: Console) -> tuple[float, int]:
-    """Aggregate the normalized topics; return records per second and how many bars were compared with the oracle."""
-    reader = OffsetReader(settings)
-    total = sum(reader.ends(NORMALIZED).values())
-    job_id = _alone(settings, console, "analytics")
-    samples = follow(source_counter(settings, job_id, ("normalized_trade", "normalized_quote")), total)
-    rate = samples.rate()
-    console.text(f"analytics: {rate:,.0f} records/s")
-    expected = _trade_counts(settings)
-    latest: dict[tuple[str, str, int], tuple[int, int]] = {}
+def run_ingest(settings: Settings, console: Console, manifest: dict[str, Any]) -> float:
+    """Store the raw topics in a lake of its own; return records per second, Hudi's commits included."""
+    lake = Path(settings.var_dir) / "bench-lake"
+    shutil.rmtree(lake, ignore_errors=True)
+    more = {"POLYGLOT_LAKE__ENABLED": "true", "POLYGLOT_LAKE__URI": f"file://{lake}"}
+    total = _raw(settings, normalized_only=False)
+    job_id = _alone(settings, console, "ingest", **more)
+    samples = follow(source_counter(settings, job_id), total)
+    await_bronze(settings, console, 300)
+    _cancel(settings, job_id)
+    stored, wanted = lake_rows(lake / "bronze_raw"), manifest["unique"]
+    shutil.rmtree(lake)
+    if stored != wanted:
+        raise CommandError(f"ingest stored {stored:,} rows, the manifest says {wanted:,}")
+    return samples.rate()
+
+
+def lake_rows(table: Path) -> int:
+    """Return how many rows the finished files of a table hold that is only appended to."""
+    found = 0
+    for path in table.rglob("*.parquet"):
+        if ".hoodie" not in path.parts:
+            try:
+                found += parquet.read_metadata(path).num_rows
+            except ArrowInvalid as error:
+                raise CommandError(f"{path.name} is no finished file: {error}") from error
+    return found
+
+
+def run_analytics(settings: Settings, console: Console, expected: Expected, mode: str) -> float:
+    """Aggregate the normalized topics; return records per second. Every bar is held against sums in plain Python."""
+    empty(settings, [BAR, QUOTE_BAR])
+    total = sum(OffsetReader(settings).ends(NORMALIZED).values())
+    job_id = _alone(settings, console, "analytics", POLYGLOT_FLINK__PYTHON_MODE=mode)
+    samples = follow(source_counter(settings, job_id), total)
+    wanted = windows(expected)
+    found: dict[tuple[str, str, str, int], tuple[int, int]] = {}
 
     def matching() -> int:
-        for bar in _records(settings, "analytics.bar.v1", "bar"):
-            key = (bar["entity_id"], bar["interval"], bar["window_start"])
-            latest[key] = max(latest.get(key, (0, 0)), (bar["version"], int(bar["volume"].scaleb(12))))
-        return sum(latest.get(key) == value for key, value in expected.items())
+        found.clear()
+        for name, topic in (("bar", BAR), ("quote_bar", QUOTE_BAR)):
+            for value in values(settings, [topic]):
+                key, version = _window(name, decode(name, value))
+                found[key] = max(found.get(key, (0, 0)), version)
+        return sum(found.get(key) == version for key, version in wanted.items())
 
-    follow(matching, len(expected), timeout_s=120, every_s=2.0)
+    follow(matching, len(wanted), timeout_s=120, every_s=2.0)
     _cancel(settings, job_id)
-    if extra := latest.keys() - expected.keys():
-        raise CommandError(f"{len(extra)} bars that no trade is in, e.g. {min(extra)}")
-    return rate, len(expected)
+    if extra := found.keys() - wanted.keys():
+        raise CommandError(f"{len(extra)} bars that nothing is in, e.g. {min(extra)}")
+    return samples.rate()
 
 
-def _records(settings: Settings, topic: str, name: str) -> Iterator[dict[str, Any]]:
-    """Yield a topic's records, decoded; times as µs."""
-    return (decode(name, record.value) for record in messages(settings, [topic]))
-
-
-def _trade_counts(settings: Settings) -> dict[tuple[str, str, int], tuple[int, int]]:
-    """Return (entity, interval, window start) → (trades, volume·1e12), counted in plain Python from the topic."""
-    lengths = {"1s": 10**6, "1m": 60 * 10**6, "5m": 300 * 10**6, "1h": 3600 * 10**6, "1d": 86400 * 10**6}
-    found: dict[tuple[str, str, int], tuple[int, int]] = {}
-    for trade in _records(settings, "normalized.trade.v1", "trade"):
-        size = int(trade["size"].scaleb(12))
-        for interval, length in lengths.items():
-            key = (trade["entity_id"], interval, trade["event_time"] // length * length)
-            count, volume = found.get(key, (0, 0))
-            found[key] = (count + 1, volume + size)
+def windows(expected: Expected) -> dict[tuple[str, str, str, int], tuple[int, int]]:
+    """Return (contract, entity, interval, window start in µs) → (version, volume·1e12), from sums in plain Python."""
+    found = {}
+    for interval, length in INTERVALS.items():
+        for (kind, symbol, second), (count, volume) in longer(expected.seconds, length):
+            place = (f"{VENUE}:{symbol}", interval, second * 1_000_000)
+            if kind == CHANNELS["trade"]:
+                found["bar", *place] = (count, int(volume.scaleb(12)))
+            elif length == 1:
+                found["quote_bar", *place] = (count, 0)
     return found
+
+
+def _window(name: str, bar: dict[str, Any]) -> tuple[tuple[str, str, str, int], tuple[int, int]]:
+    volume = int(bar["volume"].scaleb(12)) if name == "bar" else 0
+    key = (name, bar["entity_id"], bar.get("interval", "1s"), bar["window_start"])
+    return key, (bar["version"], volume)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import partial
 
 from flink_jobs import tables
+from flink_jobs.io import topics
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Ticks, Work
 from flink_jobs.replies import bar_records, bars_by_the_clock, joined, last_bars
@@ -22,29 +23,18 @@ from schemas.quality import Quality, load
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
 from udfs.windows.fold import restore
 
-OUTPUTS = (BARS.topic, QUOTE_BARS.topic, "repair.analytics.v1")
-
 
 def main() -> None:
     """Build and submit the job."""
     job = start("analytics", python_options(settings()))
     quality = load(job.settings.quality_file)
-    job.ddl([tables.wire_sink("analytics", job.settings, OUTPUTS)])
-    inserts = [_windows(job, BARS, quality), _windows(job, QUOTE_BARS, quality)]
-    inserts += _stores(job, "bar", tables.BAR_KEY) + _stores(job, "quote_bar", tables.QUOTE_BAR_KEY)
-    job.submit(inserts)
-
-
-def _windows(job: Job, definition: Definition, quality: Quality) -> str:
-    """Return the INSERT of what the window fold tells: results, and requests for repair."""
-    name = definition.contract
-    source = tables.wire_source(
-        f"{name}_log", job.settings, definition.topics, f"polyglot-analytics-{definition.kind}", watermark=True
-    )
-    job.ddl([source])
-    folded = fold_shards(job, f"{name}_log", windows(definition, quality), {"reply": BYTES}, uid=f"fold-{name}")
-    unpacked(job, folded, 0, f"{name}_told", uid=f"fold-{name}-unpack")
-    return f"INSERT INTO analytics SELECT topic, ts, k, v FROM {name}_told"
+    for definition, name in ((BARS, "bars"), (QUOTE_BARS, "quote bars")):
+        records = topics.read(
+            job, f"{definition.kind} topics", definition.topics, f"polyglot-analytics-{definition.kind}", watermark=True
+        )
+        folded = fold_shards(job, records, windows(definition, quality), {"reply": BYTES}, name=name)
+        topics.write(job, unpacked(folded, 0, name=f"{name}: records"), f"{name}: topics")
+    job.submit(_stores(job, "bar", tables.BAR_KEY) + _stores(job, "quote_bar", tables.QUOTE_BAR_KEY))
 
 
 def windows(definition: Definition, quality: Quality) -> Work:
@@ -74,7 +64,7 @@ def _stores(job: Job, bar: str, key: str) -> list[str]:
                 tables.contract_source(
                     f"{store}_log", config, bar, f"analytics.{bar}.v1", f"polyglot-{store}", fetch=fetch
                 )
-                for store, fetch in ((gold, tables.STORES), (clickhouse, tables.SHARDS))
+                for store, fetch in ((gold, topics.STORES), (clickhouse, topics.SHARDS))
             ),
         ]
     )

@@ -59,13 +59,14 @@ class Job:
             self.table.execute_sql(statement)
 
     def submit(self, inserts: Sequence[str]) -> None:
-        """Run all INSERT statements as one detached job on the cluster."""
+        """Run what was built, and all INSERT statements, as one detached job on the cluster."""
         statements = self.table.create_statement_set()
         for insert in inserts:
             statements.add_insert_sql(insert)
-        result = statements.execute()
-        client = result.get_job_client()
-        print(f"submitted {self.name} as job {client.get_job_id() if client else 'unknown'}")  # noqa: T201 - read by `polyglot submit`
+        if inserts:
+            statements.attach_as_datastream()
+        client = self.stream.execute_async(self.name)
+        print(f"submitted {self.name} as job {client.get_job_id()}")  # noqa: T201 - read by `polyglot submit`
 
 
 def python_options(config: Settings) -> dict[str, str]:

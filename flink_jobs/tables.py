@@ -6,14 +6,13 @@ Column lists come from the Avro contracts, so a contract and its tables cannot d
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from polyglot.config import FLINK_SHADING, Settings
-from schemas.contracts import FOLDER, contract
+import pyarrow as pa
 
-#: Columns that exist for the reducers only and are not kept in the lake.
-LIMBS = tuple(f"{name}_l{i}" for name, limbs in (("size", 3), ("notional", 4)) for i in range(limbs))
+from flink_jobs.io.topics import STORES, Fetch, consumer
+from polyglot.config import Settings
+from schemas.contracts import FOLDER, contract
 
 
 def _sql_type(avro: Any) -> str:
@@ -28,11 +27,9 @@ def _sql_type(avro: Any) -> str:
     return {"string": "STRING", "long": "BIGINT", "int": "INT", "bytes": "BYTES", "boolean": "BOOLEAN"}[base]
 
 
-def columns(name: str, omit: Iterable[str] = ()) -> dict[str, str]:
-    """Return the columns of a contract as name → Flink SQL type, without ``omit``."""
-    left_out = set(omit)
-    fields = contract(name).schema["fields"]
-    return {f["name"]: _sql_type(f["type"]) for f in fields if f["name"] not in left_out}
+def columns(name: str) -> dict[str, str]:
+    """Return the columns of a contract as name → Flink SQL type."""
+    return {f["name"]: _sql_type(f["type"]) for f in contract(name).schema["fields"]}
 
 
 def names(cols: Iterable[str]) -> str:
@@ -51,82 +48,16 @@ def _create(table: str, cols: Sequence[str], options: dict[str, str], tail: str 
     return f"CREATE TEMPORARY TABLE {table} (\n  {body}\n) {tail} WITH (\n  {opts}\n)"
 
 
-def _kafka(config: Settings, topics: Sequence[str]) -> dict[str, str]:
+def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -> dict[str, str]:
     return {
         "connector": "kafka",
         "topic": ";".join(topics),
-        **{f"properties.{k}": v for k, v in config.kafka.java(shading=FLINK_SHADING).items()},
-    }
-
-
-@dataclass(frozen=True)
-class Fetch:
-    """How a source asks the broker for records: it answers when it has ``min_bytes``, or after ``wait_ms``.
-
-    Every answer costs the client and the broker what hundreds of records cost them. Were every record one, the broker
-    alone would take half a core at 1,000 records per second.
-
-    ``wait_ms`` is multiplied by the configuration's ``latency_factor``.
-
-    ``partition_bytes`` is how much one partition may return at once. Catching up, the client hands over one partition's
-    share before the next one's, so this is how far partitions drift apart in event time. It is a speed limit as well:
-    while a partition's share waits to be handed over, the client asks for the others only, and if those are idle, that
-    takes all of ``wait_ms``. A larger record is still returned, alone.
-    """
-
-    wait_ms: int
-    min_bytes: int
-    partition_bytes: int
-
-
-#: On the way to a fold, and to ClickHouse.
-SHARDS = Fetch(50, 64 * 1024, 1024 * 1024)
-#: For what shows nothing before its next batch or commit anyway.
-STORES = Fetch(200, 512 * 1024, 2 * 1024 * 1024)
-
-
-def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -> dict[str, str]:
-    return {
-        **_kafka(config, topics),
         # Offsets live in checkpoints together with the state; a job without either starts from the beginning.
         "scan.startup.mode": "earliest-offset",
+        **({"scan.bounded.mode": "latest-offset"} if config.flink.bounded else {}),
         "properties.group.id": group,
-        # As the replay reads: what a transaction that was aborted has left in the log was never sent.
-        "properties.isolation.level": "read_committed",
-        "properties.max.partition.fetch.bytes": str(fetch.partition_bytes),
-        "properties.fetch.max.bytes": str(4 * config.kafka.max_message_bytes),
-        "properties.fetch.min.bytes": str(fetch.min_bytes),
-        "properties.fetch.max.wait.ms": str(config.flink.patience_ms(fetch.wait_ms)),
-        "properties.max.poll.records": "5000",
-        "properties.client.dns.lookup": "use_all_dns_ips",
+        **{f"properties.{name}": value for name, value in consumer(config, fetch).items()},
     }
-
-
-def wire_source(
-    table: str, config: Settings, topics: Sequence[str], group: str, *, fetch: Fetch = SHARDS, watermark: bool = False
-) -> str:
-    """Return a source of undecoded records: topic, partition, offset, record time and value.
-
-    With ``watermark``, each partition's is a second behind its newest record's time; the source's is the least of them.
-    A partition that is silent for ``flink.idle_after_s`` does not hold up the others.
-    """
-    marks = {
-        # Per record, not per interval: what a block says of the watermark is as new as its last record.
-        "scan.watermark.emit.strategy": "on-event",
-        "scan.watermark.idle-timeout": f"{round(1000 * config.flink.idle_after_s)} ms",
-    }
-    return _create(
-        table,
-        [
-            "`topic` STRING METADATA VIRTUAL",
-            "`partition` INT METADATA VIRTUAL",
-            "`offset` BIGINT METADATA VIRTUAL",
-            "`timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL",
-            "`value` BYTES",
-            *(["WATERMARK FOR `timestamp` AS `timestamp` - INTERVAL '1' SECOND"] if watermark else []),
-        ],
-        {**_source(config, topics, group, fetch), **(marks if watermark else {}), "format": "raw"},
-    )
 
 
 def contract_source(
@@ -165,53 +96,38 @@ def value_format(config: Settings, name: str) -> dict[str, str]:
     return options
 
 
-def wire_sink(table: str, config: Settings, topics: Sequence[str]) -> str:
-    """Return a sink of encoded records; each row has its topic (if there are several), record time, key and value.
+_OF_ARROW = {pa.string(): "STRING", pa.int64(): "BIGINT", pa.int32(): "INT", pa.binary(): "BYTES"}
 
-    At least once is enough: consumers drop what they have seen by ``entity_seq`` or by version (law 4).
+
+def _of_arrow(kind: Any) -> str:
+    if pa.types.is_dictionary(kind):
+        return _of_arrow(kind.value_type)
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    return _OF_ARROW[kind]
+
+
+def files_table(table: str, config: Settings, schema: Any, key: str, partition: str) -> str:
+    """Return a Hudi table of immutable facts that come as complete files (``udfs.lake.files.frame``).
+
+    Args:
+        table: name of the table.
+        config: settings.
+        schema: Arrow schema of its columns.
+        key: the column that is the record key.
+        partition: the column whose values are the partitions' paths.
     """
     return _create(
         table,
-        [
-            # A sink of one topic has no such metadata.
-            *(["`topic` STRING METADATA"] if len(topics) > 1 else []),
-            "`timestamp` TIMESTAMP_LTZ(3) METADATA",
-            "k BYTES",
-            "v BYTES",
-        ],
+        ["`files` BYTES"],
         {
-            **_kafka(config, topics),
-            "key.format": "raw",
-            "key.fields": "k",
-            "value.format": "raw",
-            "value.fields-include": "EXCEPT_KEY",
-            "sink.delivery-guarantee": "at-least-once",
-            "properties.acks": "all",
-            "properties.enable.idempotence": "true",
-            "properties.compression.type": "lz4",
-            "properties.linger.ms": "5",
-            "properties.batch.size": "262144",
-            "properties.buffer.memory": str(8 * config.kafka.max_message_bytes),
-            "properties.max.request.size": str(config.kafka.max_message_bytes),
-            "properties.delivery.timeout.ms": "600000",
-        },
-    )
-
-
-def append_table(table: str, config: Settings, cols: dict[str, str], key: str, partition: str) -> str:
-    """Return a Hudi table of immutable facts: appended, never looked up."""
-    return _create(
-        table,
-        [f"`{c}` {t}" for c, t in cols.items()],
-        {
-            "connector": "hudi",
+            "connector": "hudi-files",
             "path": f"{config.lake_uri}/{table}",
             "hoodie.table.name": table,
-            "table.type": "COPY_ON_WRITE",
-            "write.operation": "bulk_insert",
+            "columns": ", ".join(f"`{field.name}` {_of_arrow(field.type)}" for field in schema),
             "hoodie.datasource.write.recordkey.field": key,
+            "hoodie.datasource.write.partitionpath.field": partition,
         },
-        f"PARTITIONED BY (`{partition}`)",
     )
 
 
@@ -248,21 +164,6 @@ def clickhouse_table(table: str, config: Settings, cols: dict[str, str], target:
             "password": config.clickhouse.find_password(),
             **({"ca-location": str(config.clickhouse.ca_location)} if config.clickhouse.ca_location else {}),
         },
-    )
-
-
-def silver_columns(kind: str) -> dict[str, str]:
-    """Return what Silver keeps of a normalized kind: everything but the reducers' limbs."""
-    return columns(kind, omit=LIMBS)
-
-
-def silver_select(kind: str) -> str:
-    """Return the select list of a Silver table: ``ingest_date`` becomes the ISO text the table is partitioned by."""
-    return ", ".join(
-        "CAST(TIMESTAMPADD(DAY, ingest_date, DATE '1970-01-01') AS STRING) AS ingest_date"
-        if c == "ingest_date"
-        else f"`{c}`"
-        for c in silver_columns(kind)
     )
 
 

@@ -210,6 +210,10 @@ class FlinkSettings(BaseModel):
         description="how much longer records may wait to be handed on together, at the broker and between tasks. The "
         "latency objectives are for 1; more is for a machine that has better things to do than to ask for nothing",
     )
+    bounded: bool = Field(
+        False,
+        description="whether jobs read up to where their topics end when they are submitted, and finish",
+    )
     python_mode: Literal["process", "thread"] = Field(
         "process",
         description="where the kernels of normalize run: in worker processes, or in threads of the TaskManager, which "

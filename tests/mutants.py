@@ -8,9 +8,9 @@ SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit
 FRAMES, DECLARED = "tests/unit/udfs/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
 LETTERS, UIDS = "tests/unit/udfs/test_large_dead_letters.py", "tests/integration/jobs/test_operator_uids.py"
 VERDICT = "tests/unit/cli/test_verify.py"
-ENDS, ROLLUP = "tests/unit/batch/test_topics.py", "tests/unit/sql/test_rollup.py"
+ENDS = "tests/unit/batch/test_topics.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
-APPEND = "connectors/hudi/src/test/java/io/polyglot/hudi/AppendCrashTest.java"
+FILES, SILVER = "connectors/hudi/src/test/java/io/polyglot/hudi/FilesCrashTest.java", "tests/unit/lake/test_silver.py"
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,16 @@ NOTICED = (
     ),
     Mutation(
         "law 1: a sink keeps what its checkpoint has counted",
-        "flink_jobs/tables.py",
-        '"sink.delivery-guarantee": "at-least-once"',
-        '"sink.delivery-guarantee": "none"',
+        "flink_jobs/io/topics.py",
+        'GUARANTEE = "AT_LEAST_ONCE"',
+        'GUARANTEE = "NONE"',
         (DECLARED,),
     ),
     Mutation(
         "law 1: a source reads what was committed",
-        "flink_jobs/tables.py",
-        '"properties.isolation.level": "read_committed"',
-        '"properties.isolation.level": "read_uncommitted"',
+        "flink_jobs/io/topics.py",
+        '"isolation.level": "read_committed"',
+        '"isolation.level": "read_uncommitted"',
         (DECLARED,),
     ),
     Mutation(
@@ -97,11 +97,39 @@ NOTICED = (
         (UIDS,),
     ),
     Mutation(
-        "law 1: an append is committed once",
-        "connectors/hudi/src/main/java/io/polyglot/hudi/HudiCommitter.java",
-        "case COMPLETED -> request.signalAlreadyCommitted();\n            case PENDING -> {",
-        "case COMPLETED, PENDING -> {",
-        (APPEND,),
+        "law 1: a checkpoint's files are committed once",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
+        "if (committed.contains(batch.id())) {",
+        "if (committed.contains(spec.name())) {",
+        (FILES,),
+    ),
+    Mutation(
+        "law 1: what died while it committed leaves nothing behind",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
+        "table.rollbackPending();",
+        "",
+        (FILES,),
+    ),
+    Mutation(
+        "law 1: staged files are swept when nothing refers to them any more",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
+        "if (!swept && batch.checkpoint() > restored) {",
+        "if (!swept) {",
+        (FILES,),
+    ),
+    Mutation(
+        "law 1: a file's commit stands in its columns and in their bounds",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/LakeFile.java",
+        "places++;",
+        "return 1;",
+        (FILES,),
+    ),
+    Mutation(
+        "law 4: Silver has a record once",
+        "udfs/codec/records.py",
+        "new[i] = order > seen[place]",
+        "new[i] = order >= seen[place]",
+        (SILVER,),
     ),
     Mutation(
         "law 3: an event at the horizon is accepted, and none behind it (+ 1 µs)",
@@ -144,13 +172,6 @@ NOTICED = (
         "self._sequence.apply(entities, counts)",
         "pass",
         (STATES,),
-    ),
-    Mutation(
-        "law 5: a longer bar rolls up limb by limb",
-        "sql/bars_rollup.sql",
-        "SUM(buy_notional_l2) AS buy_notional_l2",
-        "SUM(notional_l2) AS buy_notional_l2",
-        (ROLLUP,),
     ),
     Mutation(
         "law 7: ClickHouse has every field of the contract",

@@ -21,12 +21,12 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from mutants import NOTICED, Mutation
-from window_mutations import OF_WINDOWS
+from window_mutations import BATCH_WINDOWS, OF_WINDOWS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "devstack", "polyglot", "tests")
 FILES = ("pyproject.toml",)
-MODEL, FOLD, BARS = "tests/property/test_model.py", "tests/property/test_fold.py", "tests/property/test_bars.py"
+MODEL, FOLD = "tests/property/test_model.py", "tests/property/test_fold.py"
 RULES = "tests/unit/rules/test_jobs.py"
 VIEWS, REPLAY = "tests/unit/clickhouse/test_views.py", "tests/unit/batch/test_fold.py"
 
@@ -194,13 +194,6 @@ MUTATIONS = (
         (MODEL, FOLD),
     ),
     Mutation(
-        "law 5: open is the first by event time, by a reducer that knows no order of arrival",
-        "sql/bars.sql",
-        "MIN(sort_key) AS open_key",
-        "FIRST_VALUE(sort_key) AS open_key",
-        ("tests/unit/rules/test_sql.py",),
-    ),
-    Mutation(
         "law 5: open is the first by event time, not the first to arrive in its second",
         "udfs/windows/reduce.py",
         "return time < rows[mark] or (time == rows[mark] and order < rows[mark + at.MARK_ORDER])",
@@ -209,10 +202,10 @@ MUTATIONS = (
     ),
     Mutation(
         "law 5: the version is the number of events behind a bar",
-        "udfs/bars.py",
-        "version=version",
-        "version=1",
-        (BARS,),
+        "udfs/windows/bars.py",
+        "facts[f + B_VERSION] = rows[x + at.EVENTS]",
+        "facts[f + B_VERSION] = rows[x + at.COUNT]",
+        (BATCH_WINDOWS,),
     ),
     Mutation(
         "law 6: a late event is told at once",
@@ -290,7 +283,7 @@ MUTATIONS = (
         "udfs/decimals.py",
         "if 2 * rest > denominator or (2 * rest == denominator and quotient & 1):",
         "if 2 * rest >= denominator:",
-        ("tests/property/test_bars.py", "tests/property/test_exact_numbers.py"),
+        ("tests/property/test_adjust.py", "tests/property/test_exact_numbers.py"),
     ),
     Mutation(
         "law 8: kernels have no clock",

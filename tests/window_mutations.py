@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 WINDOW_FOLD, WINDOW_PARTS = "tests/property/test_window_fold.py", "tests/property/test_window_parts.py"
-WINDOW_CASES = "tests/unit/windows/test_windows.py"
+DECLARED = "tests/property/test_declared.py"
+COLD_CASES = "tests/unit/windows/test_cold.py"
+WINDOW_CASES, BATCH_WINDOWS = "tests/unit/windows/test_windows.py", "tests/unit/batch/test_windows.py"
 
 OF_WINDOWS = (
     (
@@ -56,6 +58,34 @@ OF_WINDOWS = (
         (WINDOW_CASES,),
     ),
     (
+        "law 5: declared columns of a first record are all of that one",
+        "udfs/windows/reducers.py",
+        "took = _is_marked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER])",
+        "took = _is_marked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER]) or what == FIRST",
+        (DECLARED,),
+    ),
+    (
+        "law 5: declared numbers have signs",
+        "udfs/windows/reducers.py",
+        "return left[x + k] < right[y + k]",
+        "return np.uint64(left[x + k]) < np.uint64(right[y + k])",
+        (DECLARED,),
+    ),
+    (
+        "law 5: declared windows are merged by their own marks",
+        "udfs/windows/reducers.py",
+        "v = ops[k + SOURCE] if w < 0 else w + ops[k + TARGET]",
+        "v = ops[k + SOURCE] if w < 0 or what == ALSO else w + ops[k + TARGET]",
+        (DECLARED,),
+    ),
+    (
+        "law 2: a declared number that is too wide for its contract stops the job",
+        "udfs/windows/fields.py",
+        "if what == DECIMAL and not _fits(",
+        "if what == PLAIN and not _fits(",
+        (DECLARED,),
+    ),
+    (
         "law 6: a window is kept by its entity's newest ingest time",
         "udfs/windows/reduce.py",
         "max(s.entities[e + at.E_WATER], record[at.R_INGEST])",
@@ -84,6 +114,34 @@ OF_WINDOWS = (
         (WINDOW_CASES, WINDOW_FOLD),
     ),
     (
+        "law 6: what was not saved is not put away",
+        "udfs/windows/packed.py",
+        "& ~at.REVISED != 0)",
+        "& ~at.REVISED == at.DIRTY)",
+        (COLD_CASES,),
+    ),
+    (
+        "law 6: a silent entity that speaks again has its windows back",
+        "udfs/windows/quotes.py",
+        "return stop(s, at.ASLEEP, i)",
+        "pass",
+        (WINDOW_FOLD, COLD_CASES),
+    ),
+    (
+        "law 7: a log's window of a silent entity is one of those that are packed",
+        "udfs/windows/saving.py",
+        "cold.unpack_all(s, set(codes.tolist())) if len(cold) else s",
+        "s",
+        (COLD_CASES, WINDOW_FOLD),
+    ),
+    (
+        "law 7: a round of slices tells of silent entities, too",
+        "udfs/windows/fold.py",
+        "self._cold.among(codes.tolist())",
+        "self._cold.among(codes.tolist()[1:])",
+        (COLD_CASES, WINDOW_FOLD),
+    ),
+    (
         "law 7: what changed is in the next delta",
         "udfs/windows/reduce.py",
         "if flags & at.CHANGED == 0:",
@@ -96,5 +154,40 @@ OF_WINDOWS = (
         "self._needed, self._round = self._round, None",
         "self._needed, self._round = self._next - 1, None",
         (WINDOW_FOLD, WINDOW_CASES),
+    ),
+    (
+        "law 5: a longer window has what the shorter ones in it have",
+        "udfs/windows/index.py",
+        "            s.rows[child * at.WIDTH + at.PARENT] = row",
+        "            s.rows[child * at.WIDTH + at.PARENT] = -1",
+        (BATCH_WINDOWS,),
+    ),
+    (
+        "law 5: a batch hands on a day's windows when it has all parts of them",
+        "batch/windows.py",
+        "cut = _others(batch, last)",
+        "cut = 0",
+        (BATCH_WINDOWS,),
+    ),
+    (
+        "law 5: a revision means the trade of its entity, id and time",
+        "batch/revisions.py",
+        "if key not in resolved:",
+        "if key[1] not in {trade_id for _, trade_id, _ in resolved}:",
+        (BATCH_WINDOWS,),
+    ),
+    (
+        "law 5: a revision is an event of its windows, in a batch as well",
+        "batch/windows.py",
+        "yield as_events(kind), Slices.of_arrow(those.column(VALUE))",
+        "yield as_events(kind), Slices.of_arrow(those.slice(0, 1).column(VALUE))",
+        (BATCH_WINDOWS,),
+    ),
+    (
+        "law 7: a bar that the range cuts is no result",
+        "batch/windows.py",
+        'batch.filter(pc.less_equal(batch.column("window_end"), span.end))',
+        'batch.filter(pc.less(batch.column("window_start"), span.end))',
+        (BATCH_WINDOWS,),
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,6 @@ from schemas.contracts import contract
 from udfs.codec.gathering import gather
 from udfs.codec.numbers import ONE
 from udfs.codec.slices import Longs, Slices
-from udfs.decimals import LIMB
 
 if TYPE_CHECKING:
     from udfs.batches import QuoteBatch, Rows, TradeBatch
@@ -37,6 +38,20 @@ def texts(slices: Slices, kind: Any) -> Any:
     offsets = np.empty(len(slices) + 1, dtype=np.int32)
     gather(*slices.parts, out, offsets)
     return pa.Array.from_buffers(kind, len(slices), [None, pa.py_buffer(offsets), pa.py_buffer(out)])
+
+
+def packed(slices: Slices, kind: Any) -> Any:
+    """Return a string or binary column of values that follow each other without a gap, without copying them.
+
+    Raises:
+        OverflowError: it has 2 GiB or more.
+    """
+    if len(slices.data) >= 1 << 31:
+        raise OverflowError(f"{len(slices.data)} bytes in one column: make batches smaller")
+    offsets = np.empty(len(slices) + 1, dtype=np.int32)
+    offsets[:-1] = slices.start
+    offsets[-1] = slices.start[-1] + slices.size[-1] if len(slices) else 0
+    return pa.Array.from_buffers(kind, len(slices), [None, pa.py_buffer(offsets), pa.py_buffer(slices.data)])
 
 
 def decimals(whole: Longs, part: Longs) -> Any:
@@ -79,55 +94,56 @@ def _venue_ids(rows: Rows) -> Any:
     return texts(Slices(ids.data, ids.start + skip, rows.id_size[rows.rows] - skip), pa.string())
 
 
-def _common(rows: Rows, timeless: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _common(rows: Rows, timeless: npt.NDArray[np.bool_]) -> dict[str, Callable[[], Any]]:
     env, rules, n = rows.envelopes, rows.rules, len(rows)
     entity = rows.entity_ids
     before = len(rules.venue) + 1
-    symbol = Slices(entity.data, entity.start + before, entity.size - before - len(rules.suffix))
+
+    def symbols() -> Any:
+        return texts(Slices(entity.data, entity.start + before, entity.size - before - len(rules.suffix)), pa.string())
+
+    def venues() -> Any:
+        return texts(_choice(rules.venue.encode(), len(rules.venue), np.zeros(n, dtype=bool)), pa.string())
+
     return {
-        "event_id": _event_ids(rows),
-        "entity_id": texts(entity, pa.string()),
-        "venue": texts(_choice(rules.venue.encode(), len(rules.venue), np.zeros(n, dtype=bool)), pa.string()),
-        "symbol": texts(symbol, pa.string()),
-        "event_time": pa.array(rows.event_time, pa.int64()).cast(_TIME),
-        "event_time_source": texts(_choice(b"venueingest", 5, timeless), pa.string()),
-        "ingest_time": pa.array(rows.ingest_time, pa.int64()).cast(_TIME),
-        "ingest_date": pa.array(rows.ingest_date.astype(np.int32), pa.int32()).cast(pa.date32()),
-        "entity_seq": pa.array(rows.entity_seq, pa.int64()),
-        "source_id": texts(env.source_ids.take(rows.rows), pa.string()),
-        "source_seq": pa.array(env.source_seq[rows.rows], pa.int64()),
+        "event_id": lambda: _event_ids(rows),
+        "entity_id": lambda: texts(entity, pa.string()),
+        "venue": venues,
+        "symbol": symbols,
+        "event_time": lambda: pa.array(rows.event_time, pa.int64()).cast(_TIME),
+        "event_time_source": lambda: texts(_choice(b"venueingest", 5, timeless), pa.string()),
+        "ingest_time": lambda: pa.array(rows.ingest_time, pa.int64()).cast(_TIME),
+        "ingest_date": lambda: pa.array(rows.ingest_date.astype(np.int32), pa.int32()).cast(pa.date32()),
+        "entity_seq": lambda: pa.array(rows.entity_seq, pa.int64()),
+        "source_id": lambda: texts(env.source_ids.take(rows.rows), pa.string()),
+        "source_seq": lambda: pa.array(env.source_seq[rows.rows], pa.int64()),
+        "value": lambda: packed(rows.wire(), pa.binary()),
     }
 
 
-def _batch(rows: Rows, columns: dict[str, Any]) -> Any:
-    columns["value"] = texts(rows.wire(), pa.binary())
-    names = [field["name"] for field in contract(rows.kind).schema["fields"]]
-    fields = [pa.field(name, columns[name].type, nullable=False) for name in (*names, "value")]
-    return pa.RecordBatch.from_arrays([columns[field.name] for field in fields], schema=pa.schema(fields))
+def _batch(rows: Rows, columns: dict[str, Callable[[], Any]], only: Sequence[str] | None) -> Any:
+    names = [field["name"] for field in contract(rows.kind).schema["fields"]] if only is None else only
+    arrays = [columns[name]() for name in (*names, "value")]
+    fields = [pa.field(name, array.type, nullable=False) for name, array in zip((*names, "value"), arrays, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def trades(rows: TradeBatch) -> Any:
-    """Return the columns of the ``trade`` contract and ``value``."""
+def trades(rows: TradeBatch, only: Sequence[str] | None = None) -> Any:
+    """Return the columns of the ``trade`` contract, or some of them, and ``value``."""
     columns = _common(rows, np.zeros(len(rows), dtype=bool))
-    whole, part = rows.numbers[2], rows.numbers[3]
-    upper = part // LIMB + whole * 100
     columns |= {
-        "venue_trade_id": _venue_ids(rows),
-        "price": decimals(rows.numbers[0], rows.numbers[1]),
-        "size": decimals(whole, part),
-        "aggressor": texts(_choice(b"buysell", 3, rows.flag < 0), pa.string()),
-        "size_l0": pa.array(part % LIMB, pa.int64()),
-        "size_l1": pa.array(upper % LIMB, pa.int64()),
-        "size_l2": pa.array(upper // LIMB, pa.int64()),
+        "venue_trade_id": lambda: _venue_ids(rows),
+        "price": lambda: decimals(rows.numbers[0], rows.numbers[1]),
+        "size": lambda: decimals(rows.numbers[2], rows.numbers[3]),
+        "aggressor": lambda: texts(_choice(b"buysell", 3, rows.flag < 0), pa.string()),
     }
-    columns |= {f"notional_l{k}": pa.array(rows.limbs[k], pa.int64()) for k in range(4)}
-    return _batch(rows, columns)
+    return _batch(rows, columns, only)
 
 
-def quotes(rows: QuoteBatch) -> Any:
-    """Return the columns of the ``quote`` contract and ``value``."""
+def quotes(rows: QuoteBatch, only: Sequence[str] | None = None) -> Any:
+    """Return the columns of the ``quote`` contract, or some of them, and ``value``."""
     columns = _common(rows, rows.flag > 0)
-    columns["venue_update_id"] = _venue_ids(rows)
+    columns["venue_update_id"] = lambda: _venue_ids(rows)
     for k, name in enumerate(("bid_price", "bid_size", "ask_price", "ask_size")):
-        columns[name] = decimals(rows.numbers[2 * k], rows.numbers[2 * k + 1])
-    return _batch(rows, columns)
+        columns[name] = partial(decimals, rows.numbers[2 * k], rows.numbers[2 * k + 1])
+    return _batch(rows, columns, only)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -101,27 +102,19 @@ class Rows:
 
 
 class TradeBatch(Rows):
-    """Rows of the ``trade`` contract; ``flag`` is 1 where the taker bought, -1 where it sold; ``limbs`` are the
-    notional's.
-    """
+    """Rows of the ``trade`` contract; ``flag`` is 1 where the taker bought, -1 where it sold."""
 
     kind = "trade"
 
-    def __init__(self, *columns: Any, limbs: Longs) -> None:
-        super().__init__(*columns)
-        self.limbs = limbs
-
     def _write(self, *arguments: Any) -> int:
-        used: int = writing.write_trades(
-            *arguments, self.event_time, self.entity_seq, self.numbers.ravel(), self.limbs.ravel(), self.flag
-        )
+        used: int = writing.write_trades(*arguments, self.event_time, self.entity_seq, self.numbers.ravel(), self.flag)
         return used
 
-    def to_arrow(self) -> Any:
-        """Return an Arrow record batch: the contract's columns and ``value``, the wire bytes."""
+    def to_arrow(self, only: Sequence[str] | None = None) -> Any:
+        """Return an Arrow record batch: the contract's columns, or some of them, and ``value``, the wire bytes."""
         from udfs import arrow  # noqa: PLC0415 - only the batch engine needs it
 
-        return arrow.trades(self)
+        return arrow.trades(self, only)
 
 
 class QuoteBatch(Rows):
@@ -133,8 +126,8 @@ class QuoteBatch(Rows):
         used: int = writing.write_quotes(*arguments, self.event_time, self.entity_seq, self.numbers.ravel(), self.flag)
         return used
 
-    def to_arrow(self) -> Any:
-        """Return an Arrow record batch: the contract's columns and ``value``, the wire bytes."""
+    def to_arrow(self, only: Sequence[str] | None = None) -> Any:
+        """Return an Arrow record batch: the contract's columns, or some of them, and ``value``, the wire bytes."""
         from udfs import arrow  # noqa: PLC0415 - only the batch engine needs it
 
-        return arrow.quotes(self)
+        return arrow.quotes(self, only)

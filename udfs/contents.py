@@ -65,7 +65,7 @@ def _trades(rules: Rules, env: Envelopes, judged: Judged) -> Accepted:
             scanning.SHAPES[rules.channel], scanning.WORDS, before, MAX_PAYLOAD, _ANY_TIME, _ANY_TIME, EARLIEST, LATEST,
             todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low,
             env.event_time, env.from_ingest, env.ingest_time,
-            table.time, table.numbers.ravel(), table.limbs.ravel(), table.flag,
+            table.time, table.numbers.ravel(), table.flag,
         )  # fmt: skip
     for i in np.flatnonzero((judged.in_topic == 1) & (todo != scanning.SCANNED)).tolist():
         try:

@@ -1,13 +1,8 @@
-"""Exact decimals as integers: a price or size is held as value·1e12, a notional as value·1e24.
-
-Sums go through limbs of ten decimal digits, because the engines' own decimals are too narrow for exact notionals:
-``x = l0 + l1·1e10 + l2·1e20 (+ l3·1e30)`` with ``0 <= l < 1e10``, so 9e8 of them add up in a 64-bit integer.
-"""
+"""Exact decimals as integers: a price or size is held as value·1e12, a notional as value·1e24."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from udfs.rejects import Reject, shown
 
@@ -15,7 +10,6 @@ PLACES = 12
 ONE = 10**PLACES
 LARGEST = 10**15 * ONE  # the largest price or size, inclusive
 NOTIONAL_END = 10**16 * ONE * ONE  # the smallest notional that does not fit
-LIMB = 10**10
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
 
 
@@ -58,18 +52,8 @@ def parse(value: object, field: str, *, zero: bool) -> int:
     return scaled
 
 
-def limbs(value: int, count: int) -> tuple[int, ...]:
-    """Split a non-negative integer into ``count`` limbs, lowest first."""
-    return tuple(value // LIMB**i % LIMB for i in range(count))
-
-
-def unlimb(parts: Sequence[int]) -> int:
-    """Return the integer of (possibly summed up) limbs, lowest first."""
-    return sum(part * LIMB**i for i, part in enumerate(parts))
-
-
-def notional(price: int, size: int) -> int:
-    """Return price·size·1e24 of two scaled decimals.
+def check_notional(price: int, size: int) -> None:
+    """Hold the product of two scaled decimals against its bound.
 
     Raises:
         Reject: ``out_of_range``, when it is 1e16 or more.
@@ -77,7 +61,6 @@ def notional(price: int, size: int) -> int:
     product = price * size
     if product >= NOTIONAL_END:
         raise Reject("out_of_range", f"price * size: expected < 1e16, got {product // (ONE * ONE)}")
-    return product
 
 
 def half_even(numerator: int, denominator: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -58,19 +58,6 @@ class BronzeBatch:
 
     def __len__(self) -> int:
         return len(self.offsets)
-
-    def columns(self) -> tuple[list[Any], ...]:
-        """Return one list per column: event_id, both times, source_seq, payload, offset, context (from 0)."""
-        env = self.envelopes
-        return (
-            env.event_id,
-            env.event_time.tolist(),
-            env.ingest_time.tolist(),
-            env.source_seq.tolist(),
-            env.payload,
-            self.offsets.tolist(),
-            self.context.tolist(),
-        )
 
 
 @dataclass(slots=True)

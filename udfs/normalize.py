@@ -199,8 +199,8 @@ class Normalizer(Whole):
 
         none = Table(0).rows(_NONE)
         if self._rules.kind == "quote":
-            return TradeBatch(*columns(none), limbs=none.limbs), QuoteBatch(*columns(accepted))
-        return TradeBatch(*columns(accepted), limbs=accepted.limbs), QuoteBatch(*columns(none))
+            return TradeBatch(*columns(none)), QuoteBatch(*columns(accepted))
+        return TradeBatch(*columns(accepted)), QuoteBatch(*columns(none))
 
     def _gate(self, env: Envelopes, i: int, numbers: Numbers, *, behind: bool) -> gate.Standard | None:
         try:
@@ -233,7 +233,7 @@ class Normalizer(Whole):
                 self._shape, scanning.WORDS, self._prefix, MAX_PAYLOAD, self._rules.max_skew, self._rules.horizon,
                 EARLIEST, LATEST, todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low,
                 env.event_time, env.from_ingest, env.ingest_time,
-                table.time, table.numbers.ravel(), table.limbs.ravel(), table.flag,
+                table.time, table.numbers.ravel(), table.flag,
             )  # fmt: skip
             if self._gaps is not None:
                 numbers.first = np.where(todo == scanning.SCANNED, judged.id_low, -1)

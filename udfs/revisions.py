@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from schemas.contracts import contract
-from udfs.decimals import limbs
 from udfs.envelope import Envelopes
 from udfs.rules import Rules
 from udfs.side import SideRecord
@@ -52,6 +51,5 @@ def revision_records(
         ]
         if rules.kind == "trade_correct":
             fields += [write_decimal(row.price, _DIGITS), write_decimal(row.size, _DIGITS)]
-            fields += [write_long(part) for part in (*limbs(row.size, 3), *limbs(row.notional, 4))]
         records.append(SideRecord(topic, entity_id.encode(), row.event_time, b"".join(fields)))
     return records

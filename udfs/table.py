@@ -12,7 +12,7 @@ import numpy as np
 
 from udfs.codec.scanning import NUMBERS
 from udfs.codec.slices import Bits, Longs
-from udfs.decimals import ONE, limbs
+from udfs.decimals import ONE
 from udfs.venues.frames import QuoteRow, TradeRow
 
 
@@ -24,14 +24,12 @@ class Accepted:
     part: Longs
     time: Longs
     numbers: Longs
-    limbs: Longs
     flag: Bits
 
     def keep(self, which: Longs) -> Accepted:
         """Return some of the rows, in this order."""
         numbers = np.ascontiguousarray(self.numbers[:, which])
-        notional = np.ascontiguousarray(self.limbs[:, which])
-        return Accepted(self.rows[which], self.part[which], self.time[which], numbers, notional, self.flag[which])
+        return Accepted(self.rows[which], self.part[which], self.time[which], numbers, self.flag[which])
 
 
 class Table:
@@ -40,7 +38,6 @@ class Table:
     def __init__(self, records: int) -> None:
         self.time: Longs = np.empty(records, dtype=np.int64)
         self.numbers: Longs = np.empty((NUMBERS, records), dtype=np.int64)
-        self.limbs: Longs = np.empty((4, records), dtype=np.int64)
         self.flag: Bits = np.empty(records, dtype=np.int8)
         self._slow: list[tuple[int, int, list[int]]] = []
 
@@ -55,11 +52,11 @@ class Table:
         if not self._slow and scanned.all():
             rows = np.arange(len(self.time))
             part = np.full(len(rows), -1, dtype=np.int64)
-            return Accepted(rows, part, self.time, self.numbers, self.limbs, self.flag)
+            return Accepted(rows, part, self.time, self.numbers, self.flag)
         rows = np.flatnonzero(scanned)
         part = np.full(len(rows), -1, dtype=np.int64)
         time, flag = self.time[rows], self.flag[rows]
-        numbers, notional = self.numbers[:, rows], self.limbs[:, rows]
+        numbers = self.numbers[:, rows]
         if self._slow:
             values = np.array([row[2] for row in self._slow], dtype=np.int64).T
             rows = np.concatenate([rows, [row[0] for row in self._slow]])
@@ -68,9 +65,8 @@ class Table:
             rows, part = rows[order], part[order]
             time = np.concatenate([time, values[0]])[order]
             flag = np.concatenate([flag, values[1].astype(np.int8)])[order]
-            numbers = np.concatenate([numbers, values[2 : 2 + NUMBERS]], axis=1)[:, order]
-            notional = np.concatenate([notional, values[2 + NUMBERS :]], axis=1)[:, order]
-        return Accepted(rows, part, time, np.ascontiguousarray(numbers), np.ascontiguousarray(notional), flag)
+            numbers = np.concatenate([numbers, values[2:]], axis=1)[:, order]
+        return Accepted(rows, part, time, np.ascontiguousarray(numbers), flag)
 
 
 def _halves(*values: int) -> list[int]:
@@ -79,10 +75,10 @@ def _halves(*values: int) -> list[int]:
 
 def _trade(row: TradeRow) -> list[int]:
     flag = {"buy": 1, "sell": -1}[row.aggressor]
-    return [row.event_time, flag, *_halves(row.price, row.size, 0, 0), *limbs(row.notional, 4)]
+    return [row.event_time, flag, *_halves(row.price, row.size, 0, 0)]
 
 
 def _quote(row: QuoteRow) -> list[int]:
     decimals = _halves(row.bid_price, row.bid_size, row.ask_price, row.ask_size)
     timeless = row.event_time is None
-    return [0 if row.event_time is None else row.event_time, int(timeless), *decimals, 0, 0, 0, 0]
+    return [0 if row.event_time is None else row.event_time, int(timeless), *decimals]

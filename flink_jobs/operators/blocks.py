@@ -1,6 +1,6 @@
-"""From a table of records to blocks, through a fold, and back: no record is an object of Python's on its way.
+"""From records to blocks, through a fold, and back: no record is an object of Python's on its way.
 
-The JVM packs records into blocks and takes the kernel's reply apart (``connectors/blocks``).
+The JVM packs records into blocks and takes the kernel's reply apart (``connectors/blocks``). Names are uids as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pyflink.common import Types
 from pyflink.common.typeinfo import TypeInformation
 from pyflink.datastream import DataStream, KeyedStream
 from pyflink.java_gateway import get_gateway
-from pyflink.table import Table
 
 from flink_jobs.halt import HALT, halting
 from flink_jobs.operators.fold import ShardFold, Work
@@ -28,38 +27,40 @@ BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 
 def fold_shards(
     job: Job,
-    source: str,
+    records: Any,
     work: Work,
     output: dict[str, TypeInformation],
     *,
-    uid: str,
+    name: str,
     linger_ms: int = LINGER_MS,
 ) -> DataStream:
-    """Fold ``source`` (a wire source) per shard; return rows of ``output``.
+    """Fold records per shard; return rows of ``output``.
 
     Args:
         job: the job under construction.
-        source: name of the wire source.
+        records: the JVM's stream of them, see ``io.topics.read``.
         work: what is done with the blocks of a shard.
         output: the fields that it emits.
-        uid: of the operators; with the mode that Python runs in, that of the state.
+        name: of the operator, and with the mode that Python runs in, the uid of its state.
         linger_ms: how long records wait for others, if nothing is busy.
     """
-    records = job.table.sql_query(f"SELECT `topic`, `partition`, `offset`, `timestamp`, `value` FROM {source}")
     linger, patience = map(job.settings.flink.patience_ms, (linger_ms, max(linger_ms, PATIENCE_MS)))
-    packed = _blocks().packed(
-        job.table._j_tenv, records._j_table, f"{uid}-pack", linger, patience, FULL_BYTES  # noqa: SLF001
-    )  # fmt: skip
+    packed = _blocks().packed(records, f"{name}: blocks", linger, patience, FULL_BYTES)
     kind = Types.ROW_NAMED([*output, HALT], [*output.values(), Types.STRING()])
     # The modes keep state in different forms: one must not begin without what the other has saved, but fail.
-    folded = _key_by_shard(packed).process(ShardFold(work), output_type=kind).uid(f"{uid}-{job.python_mode}").name(uid)
-    return halting(folded, kind, len(output) + 1, f"{uid}-halt")
+    folded = _key_by_shard(packed).process(ShardFold(work), output_type=kind)
+    return halting(folded.uid(f"{name} ({job.python_mode})").name(name), kind, len(output) + 1, f"{name}: halt")
 
 
-def unpacked(job: Job, folded: DataStream, position: int, view: str, *, uid: str) -> None:
-    """Register the records of a field of replies as ``view``: topic, ts, k and v, as a wire sink takes them."""
-    table = _blocks().unpacked(job.table._j_tenv, folded._j_data_stream, position, uid)  # noqa: SLF001
-    job.table.create_temporary_view(view, Table(table, job.table))
+def unpacked(folded: DataStream, position: int, *, name: str) -> Any:
+    """Return the records of a field of replies, as the JVM's stream that ``io.topics.write`` takes."""
+    return _blocks().unpacked(folded._j_data_stream, position, name)  # noqa: SLF001
+
+
+def table_of(job: Job, folded: DataStream, position: int, *, name: str, column: str) -> None:
+    """Register a field of bytes, of the rows that have it, as table ``name`` of one column."""
+    rows = _blocks().field(folded._j_data_stream, position, column, f"{name}: rows")  # noqa: SLF001
+    job.table.create_temporary_view(name, DataStream(rows))
 
 
 def _key_by_shard(packed: Any) -> KeyedStream:

@@ -177,8 +177,9 @@ class ShardFold(KeyedProcessFunction):
                 self._log.remove(f"{name}{_SEPARATOR}{number}")
         shard.changed.clear()
         if self._work.flush and changed:
-            outs = [self._work.flush(shard.folds[name]) for name in changed]
-            yield Row(*self._work.emit([out for out in outs if out is not None]), None)
+            outs = [out for name in changed if (out := self._work.flush(shard.folds[name])) is not None]
+            if outs:
+                yield Row(*self._work.emit(outs), None)
 
 
 def _waiting(shard: _Shard) -> bool:

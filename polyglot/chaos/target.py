@@ -19,7 +19,7 @@ from polyglot.chaos.disk import SmallDisk
 from polyglot.chaos.feeds import Feed
 from polyglot.config import Settings
 from polyglot.console import CommandError
-from polyglot.jobs import JOBS
+from polyglot.jobs import JOBS, WINDOWS
 from polyglot.jobs.lifecycle import savepoint
 from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
@@ -186,7 +186,7 @@ class Target:
             marks = [
                 rest.watermark(job.id, vertex["id"])
                 for vertex in vertices
-                if job and vertex["name"].startswith("fold-")
+                if job and vertex["name"].startswith(WINDOWS)
             ]
         known = [mark for mark in marks if mark is not None]
         return min(known) if known and len(known) == len(marks) else None

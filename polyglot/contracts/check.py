@@ -1,7 +1,8 @@
 """All rules over one folder of contracts, and the pinning of new versions.
 
 Rules: every file is pinned by its digest; ids, names and versions are unique; versions are 1, 2, 3 …; what any commit
-pinned is still there, unchanged; and each version is compatible with all older ones of its name.
+pinned is still there, unchanged, or was withdrawn before the first release; and each version is compatible with all
+older ones of its name.
 
 Compatible means, for every contract, that a reader of the newer version reads everything written before, and that no
 field which readers of the older version need disappears. For the envelope, which everything else is recomputed from,
@@ -20,7 +21,7 @@ from avro.errors import AvroException
 
 from polyglot.contracts.compatibility import removed, unreadable
 from polyglot.contracts.history import Past
-from polyglot.contracts.lock import LOCK, LockError, Pin, dump, name_and_version, parse, sha256
+from polyglot.contracts.lock import LOCK, LockError, Pin, dump, name_and_version, parse, sha256, withdrawn
 
 #: Contracts where every version must also be readable by every older one.
 FULL = frozenset({"raw_envelope"})
@@ -29,13 +30,14 @@ FULL = frozenset({"raw_envelope"})
 def check(folder: Path, past: Sequence[Past] = ()) -> list[str]:
     """Return everything that is wrong with the contracts in `folder`; empty if nothing is."""
     try:
-        pins = parse((folder / LOCK).read_text(), str(folder / LOCK))
+        text = (folder / LOCK).read_text()
+        pins, gone = parse(text, str(folder / LOCK)), withdrawn(text, str(folder / LOCK))
     except (LockError, FileNotFoundError) as error:
         return [str(error)]
     return [
-        *_lock(pins),
+        *_lock(pins, gone),
         *_files(folder, pins),
-        *_past(pins, past),
+        *_past(pins, gone, past),
         *_versions(folder, pins),
     ]
 
@@ -47,28 +49,29 @@ def pin(folder: Path, past: Sequence[Past] = ()) -> tuple[list[Pin], list[str]]:
     """
     lock = folder / LOCK
     try:
-        pins = parse(lock.read_text(), str(lock)) if lock.exists() else ()
+        text = lock.read_text() if lock.exists() else dump(())
+        pins, gone = parse(text, str(lock)), withdrawn(text, str(lock))
         known = {one.file for one in pins}
         files = {path.name: name_and_version(path.name) for path in folder.glob("*.avsc") if path.name not in known}
     except LockError as error:
         return [], [str(error)]
     # An id that any commit ever gave away stays given away, even if the lock lost it.
-    used = [one.id for one in (*pins, *(old for then in past for old in then.pins))]
+    used = [one.id for one in (*pins, *gone, *(old for then in past for old in then.pins))]
     new = [
         Pin(name, version, max(used, default=0) + 1 + index, file, sha256(folder / file))
         for index, (file, (name, version)) in enumerate(sorted(files.items(), key=lambda item: item[1]))
     ]
     after = [*pins, *new]
-    wrong = [*_lock(after), *_files(folder, after), *_past(after, past), *_versions(folder, after)]
+    wrong = [*_lock(after, gone), *_files(folder, after), *_past(after, gone, past), *_versions(folder, after)]
     if new and not wrong:
-        lock.write_text(dump(after))
+        lock.write_text(dump(after, gone))
     return new, wrong
 
 
-def _lock(pins: Sequence[Pin]) -> list[str]:
+def _lock(pins: Sequence[Pin], gone: Sequence[Pin]) -> list[str]:
     found = []
     columns: dict[str, list[object]] = {
-        "id": [one.id for one in pins],
+        "id": [one.id for one in (*pins, *gone)],
         "contract": [one.label for one in pins],
         "file": [one.file for one in pins],
     }
@@ -102,11 +105,11 @@ def _files(folder: Path, pins: Sequence[Pin]) -> list[str]:
     return found
 
 
-def _past(pins: Iterable[Pin], past: Sequence[Past]) -> list[str]:
+def _past(pins: Iterable[Pin], gone: Iterable[Pin], past: Sequence[Past]) -> list[str]:
     found: dict[str, None] = {}  # the same complaint once, however many commits had the pin; the newest names itself
     by_label = {one.label: one for one in pins}
     by_id = {one.id: one for one in pins}
-    seen: set[Pin] = set()
+    seen: set[Pin] = set(gone)  # those are held to nothing but that nobody else gets their ids
     for then in past:
         for old in then.pins:
             if old in seen:

@@ -1,4 +1,8 @@
-"""``ids.lock`` as data: one pin per contract version, one line per pin."""
+"""``ids.lock`` as data: one pin per contract version, one line per pin.
+
+Before the first release a version may be withdrawn: its pin moves to ``withdrawn``, where its id stays given away, and
+the version begins anew under another id.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +44,23 @@ def parse(text: str, origin: str = LOCK) -> tuple[Pin, ...]:
     Raises:
         LockError: it is not the JSON document it should be.
     """
+    return _parse(text, origin)[0]
+
+
+def withdrawn(text: str, origin: str = LOCK) -> tuple[Pin, ...]:
+    """Read the pins that a lock file's text says were withdrawn; `origin` names it in errors.
+
+    Raises:
+        LockError: it is not the JSON document it should be.
+    """
+    return _parse(text, origin)[1]
+
+
+def _parse(text: str, origin: str) -> tuple[tuple[Pin, ...], tuple[Pin, ...]]:
     try:
-        return tuple(_pin(entry) for entry in json.loads(text)["schemas"])
-    except (ValueError, KeyError, TypeError) as error:
+        found = json.loads(text)
+        return tuple(map(_pin, found["schemas"])), tuple(map(_pin, found.get("withdrawn", ())))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LockError(f"{origin} is not a list of pins (name, version, id, file, sha256): {error!r}") from error
 
 
@@ -53,10 +71,15 @@ def _pin(entry: dict[str, Any]) -> Pin:
     return pin
 
 
-def dump(pins: Iterable[Pin]) -> str:
-    """Write pins as a lock file's text: one line each, so that a review sees one line per new version."""
-    lines = ",\n".join(f"  {json.dumps(asdict(pin))}" for pin in pins)
-    return f'{{\n "schemas": [\n{lines}\n ]\n}}\n'
+def dump(pins: Iterable[Pin], gone: Iterable[Pin] = ()) -> str:
+    """Write pins, and withdrawn ones, as a lock file's text: one line each, so that a review sees each new version."""
+    parts = [("schemas", list(pins)), ("withdrawn", list(gone))]
+    lists = [f' "{name}": [\n{_lines(chosen)}\n ]' for name, chosen in parts if chosen or name == "schemas"]
+    return "{\n" + ",\n".join(lists) + "\n}\n"
+
+
+def _lines(pins: Iterable[Pin]) -> str:
+    return ",\n".join(f"  {json.dumps(asdict(pin))}" for pin in pins)
 
 
 def name_and_version(file: str) -> tuple[str, int]:

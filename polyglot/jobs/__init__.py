@@ -19,6 +19,9 @@ class Stage:
 #: In order of submission: consumers first, so that nothing piles up.
 JOBS = ("analytics", "normalize", "ingest")
 
+#: How the vertices of the analytics job that have windows are called, in Flink's UI and here.
+WINDOWS = ("bars", "quote bars")
+
 #: Who reads what, upstream first; `drain` walks this list. The groups' names are set in ``flink_jobs``.
 STAGES: tuple[tuple[Stage, ...], ...] = (
     (

@@ -130,20 +130,22 @@ class FoldJob:
     def _process(self, partition: int, element: bytes) -> list[Fields]:
         return self._tasks[partition % self._parallelism].process(partition, element)
 
-    def checkpoint(self) -> None:
-        """Save state, timers and offsets together."""
+    def checkpoint(self) -> list[Fields]:
+        """Save state, timers and offsets together; return what was kept back for this moment."""
+        out = []
         for partition in {partition for _, partition in self.offsets}:
-            assert self._process(partition, block(partition, [])) == []
+            out += self._process(partition, block(partition, []))
         keyed = {key: its for task in self._tasks for key, its in task.keyed.items()}
         self._saved = deepcopy((keyed, self.offsets))
+        return out
 
     def crash(self) -> None:
         """Lose everything since the last checkpoint, and begin again there."""
         self._restore()
 
     def rescale(self, parallelism: int) -> None:
-        """Stop with a savepoint, and go on with another number of tasks."""
-        self.checkpoint()
+        """Stop with a savepoint of what was saved just now, and go on with another number of tasks."""
+        assert self.checkpoint() == []
         self._parallelism = parallelism
         self._restore()
 

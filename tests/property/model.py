@@ -25,7 +25,6 @@ SECOND, DAY = 1_000_000, 86_400_000_000  # µs, as all times here
 HORIZON, SKEW = _DEFAULTS["horizon_ms"] * 1_000, _DEFAULTS["max_skew_ms"] * 1_000
 LENGTHS = {"1s": SECOND, "1m": 60 * SECOND, "5m": 300 * SECOND, "1h": 3_600 * SECOND, "1d": DAY}
 _EXACT = Context(prec=100)
-_LIMB = 10**10
 
 
 class Raw(NamedTuple):
@@ -145,8 +144,6 @@ def gate(raw: Raw) -> dict[str, Any]:
             raise RejectError("out_of_range")
         content = {"venue_trade_id": str(body["t"]), "price": _decimal(price), "size": _decimal(size)}
         content["aggressor"] = "sell" if body["m"] else "buy"
-        content |= {f"size_l{k}": size // _LIMB**k % _LIMB for k in range(3)}
-        content |= {f"notional_l{k}": price * size // _LIMB**k % _LIMB for k in range(4)}
     else:
         content = {"venue_update_id": str(body["u"])}
         for name, key in (("bid_price", "b"), ("bid_size", "B"), ("ask_price", "a"), ("ask_size", "A")):

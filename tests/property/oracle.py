@@ -14,7 +14,6 @@ import fastavro
 from property.contract import DAY, Raw, Topic, identify, judge, schema, topic
 from property.dialects import Row, WrongError, rows
 
-LIMB = 10**10
 FOREVER = 1 << 62
 
 
@@ -184,10 +183,6 @@ def _record(spec: Topic, raw: Raw, row: Row, suffix: str) -> dict[str, Any]:
     }
     decimals = ("price", "size", "bid_price", "bid_size", "ask_price", "ask_size")
     record |= {name: _decimal(value) if name in decimals else value for name, value in row.fields.items()}
-    if spec.kind != "quote":
-        size, notional = row.fields["size"], row.fields["price"] * row.fields["size"]
-        record |= {f"size_l{k}": size // LIMB**k % LIMB for k in range(3)}
-        record |= {f"notional_l{k}": notional // LIMB**k % LIMB for k in range(4)}
     return record
 
 

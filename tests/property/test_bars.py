@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import NamedTuple
+from random import Random
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from property.oracle import avro
+from property.window_oracle import Quote, Trade
 
-from udfs.bars import INTERVALS, Bar, QuoteBar, finish_bar, finish_quote_bar, key_time
-from udfs.decimals import limbs
+from udfs.bars import INTERVALS, Bar, QuoteBar
+from udfs.codec.slices import Slices
+from udfs.windows.definition import BARS, QUOTE_BARS, Definition
+from udfs.windows.partial import batch_fold, finished
+from udfs.windows.records import read_bar, read_quote_bar
 
 START = 1_723_161_600_000_000
 VALUES = st.integers(1, 10**27) | st.integers(1, 10**6) | st.sampled_from([1, 10**12, 10**27])
-
-
-class Trade(NamedTuple):
-    time: int
-    seq: int
-    price: int
-    size: int
-    bought: bool
-
-
-def _text(scaled: int, form: int) -> str:
-    """Print a decimal as one engine or the other does."""
-    with localcontext(prec=60):
-        value = Decimal(scaled).scaleb(-12)
-        return [str(value), f"{value:f}", str(value.normalize())][form % 3]
 
 
 def _small(price: int, size: int) -> int:
@@ -40,47 +28,42 @@ def _small(price: int, size: int) -> int:
 
 TRADES = st.lists(
     st.builds(
-        lambda time, price, size, bought: (time, price, _small(price, size), bought),
-        st.integers(0, 999_999), VALUES, VALUES, st.booleans(),
+        lambda time, price, size, side: (START + time, price, _small(price, size), side),
+        st.integers(0, 999_999), VALUES, VALUES, st.sampled_from(["buy", "sell"]),
     ),
     min_size=1, max_size=12,
-).map(lambda rows: [Trade(START + row[0], seq, *row[1:]) for seq, row in enumerate(rows, 1)])  # fmt: skip
+).map(lambda rows: [Trade("sim:X", row[0], START, n, f"id{n}", *row[1:]) for n, row in enumerate(rows, 1)])  # fmt: skip
 
 
-def _reduce(trades: list[Trade], form: int) -> Bar:
-    """Reduce as the SQL does: sums, counts and extremes only."""
-    keys = [f"{t.time:016}{19_944:06}{t.seq:012}|{_text(t.price, form)}|id{t.seq}" for t in trades]
-    sums = [0] * 14
-    for trade in trades:
-        parts = [*limbs(trade.size, 3), *limbs(trade.price * trade.size, 4)]
-        for k, part in enumerate([*parts, *(part * trade.bought for part in parts)]):
-            sums[k] += part
-    with localcontext(prec=60):
-        prices = [Decimal(trade.price).scaleb(-12) for trade in trades]
-    return finish_bar("sim:X", "1s", START, len(trades), min(keys), max(keys), max(prices), min(prices), sums)
+def _fold(definition: Definition, records: list[Trade] | list[Quote]) -> list[bytes]:
+    """Return the bars of the shortest window that all the records are in, and of the longer ones."""
+    fold = batch_fold(definition)
+    fold.fold(definition.topics[0], Slices.of([record.wire() for record in records]))
+    values = [value for results in finished(fold) for value in results.wire().tolist()]
+    assert len(values) == len(definition.lengths)
+    return sorted(values)
 
 
-@given(TRADES, st.randoms(use_true_random=False), st.integers(0, 2))
-def test_bars_are_exact_and_of_no_order(trades: list[Trade], random: object, form: int) -> None:
-    if any(trade.price < 10**6 for trade in trades):
-        form = 1 if form == 1 else 0
-    bar = _reduce(trades, form)
-    shuffled = list(trades)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert _reduce(shuffled, 1).encode() == bar.encode()
+@given(TRADES, st.randoms(use_true_random=False))
+def test_bars_are_exact_and_of_no_order(trades: list[Trade], random: Random) -> None:
+    values = _fold(BARS, trades)
+    assert _fold(BARS, random.sample(trades, len(trades))) == values
 
-    ordered = sorted(trades)
+    ordered = sorted(trades, key=lambda trade: trade.order)
+    bought = [trade for trade in trades if trade.side == "buy"]
     volume = Fraction(sum(t.size for t in trades), 10**12)
     notional = sum((Fraction(t.price * t.size, 10**24) for t in trades), Fraction(0))
-    assert (bar.open, bar.close) == (ordered[0].price, ordered[-1].price)
-    assert (bar.high, bar.low) == (max(t.price for t in trades), min(t.price for t in trades))
-    assert (bar.first_trade_id, bar.last_trade_id) == (f"id{ordered[0].seq}", f"id{ordered[-1].seq}")
-    assert (Fraction(bar.volume, 10**12), Fraction(bar.notional)) == (volume, notional)
-    assert bar.vwap == round(notional / volume * 10**12)
-    assert bar.buy_volume == sum(t.size for t in trades if t.bought)
-    assert Fraction(bar.buy_notional) == sum(Fraction(t.price * t.size, 10**24) for t in trades if t.bought)
-    assert bar.version == bar.trade_count == len(trades)
-    assert bar.window_end - bar.window_start == INTERVALS["1s"]
+    for bar in map(read_bar, values):
+        assert (bar.open, bar.close) == (ordered[0].price, ordered[-1].price)
+        assert (bar.high, bar.low) == (max(t.price for t in trades), min(t.price for t in trades))
+        assert (bar.first_trade_id, bar.last_trade_id) == (ordered[0].trade_id, ordered[-1].trade_id)
+        assert (Fraction(bar.volume, 10**12), Fraction(bar.notional)) == (volume, notional)
+        assert bar.vwap == round(notional / volume * 10**12)
+        assert bar.buy_volume == sum(t.size for t in bought)
+        assert Fraction(bar.buy_notional) == sum(Fraction(t.price * t.size, 10**24) for t in bought)
+        assert bar.version == bar.trade_count == len(trades)
+        assert bar.window_end - bar.window_start == INTERVALS[bar.interval]
+        assert bar.window_start == START // INTERVALS[bar.interval] * INTERVALS[bar.interval]
 
 
 def _avro(name: str, bar: Bar | QuoteBar, decimals: tuple[str, ...]) -> bytes:
@@ -93,41 +76,24 @@ def _avro(name: str, bar: Bar | QuoteBar, decimals: tuple[str, ...]) -> bytes:
 
 @given(TRADES)
 def test_bars_are_what_fastavro_writes(trades: list[Trade]) -> None:
-    bar = _reduce(trades, 1)
     decimals = ("open", "high", "low", "close", "volume", "vwap", "buy_volume")
-    assert bar.encode() == _avro("bar", bar, decimals)
-    assert bar.key() == b"sim:X"
+    for value in _fold(BARS, trades):
+        assert value == _avro("bar", read_bar(value), decimals)
 
 
-@given(VALUES, st.just(0) | VALUES, VALUES, st.just(0) | VALUES, st.integers(0, 1))
-def test_quote_bars_are_exact(bid: int, bid_size: int, ask: int, ask_size: int, form: int) -> None:
-    parts = "|".join(_text(value, form) for value in (bid, bid_size, ask, ask_size))
-    key = f"{START + 5:016}{19_944:06}{3:012}|{parts}"
-    bar = finish_quote_bar("sim:X", START, 3, key)
+@given(VALUES, st.just(0) | VALUES, VALUES, st.just(0) | VALUES)
+def test_quote_bars_are_exact(bid: int, bid_size: int, ask: int, ask_size: int) -> None:
+    last = Quote("sim:X", START + 5, START, 3, (bid, bid_size, ask, ask_size))
+    earlier = [Quote("sim:X", START + 5, START, n, (1, 1, 1, 1)) for n in (1, 2)]
+    (value,) = _fold(QUOTE_BARS, [last, *earlier])
+    bar = read_quote_bar(value)
     depth = bid_size + ask_size
-    assert key_time(key) == START + 5
     assert (bar.bid_price, bar.bid_size, bar.ask_price, bar.ask_size) == (bid, bid_size, ask, ask_size)
     assert bar.spread == ask - bid
     assert Fraction(bar.mid, 10**13) == Fraction(bid + ask, 2 * 10**12)
     micro = Fraction(bid * ask_size + ask * bid_size, depth) if depth else Fraction(bid + ask, 2)
     assert bar.microprice == round(micro)
     assert bar.imbalance == (round(Fraction((bid_size - ask_size) * 10**12, depth)) if depth else 0)
+    assert bar.version == bar.quote_count == 3
     decimals = ("bid_price", "bid_size", "ask_price", "ask_size", "spread", "mid", "microprice", "imbalance")
-    assert bar.encode() == _avro("quote_bar", bar, decimals)
-
-
-@pytest.mark.parametrize("broken", range(14))
-def test_a_null_sum_is_never_a_number(broken: int) -> None:
-    sums: list[int | None] = [1] * 14
-    sums[broken] = None
-    key = f"{START:016}{19_944:06}{1:012}|1|9"
-    with pytest.raises(ValueError, match="14 limb sums"):
-        finish_bar("e", "1s", START, 1, key, key, Decimal(1), Decimal(1), sums)
-
-
-@given(st.integers(10**38, 10**40))
-def test_a_volume_that_does_not_fit_is_never_a_number(volume: int) -> None:
-    sums = [*limbs(volume, 2), volume // 10**20, 1, 0, 0, 0, *[0] * 7]
-    key = f"{START:016}{19_944:06}{1:012}|1|9"
-    with pytest.raises(ValueError, match="does not fit"):
-        finish_bar("e", "1s", START, 1, key, key, Decimal(1), Decimal(1), sums)
+    assert value == _avro("quote_bar", bar, decimals)

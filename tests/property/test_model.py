@@ -22,14 +22,16 @@ from property.model import Verdict, bar, quote_bar, read
 from property.venue import RAW, SYMBOLS, Record, Venue
 from property.windows import Window, WindowJob, rebuild
 from support.blocks import rows as unpacked
+from support.lake_files import rows_of
 
-from flink_jobs.bronze_rows import ROW, bronze, bronze_rows
+from flink_jobs import lake_files
+from flink_jobs.lake_files import BronzeFiles
 from flink_jobs.operators import fold as operators
 from flink_jobs.operators.fold import ShardFold, Work
 from flink_jobs.replies import joined, normalized_records
 from udfs import dedup
 from udfs.envelope import decode
-from udfs.ingest import Ingestor
+from udfs.lake.files import LakeFiles
 from udfs.normalize import Normalizer
 from udfs.operator import Journal
 
@@ -61,9 +63,11 @@ class Laws(RuleBasedStateMachine):
         self.events = 0
         self.normalized: dict[Place, list[Verdict]] = defaultdict(list)
         self.normalize = FoldJob(lambda: ShardFold(Work(Normalizer.restore, normalized_records, joined)))
-        self.ingest = FoldJob(lambda: ShardFold(Work(Ingestor.restore, bronze, bronze_rows)))
+        self.ingest = FoldJob(lambda: ShardFold(BronzeFiles().work()))
         self.bronze: list[tuple[str, int, int]] = []
-        self.uncommitted: list[tuple[str, int, int]] = []
+        #: Since the last checkpoint: first copies by the model, and what files were handed over.
+        self.accepted: list[tuple[str, int, int]] = []
+        self.staged: list[tuple[str, int, int]] = []
         self.windows = {kind: WindowJob(kind, PARTITIONS) for kind in RAW}
         #: The highest version that was published; its bytes are the model's.
         self.view: dict[str, dict[Window, int]] = {"trade": {}, "quote": {}}
@@ -162,24 +166,20 @@ class Laws(RuleBasedStateMachine):
         batch, parts = self._next(self.ingest, partition, trades, quotes)
         if not batch:
             return
-        written, letters = self.ingest.fold(partition, parts)
-        at = ROW.index("kafka_offset")
-        found = [
-            (topic, shard, row.values[at])
-            for topic, shard, _, its_rows in (part.values for part in written)
-            for row in its_rows
-        ]
-        expected, rubbish = [], []
+        files, letters = self.ingest.fold(partition, parts)
+        self._stage(files)
+        rubbish = []
         for topic, values in parts.items():
             for offset, _ in enumerate(values, starts[topic]):
                 record = self.raw[topic, partition][offset]
                 if record.verdict.kind == "rubbish":
                     rubbish.append(record.value)
                 elif record.verdict.kind != "duplicate":
-                    expected.append((topic, partition, offset))
-        assert found == expected, "law 4: Bronze has every first copy, and no other"
+                    self.accepted.append((topic, partition, offset))
         assert [read("dead_letter", letter[3])["record"] for letter in unpacked(letters)] == rubbish
-        self.uncommitted += found
+
+    def _stage(self, files: bytes | None) -> None:
+        self.staged += [(row["topic"], row["kafka_partition"], row["kafka_offset"]) for row in rows_of(files)]
 
     def _next(
         self, job: FoldJob, partition: int, trades: int, quotes: int
@@ -197,10 +197,14 @@ class Laws(RuleBasedStateMachine):
     @rule(job=st.sampled_from(["normalize", "ingest", "trade windows", "quote windows"]))
     def save(self, job: str) -> None:
         """A checkpoint: state and offsets, and with ingest's what Bronze shows."""
-        self._job(job).checkpoint()
+        out = self._job(job).checkpoint()
         if job == "ingest":
-            self.bronze += self.uncommitted
-            self.uncommitted = []
+            for files, letters in out:
+                assert unpacked(letters) == []
+                self._stage(files)
+            assert sorted(self.staged) == sorted(self.accepted), "law 4: Bronze has every first copy, and no other"
+            self.bronze += self.staged
+            self.staged, self.accepted = [], []
         elif job.endswith("windows"):
             self._published(job.partition(" ")[0])
 
@@ -209,7 +213,7 @@ class Laws(RuleBasedStateMachine):
         """Go on at the last checkpoint; into topics, what was written since will be written again."""
         self._job(job).crash()
         if job == "ingest":
-            self.uncommitted = []
+            self.staged, self.accepted = [], []
         if job.endswith("windows"):
             self.latest[job.partition(" ")[0]].clear()
 
@@ -334,7 +338,11 @@ class Laws(RuleBasedStateMachine):
 def small() -> Iterator[None]:
     """Keep no room and compact all the time, so that few records reach what many do in production."""
     often = partial(Journal, least=2_000, budget=8)
-    with patch.object(dedup, "_room", lambda least: max(least, 1)), patch.object(operators, "Journal", often):
+    with (
+        patch.object(dedup, "_room", lambda least: max(least, 1)),
+        patch.object(operators, "Journal", often),
+        patch.object(lake_files, "LakeFiles", partial(LakeFiles, full_bytes=4_000)),
+    ):
         yield
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from property.test_window_fold import logs
 from property.window_oracle import DAY, Plain, Quote, Revision, Trade, bar, quote_bar
 from pyspark.sql.pandas.types import to_arrow_schema
+from support.finishing import encode
 
 from batch.kernels import bar_schema
 from udfs.bars import INTERVALS
@@ -106,7 +107,7 @@ def test_columns_are_those_of_the_contract(kind: str) -> None:
     for results in finished(fold, rows=50):
         for row in results_batch(definition, results, schema).to_pylist():
             record = read_bar(row["value"]) if kind == "bar" else read_quote_bar(row["value"])
-            assert record.encode() == row.pop("value")
+            assert encode(record) == row.pop("value")
             for name, value in row.items():
                 scale = 10 ** (13 if name == "mid" else 12)
                 assert getattr(record, name) == (int(value * scale) if hasattr(value, "scaleb") else value), name

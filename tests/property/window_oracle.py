@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from support.finishing import encode, finish_bar, finish_quote_bar
+
 from schemas.contracts import contract
-from udfs.bars import INTERVALS, finish_bar, finish_quote_bar
-from udfs.decimals import limbs
+from udfs.bars import INTERVALS
 from udfs.wire import write_decimal, write_long, write_text
 
 DAY = 86_400_000_000
@@ -36,12 +37,8 @@ class Trade(NamedTuple):
         return self.time, self.ingest // DAY, self.seq
 
     def wire(self) -> bytes:
-        parts = [
-            *head("trade", self), write_text(self.trade_id), write_decimal(self.price, 28),
-            write_decimal(self.size, 28), write_text(self.side),
-        ]  # fmt: skip
-        parts += [write_long(part) for part in (*limbs(self.size, 3), *limbs(self.price * self.size, 4))]
-        return b"".join(parts)
+        fields = [write_text(self.trade_id), write_decimal(self.price, 28), write_decimal(self.size, 28)]
+        return b"".join([*head("trade", self), *fields, write_text(self.side)])
 
 
 class Quote(NamedTuple):
@@ -98,28 +95,25 @@ def decimal(scaled: int) -> Decimal:
 
 
 def bar(key: tuple[str, str, int], trades: list[Trade], events: int | None = None) -> bytes:
-    """Return the bar of a set of trades, by the kernel that SQL's reductions go through.
+    """Return the bar of a set of trades, by plain sums and the plain finishing.
 
     ``events``: how many there are with cancelled trades and revisions.
     """
     if not trades:
-        return finish_bar(*key, 0, None, None, None, None, [0] * 14, events).encode()
+        return encode(finish_bar(*key, 0, None, None, None, None, (0, 0, 0, 0), events))
 
     def sort_key(trade: Trade) -> str:
         place = (100_000 + trade.ingest // DAY) * 10**12 + trade.seq
         return f"{trade.time:016d}{place}|{decimal(trade.price)}|{trade.trade_id}"
 
-    def sums(chosen: list[Trade]) -> list[int]:
-        found = [0] * 7
-        for trade in chosen:
-            parts = (*limbs(trade.size, 3), *limbs(trade.price * trade.size, 4))
-            found = [a + b for a, b in zip(found, parts, strict=True)]
-        return found
+    def sums(chosen: list[Trade]) -> tuple[int, int]:
+        return sum(trade.size for trade in chosen), sum(trade.price * trade.size for trade in chosen)
 
     keys = [sort_key(trade) for trade in trades]
     prices = [decimal(trade.price) for trade in trades]
-    totals = sums(trades) + sums([trade for trade in trades if trade.side == "buy"])
-    return finish_bar(*key, len(trades), min(keys), max(keys), max(prices), min(prices), totals, events).encode()
+    totals = (*sums(trades), *sums([trade for trade in trades if trade.side == "buy"]))
+    extremes = (max(prices), min(prices))
+    return encode(finish_bar(*key, len(trades), min(keys), max(keys), *extremes, totals, events))
 
 
 def quote_bar(key: tuple[str, str, int], quotes: list[Quote]) -> bytes:
@@ -127,7 +121,7 @@ def quote_bar(key: tuple[str, str, int], quotes: list[Quote]) -> bytes:
     last = max(quotes, key=lambda quote: quote.order)
     place = (100_000 + last.ingest // DAY) * 10**12 + last.seq
     values = "|".join(str(decimal(value)) for value in last.values)
-    return finish_quote_bar(key[0], key[2], len(quotes), f"{last.time:016d}{place}|{values}").encode()
+    return encode(finish_quote_bar(key[0], key[2], len(quotes), f"{last.time:016d}{place}|{values}"))
 
 
 Key = tuple[str, str, int]

@@ -3,6 +3,7 @@
 import time
 from decimal import Decimal
 
+from polyglot.jobs import WINDOWS
 from polyglot.jobs.rest import FlinkRest
 from support.oracle import bars, quote_bars
 from support.topics import records, view
@@ -52,7 +53,7 @@ def await_watermark(stack, event_us):
     deadline = time.monotonic() + 240
     with FlinkRest(stack.settings.flink.url) as rest:
         job = rest.job("analytics").id
-        waiting = [vertex["id"] for vertex in rest.vertices(job) if vertex["name"].startswith("fold-")]
+        waiting = [vertex["id"] for vertex in rest.vertices(job) if vertex["name"].startswith(WINDOWS)]
         assert len(waiting) >= 2  # of trades and of quotes
         while waiting:
             assert time.monotonic() < deadline, f"{len(waiting)} windows have no such watermark"

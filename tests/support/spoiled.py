@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from batch import kernels, views
+from batch import views
 from batch.replay import Replayed, records
+from batch.topics import contents
 from polyglot.cli import run
 from support import lake
 from support.chdb_engine import Engine
@@ -44,10 +45,10 @@ def envelope(row: dict[str, Any]) -> bytes:
 
 
 def write_lake(spark: SparkSession, root: Path, done: Replayed, kind: str) -> None:
-    rows = records(spark, done.out, kind).drop(kernels.VALUE)
+    rows = contents(records(spark, done.out, kind), kind)
     if kind in views.NORMALIZED:
         name, key, day = f"silver_{kind}", "event_id", "ingest_date"
-        rows = rows.drop(*views.LIMBS).withColumn(day, views.iso_date(day))
+        rows = rows.withColumn(day, views.iso_date(day))
     else:
         name, key, day = f"gold_{kind}", "bar_key", "event_date"
         rows = rows.withColumn(key, views.key_of(kind)).withColumn(day, views.iso_day("window_start"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from udfs.codec.copying import copy_bytes
 from udfs.codec.jit import BYTES, I32, I64, LONG, OUT, kernel
 from udfs.codec.slices import Codes, Longs, Octets
 
@@ -14,9 +15,7 @@ def gather(data: Octets, at: Longs, size: Longs, out: Octets, offsets: Codes) ->
     end = 0
     for i in range(len(at)):
         offsets[i] = end
-        begin = at[i]
-        for k in range(size[i]):
-            out[end + k] = data[begin + k]
+        copy_bytes(out, end, data, at[i], size[i])
         end += size[i]
     offsets[len(at)] = end
     return end

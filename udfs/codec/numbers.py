@@ -54,15 +54,8 @@ def get_decimal(data: Octets, at: int, size: int) -> tuple[int, int, bool]:  # n
 
 
 @helper
-def size_limbs(whole: int, part: int) -> tuple[int, int, int]:
-    """Return x·1e12 as limbs of ten digits, lowest first."""
-    upper = part // 10_000_000_000 + whole * 100
-    return part % 10_000_000_000, upper % 10_000_000_000, upper // 10_000_000_000
-
-
-@helper
-def product_limbs(whole: int, part: int, other: int, other_part: int) -> tuple[int, int, int, int, bool]:
-    """Return the product of two values times 1e24 as four limbs of ten digits, and whether it is below 1e16.
+def product_fits(whole: int, part: int, other: int, other_part: int) -> bool:
+    """Tell whether the product of two values is below 1e16.
 
     Multiplied in base 1e9: a column is at most 4·1e18 and a carry, below 2**63.
     """
@@ -70,22 +63,12 @@ def product_limbs(whole: int, part: int, other: int, other_part: int) -> tuple[i
     a1, b1 = part // _NINE + whole % 1_000_000 * 1_000, other_part // _NINE + other % 1_000_000 * 1_000
     a2, b2 = whole // 1_000_000 % _NINE, other // 1_000_000 % _NINE
     a3, b3 = whole // 1_000_000 // _NINE, other // 1_000_000 // _NINE
-    column = a0 * b0
-    p0 = column % _NINE
-    column = column // _NINE + a0 * b1 + a1 * b0
-    p1 = column % _NINE
+    column = a0 * b0 // _NINE + a0 * b1 + a1 * b0
     column = column // _NINE + a0 * b2 + a1 * b1 + a2 * b0
-    p2 = column % _NINE
     column = column // _NINE + a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0
-    p3 = column % _NINE
     column = column // _NINE + a1 * b3 + a2 * b2 + a3 * b1
-    p4 = column % _NINE
     rest = column // _NINE + a2 * b3 + a3 * b2 + a3 * b3
-    l0 = p0 + p1 % 10 * _NINE
-    l1 = p1 // 10 + p2 % 100 * 100_000_000
-    l2 = p2 // 100 + p3 % 1_000 * 10_000_000
-    l3 = p3 // 1_000 + p4 % 10_000 * 1_000_000
-    return l0, l1, l2, l3, rest == 0 and p4 < 10_000
+    return rest == 0 and column % _NINE < 10_000
 
 
 @helper

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from udfs.codec.jit import BYTES, I8, I64, LONG, helper, kernel
-from udfs.codec.numbers import get_decimal, product_limbs
+from udfs.codec.numbers import get_decimal, product_fits
 from udfs.codec.reading import same
 from udfs.codec.slices import Bits, Longs, Octets
 
@@ -21,8 +21,7 @@ TRADE, AGG_TRADE, BOOK_TICKER = 1, 2, 3
 SHAPES = {"trade": TRADE, "agg_trade": AGG_TRADE, "book_ticker": BOOK_TICKER}
 #: How a scanner marks a record that it has accepted.
 SCANNED = 2
-# : Rows of the matrix of numbers: price, size, (limbs of the notional) or bid, bid size, ask, ask size; each whole
-# and part.
+#: Rows of the matrix of numbers: price, size or bid, bid size, ask, ask size; each whole and part.
 NUMBERS = 8
 _TEXT, _INTEGER, _TRUE, _FALSE, _NULL, _LEVELS = 1, 2, 3, 4, 5, 6
 #: Where the tables of ``flat_object`` have the key ``pu``; a letter's place is its code.
@@ -176,7 +175,7 @@ def symbol_ok(data: Octets, at: int, size: int) -> bool:
 @kernel(
     LONG, I64, LONG, BYTES, BYTES, LONG, LONG, LONG, LONG, LONG,
     I8, BYTES, I64, I64, BYTES, I64, I64, I8, I64, I64, I8, I64,
-    I64, I64, I64, I8,
+    I64, I64, I8,
 )  # fmt: skip
 def _scan_frames(  # noqa: C901, PLR0912, PLR0915
     letters: Longs,
@@ -202,13 +201,12 @@ def _scan_frames(  # noqa: C901, PLR0912, PLR0915
     ingest_time: Longs,
     time_out: Longs,
     numbers: Longs,
-    limbs: Longs,
     flag: Bits,
 ) -> int:
     """Read each frame with ``todo = 1``; an accepted one gets ``todo = 2``.
 
-    ``numbers`` has NUMBERS rows by n, ``limbs`` 4 by n (of a trade's notional), ``flag`` is 1 where the taker bought
-    and -1 where it sold, or 1 where a quote carries no time of its own. ``before`` is what precedes the symbol in an
+    ``numbers`` has NUMBERS rows by n, ``flag`` is 1 where the taker bought and -1 where it sold, or 1 where a quote
+    carries no time of its own. ``before`` is what precedes the symbol in an
     entity id. Times in µs. Returns how many were accepted.
     """
     n = len(todo)
@@ -315,17 +313,12 @@ def _scan_frames(  # noqa: C901, PLR0912, PLR0915
             size, size_part, ok = get_decimal(payload, begin[113], number[113])
             if not ok or (size == 0 and size_part == 0):
                 continue
-            l0, l1, l2, l3, ok = product_limbs(whole, part, size, size_part)
-            if not ok:
+            if not product_fits(whole, part, size, size_part):
                 continue
             numbers[i] = whole
             numbers[n + i] = part
             numbers[2 * n + i] = size
             numbers[3 * n + i] = size_part
-            limbs[i] = l0
-            limbs[n + i] = l1
-            limbs[2 * n + i] = l2
-            limbs[3 * n + i] = l3
             flag[i] = -1 if kind[109] == 3 else 1
         time_out[i] = time
         todo[i] = SCANNED

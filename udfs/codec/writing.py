@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from udfs.codec.jit import BYTES, I8, I64, LONG, OUT, helper, kernel
-from udfs.codec.numbers import size_limbs, wide
+from udfs.codec.numbers import wide
 from udfs.codec.slices import Bits, Longs, Octets
 
 #: An upper bound of a row's bytes besides its texts: header, 10 lengths, 18 longs, 4 decimals, 3 short texts.
@@ -116,7 +116,7 @@ _ROWS = (
 )  # fmt: skip
 
 
-@kernel(LONG, OUT, I64, *_ROWS, I64, I64, I64, I64, I8)
+@kernel(LONG, OUT, I64, *_ROWS, I64, I64, I64, I8)
 def write_trades(
     out: Octets,
     ends: Longs,
@@ -142,7 +142,6 @@ def write_trades(
     event_time: Longs,
     entity_seq: Longs,
     numbers: Longs,
-    limbs: Longs,
     flag: Bits,
 ) -> int:
     """Write the rows one after the other; ``rows`` says which envelope each came from, ``part`` which print of it
@@ -150,7 +149,7 @@ def write_trades(
 
     The venue's id is what follows ``id_after`` bytes after the entity in the event id (negative: it has none), up to
     ``id_size``.
-    ``numbers`` is 4 by n (price, size: whole, part), ``limbs`` 4 by n. Returns the bytes written.
+    ``numbers`` is 4 by n (price, size: whole, part). Returns the bytes written.
     """
     n = len(rows)
     at = 0
@@ -170,12 +169,6 @@ def write_trades(
         at = put_decimal(out, at, numbers[i], numbers[n + i])
         at = put_decimal(out, at, numbers[2 * n + i], numbers[3 * n + i])
         at = put_text(out, at, words, 11, 3) if flag[i] > 0 else put_text(out, at, words, 14, 4)
-        l0, l1, l2 = size_limbs(numbers[2 * n + i], numbers[3 * n + i])
-        at = put_long(out, at, l0)
-        at = put_long(out, at, l1)
-        at = put_long(out, at, l2)
-        for k in range(4):
-            at = put_long(out, at, limbs[k * n + i])
         ends[i] = at
     return at
 

@@ -118,8 +118,8 @@ def trades(frame: Frame) -> list[TradeRow]:
     maker_bought = need(body, "m")
     if not isinstance(maker_bought, bool):
         raise Reject("wrong_type", f"m: expected true or false, got {shown(maker_bought)}")
-    notional = decimals.notional(price, size)
-    return [TradeRow(time, frame.venue_id, price, size, notional, "sell" if maker_bought else "buy")]
+    decimals.check_notional(price, size)
+    return [TradeRow(time, frame.venue_id, price, size, "sell" if maker_bought else "buy")]
 
 
 def quotes(frame: Frame) -> list[QuoteRow]:
@@ -173,4 +173,5 @@ def revisions(frame: Frame) -> list[RevisionRow]:
         return [RevisionRow(time, trade_id, trade_time, revision)]
     price = decimals.parse(need(body, "p"), "p", zero=False)
     size = decimals.parse(need(body, "q"), "q", zero=False)
-    return [RevisionRow(time, trade_id, trade_time, revision, price, size, decimals.notional(price, size))]
+    decimals.check_notional(price, size)
+    return [RevisionRow(time, trade_id, trade_time, revision, price, size)]

@@ -71,7 +71,8 @@ def trades(frame: Frame) -> list[TradeRow]:
     side = need(body, "side")
     if not isinstance(side, str) or side not in _AGGRESSOR:
         raise Reject("wrong_type", f"side: expected buy or sell, got {shown(side)}")
-    return [TradeRow(time, frame.venue_id, price, size, decimals.notional(price, size), _AGGRESSOR[side])]
+    decimals.check_notional(price, size)
+    return [TradeRow(time, frame.venue_id, price, size, _AGGRESSOR[side])]
 
 
 def quotes(frame: Frame) -> list[QuoteRow]:

@@ -37,13 +37,12 @@ class Frame(NamedTuple):
 
 
 class TradeRow(NamedTuple):
-    """One print; price and size are scaled by 1e12, the notional by 1e24, time in µs."""
+    """One print; price and size are scaled by 1e12, time in µs."""
 
     event_time: int
     venue_trade_id: str
     price: int
     size: int
-    notional: int
     aggressor: str
 
 
@@ -59,7 +58,7 @@ class QuoteRow(NamedTuple):
 
 
 class RevisionRow(NamedTuple):
-    """The venue takes a trade back, or gives it a new price and size (scaled by 1e12, the notional by 1e24).
+    """The venue takes a trade back, or gives it a new price and size (scaled by 1e12).
 
     A cancel has zeros there. The trade that is meant has this id and this time; times in µs.
     """
@@ -70,7 +69,6 @@ class RevisionRow(NamedTuple):
     revision: int
     price: int = 0
     size: int = 0
-    notional: int = 0
 
 
 def digest(content: bytes) -> str:

@@ -68,7 +68,8 @@ def _trade(trade: Any) -> TradeRow:
     size = decimals.parse(size_text, "volume", zero=False)
     if not isinstance(side, str) or side not in _SIDES:
         raise Reject("wrong_type", f"side: expected b or s, got {shown(side)}")
-    return TradeRow(time, "", price, size, decimals.notional(price, size), _SIDES[side])
+    decimals.check_notional(price, size)
+    return TradeRow(time, "", price, size, _SIDES[side])
 
 
 def trades(frame: Frame) -> list[TradeRow]:

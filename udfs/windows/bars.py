@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Kernels: windows of trades become bars, byte for byte as ``udfs/bars.py`` derives and encodes them."""
+"""Kernels: windows of trades become bars: derived with exact integers, encoded as their contract says."""
 
 from __future__ import annotations
 

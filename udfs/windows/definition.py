@@ -36,6 +36,8 @@ class Limits:
     horizon: int
     max_skew: int
     dates: int
+    #: How far the shard's newest ingest time moves on before an entity that says nothing is put away.
+    silent: int = 7_200 * SECOND
 
     @property
     def keep(self) -> int:
@@ -66,6 +68,10 @@ class Definition:
     #: Where a window has texts, and a finished record the places of its own.
     texts: tuple[int, ...] = ()
     text_columns: Mapping[str, int] = field(default_factory=dict)
+    #: The five bytes that results begin with, if the contract is none of the project's own.
+    wire: bytes = b""
+    #: The word of a finished record that says which of the lengths it is of, if its contract has an interval.
+    level: int = -1
 
     @property
     def topic(self) -> str:
@@ -80,7 +86,7 @@ class Definition:
     @property
     def header(self) -> Octets:
         """The five bytes that results begin with."""
-        return header(self.contract)
+        return np.frombuffer(self.wire, dtype=np.uint8) if self.wire else header(self.contract)
 
     @property
     def text_words(self) -> Codes:
@@ -125,7 +131,8 @@ def _quotes() -> Reader:
     return lambda s, values, first: fold_quotes(s, *values.parts, first, head)
 
 
-def _revisions(kind: str, stream: int) -> Reader:
+def revisions(kind: str, stream: int) -> Reader:
+    """Return the reader of cancels or corrections, which marks the windows of their trades."""
     head = header(kind)
     return lambda s, values, first: fold_revisions(s, *values.parts, first, head, stream)
 
@@ -136,7 +143,7 @@ BARS = Definition(
     lengths=tuple(INTERVALS.values()),
     readers={
         "normalized.trade.v1": _trades(),
-        **{f"normalized.{kind}.v1": _revisions(kind, trades.STREAM + 1 + k) for k, kind in enumerate(REVISIONS)},
+        **{f"normalized.{kind}.v1": revisions(kind, trades.STREAM + 1 + k) for k, kind in enumerate(REVISIONS)},
     },
     finish=bars.finish_bars,
     facts=bars.FACTS,
@@ -146,6 +153,7 @@ BARS = Definition(
     record=read_bar,
     merge=merge_trades,
     text_columns=bars.TEXTS,
+    level=bars.B_LEVEL,
     texts=(at.OPEN + at.MARK_ID, at.CLOSE + at.MARK_ID),
 )
 QUOTE_BARS = Definition(

@@ -19,6 +19,7 @@ from udfs.windows import layout as at
 from udfs.windows import saving
 from udfs.windows.bars import INTERVAL_NAMES
 from udfs.windows.checks import Checks
+from udfs.windows.cold import Cold
 from udfs.windows.definition import DEFINITIONS, Definition, Limits, Reader
 from udfs.windows.due import collect
 from udfs.windows.merging import name_entities
@@ -75,10 +76,12 @@ class WindowFold:
             definition.length_words,
             keep=limits.keep,
             far=limits.far,
+            silent=limits.silent,
             streams=len(definition.readers),
             dates=limits.dates,
             numbered=numbered,
         )
+        self._cold = Cold(self._texts)
         self._named = 0  # entities whose names the log has
         self._slicing = 0  # entities that a round of slices tells
         self._ticks = 0
@@ -111,7 +114,10 @@ class WindowFold:
         while done < len(values):
             if self._state.facts[at.STOPPED] == at.MALFORMED:
                 raise ValueError(f"record {done} of a block is none of its contract: {values[done]!r}")
-            self._make_room(int(values.size[done]), len(values) - done)
+            if self._state.facts[at.STOPPED] == at.ASLEEP:
+                self._state = self._cold.unpack(self._state, int(self._state.record[at.R_CODE]))
+            else:
+                self._make_room(int(values.size[done]), len(values) - done)
             done = reader(self._state, values, done)
 
     def process(self, topic: str, values: Slices, mark: int = NEVER) -> Told:
@@ -145,7 +151,14 @@ class WindowFold:
         waiting = collect(s, mark, self._ticked() if tick else 0, budget)
         told = Told(self._finish(), self._requests(), waiting)
         sweep(s, 3 * int(s.facts[at.MADE]) + 64)
+        if s.facts[at.NUMBERED]:
+            self._cold.pack(s)
         return told
+
+    @property
+    def cold(self) -> int:
+        """How many entities fell silent and have their windows packed."""
+        return len(self._cold)
 
     @property
     def waiting(self) -> int:
@@ -252,7 +265,7 @@ class WindowFold:
             names = Slices(s.names, people[:, at.E_NAME].copy(), people[:, at.E_SIZE].copy())
             found = [self._long_texts(words, word) for word in self._texts.tolist()]
             none = np.zeros(len(words), dtype=np.int64)
-            yield words, names, found or [Slices(s.texts, none, none)] * 2
+            yield words, names, (found + [Slices(s.texts, none, none)] * 2)[:2]
 
     def _long_texts(self, words: Longs, word: int) -> Slices:
         second = words[:, word + 1]
@@ -281,7 +294,10 @@ class WindowFold:
         s = self._state
         moved: Longs = s.moved[: int(s.facts[at.CHANGED_ENTITIES])].astype(np.int64)
         known = self.count(at.ENTITIES)
-        part = saving.encode(s, self._list(at.CHANGED_ROWS), moved, self._named, known, self._texts)
+        cold = self._cold.take_new()
+        if cold:  # their clocks come with them: a round that has begun may not have come to them
+            moved = np.union1d(moved, np.array([code for code, _ in cold], dtype=np.int64))
+        part = saving.encode(s, self._list(at.CHANGED_ROWS), moved, self._named, known, self._texts, cold)
         self._named = known
         saving.mark_saved(s)
         return part
@@ -299,13 +315,15 @@ class WindowFold:
         codes = np.arange(begin, min(end, self._slicing), dtype=np.int64)
         rows_end = min(max(0, end - self._slicing), self.count(at.ROWS))
         live = self._live(max(0, begin - self._slicing), rows_end)
-        part = saving.encode(s, live, codes, begin, begin + len(codes), self._texts)
+        cold = self._cold.among(codes.tolist())
+        part = saving.encode(s, live, codes, begin, begin + len(codes), self._texts, cold)
         return part, -1 if end - self._slicing >= self.count(at.ROWS) else end
 
     def snapshot(self) -> bytes:
         """Return the whole state in one part."""
         part, _ = self.slice(0, self.count(at.ENTITIES) + self.count(at.ROWS) + 1)
         self._named = self.count(at.ENTITIES)
+        self._cold.take_new()
         saving.mark_saved(self._state)
         return part
 
@@ -327,7 +345,7 @@ class WindowFold:
             ValueError: a part was written by a version that this one does not know, or is missing.
         """
         self = cls(definition, rules, limits)
-        self._state = saving.restore(self._state, log, self._texts)
+        self._state = saving.restore(self._state, log, self._texts, self._cold)
         self._named = self.count(at.ENTITIES)
         return self
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from udfs.codec.jit import LONG, inlined, kernel
-from udfs.codec.slices import Octets
+from udfs.codec.slices import Longs, Octets
 from udfs.codec.writing import put_raw
 from udfs.windows import layout as at
 from udfs.windows.state import STATE, State
@@ -83,6 +83,8 @@ def _add_entity(s: State, slot: int, tag: int, data: Octets, begin: int, size: i
     s.entities[e + at.E_TIME] = -1
     s.entities[e + at.E_CURRENT] = -1
     s.entities[e + at.E_CHANGED] = 0
+    s.entities[e + at.E_HEARD] = -1
+    s.entities[e + at.E_TOP] = -1
     per = s.facts[at.STREAMS] * s.facts[at.DATES]
     for k in range(per):
         s.seen[code * per + k] = -1
@@ -174,6 +176,14 @@ def window(s: State, entity: int, level: int, time: int) -> int:
         child = row
         level += 1
     return result
+
+
+@inlined
+def entity_window(s: State, code: int, words: Longs, w: int) -> int:
+    """Return the row of a partial window, made if it is not there; longer windows come by themselves."""
+    key = (code << at.LEVEL_BITS) | (words[w + at.KEY] & at.LEVEL_MASK)
+    slot, row = find(s, key, words[w + at.START])
+    return row if row >= 0 else new_row(s, slot, key, words[w + at.START])
 
 
 @inlined

@@ -52,9 +52,15 @@ E_NAME, E_SIZE = 0, 1  # where its name lies in the arena, bytes
 E_WATER = 2
 #: Newest event time: only for when something is told.
 E_TIME = 3
-#: Row of its newest shortest window, a short cut that is checked before it is used; -1: none.
+#: Row of its newest shortest window, a short cut that is checked before it is used; -1: none; ``COLD``: its windows are
+#: packed (`udfs.windows.cold`).
 E_CURRENT = 4
+COLD = -2
 E_CHANGED = 5
+#: The shard's newest ingest time when the entity last spoke.
+E_HEARD = 6
+#: Newest time of a window that no event made: of a revision, or of a restored state.
+E_TOP = 7
 #: Ingest date and number in one integer that orders as the pair does: ``date << SEQ_BITS | entity_seq``.
 SEQ_BITS = 40
 SEQ_MASK = (1 << SEQ_BITS) - 1
@@ -96,13 +102,15 @@ DUPLICATES, LOST, OPENED_NONE = ROWS + 6, ROWS + 7, ROWS + 8
 HAND, MADE = ROWS + 9, ROWS + 10
 #: Why a kernel stopped before the end of a block.
 STOPPED = ROWS + 11
-NO_ROOM, MALFORMED = 1, 2
+NO_ROOM, MALFORMED, ASLEEP = 1, 2, 3
 #: Settings: µs that a window is kept after its end; streams with numbers of their own; ingest dates remembered of each;
 #: µs that the watermark may be ahead of an entity whose windows it tells; whether numbers are looked at.
 KEEP, STREAMS, DATES, FAR, NUMBERED = (ROWS + 12 + k for k in range(5))
 #: Watermark, in lengths of each level, at which the waiting windows were last looked at.
 LOOKED = ROWS + 17
-FACTS = LOOKED + LEVELS
+#: Newest ingest time of the shard; by how much it moves on before an entity is silent; where the look for these is.
+SHARD_WATER, SILENT, COLD_HAND = (LOOKED + LEVELS + k for k in range(3))
+FACTS = LOOKED + LEVELS + 3
 
 #: An entry of ``State.holes``: entity code, stream, event time, reason.
 HOLE_WIDTH = 4

@@ -6,19 +6,11 @@ from __future__ import annotations
 from udfs.codec.jit import BYTES, I64, LONG, inlined, kernel
 from udfs.codec.slices import Longs, Octets
 from udfs.windows import layout as at
-from udfs.windows.index import entity_code, find, new_row
+from udfs.windows.index import entity_code, entity_window
 from udfs.windows.quotes import VALUES
 from udfs.windows.reduce import follows, keep_text, lower_to, precedes, raise_to, touch
 from udfs.windows.state import STATE, State
 from udfs.windows.words import add_words
-
-
-@inlined
-def _row(s: State, code: int, words: Longs, w: int) -> int:
-    """Return the row of a partial window, made if it is not there; longer windows come by themselves."""
-    key = (code << at.LEVEL_BITS) | (words[w + at.KEY] & at.LEVEL_MASK)
-    slot, row = find(s, key, words[w + at.START])
-    return row if row >= 0 else new_row(s, slot, key, words[w + at.START])
 
 
 @inlined
@@ -37,7 +29,7 @@ def merge_trades(s: State, codes: Longs, words: Longs, texts: Octets) -> int:
     rows = s.rows
     for i in range(len(codes)):
         w = i * at.SAVED
-        row = _row(s, codes[i], words, w)
+        row = entity_window(s, codes[i], words, w)
         x = row * at.WIDTH
         if words[w + at.COUNT] > 0:
             new = rows[x + at.COUNT] == 0
@@ -65,7 +57,7 @@ def merge_quotes(s: State, codes: Longs, words: Longs, texts: Octets) -> int:  #
     rows = s.rows
     for i in range(len(codes)):
         w = i * at.SAVED
-        row = _row(s, codes[i], words, w)
+        row = entity_window(s, codes[i], words, w)
         x = row * at.WIDTH
         mark = w + at.LAST
         if rows[x + at.COUNT] == 0 or follows(words[mark], words[mark + at.MARK_ORDER], rows, x + at.LAST):

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.quality import Rule
-from udfs.arrow import texts
+from udfs.arrow import packed, texts
 from udfs.bars import INTERVALS
 from udfs.codec.slices import Bits, Longs, Slices
 from udfs.times import DAY
 from udfs.windows import layout as at
-from udfs.windows.definition import BARS, BUY, Definition, Limits, Reader, header
+from udfs.windows.definition import BUY, Definition, Limits, Reader, header
 from udfs.windows.fold import NEVER, WindowFold
 from udfs.windows.results import Results
 from udfs.windows.revised import count_revisions, fold_revised
@@ -100,16 +100,17 @@ def results_batch(definition: Definition, results: Results, schema: pa.Schema) -
     for name, word in definition.text_columns.items():
         found = Slices(results.values, results.facts[:, word].copy(), results.facts[:, word + 1].copy())
         columns[name] = texts(found, pa.string())
-    if definition is BARS:
-        columns["interval"] = pa.array(np.array(list(INTERVALS), dtype=object)[_levels(results)], pa.string())
-    columns["value"] = texts(results.wire(), pa.binary())
+    if "interval" in schema.names:
+        columns["interval"] = pa.array(_intervals(definition, results), pa.string())
+    columns["value"] = packed(results.wire(), pa.binary())
     arrays = [_typed(columns[field.name], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _levels(results: Results) -> Longs:
-    length = results.facts[:, BARS.columns["window_end"].word] - results.facts[:, BARS.columns["window_start"].word]
-    return np.searchsorted(np.array(BARS.lengths), length)
+def _intervals(definition: Definition, results: Results) -> Any:
+    names = {length: name for name, length in INTERVALS.items()}
+    by_level = np.array([names[length] for length in definition.lengths], dtype=object)
+    return by_level[results.facts[:, definition.level]]
 
 
 def _column(results: Results, word: int, words: int) -> Any:

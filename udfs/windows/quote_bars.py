@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Kernels: windows of quotes become quote bars, byte for byte as ``udfs/bars.py`` derives and encodes them."""
+"""Kernels: windows of quotes become quote bars: derived with exact integers, encoded as their contract says."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from udfs.codec.jit import BYTES, I64, LONG, inlined, kernel
 from udfs.codec.slices import Longs, Octets
 from udfs.windows import layout as at
 from udfs.windows.reading import has_header, pass_text, read_head, take_decimal
-from udfs.windows.reduce import admit, follows, lowest_window, name, room_for, stop, touch
+from udfs.windows.reduce import admit, follows, is_cold, lowest_window, name, room_for, stop, touch
 from udfs.windows.state import STATE, State
 
 STREAM = 0
@@ -56,6 +56,8 @@ def fold_quotes(s: State, data: Octets, start: Longs, size: Longs, first: int, h
         if not read_quote(data, start[i], size[i], header, s.record):
             return stop(s, at.MALFORMED, i)
         name(s, data, last_name, last_size)
+        if is_cold(s):
+            return stop(s, at.ASLEEP, i)
         last_name, last_size = s.record[at.R_NAME], s.record[at.R_SIZE]
         if not admit(s, STREAM):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from udfs.bars import Bar, QuoteBar
 
 
-class _Reader:
+class Reader:
     """Reads Avro fields in order."""
 
     def __init__(self, value: bytes) -> None:
@@ -36,14 +36,14 @@ class _Reader:
 
 def read_bar(value: bytes) -> Bar:
     """Return the bar of a record of ``analytics.bar.v1``."""
-    r = _Reader(value)
+    r = Reader(value)
     head = (r.text(), r.text(), r.long(), r.long(), r.decimal(), r.decimal(), r.decimal(), r.decimal(), r.decimal())
     return Bar(*head, r.text(), r.decimal(), r.long(), r.text(), r.text(), r.decimal(), r.text(), r.long())
 
 
 def read_quote_bar(value: bytes) -> QuoteBar:
     """Return the quote bar of a record of ``analytics.quote_bar.v1``."""
-    r = _Reader(value)
+    r = Reader(value)
     head = (r.text(), r.long(), r.long())
     book = (r.decimal(), r.decimal(), r.decimal(), r.decimal())
     derived = (r.decimal(), r.decimal(), r.decimal(), r.decimal())

@@ -48,6 +48,12 @@ def name(s: State, data: Octets, last_name: int, last_size: int) -> None:
 
 
 @inlined
+def is_cold(s: State) -> bool:
+    """Tell whether the windows of the record's entity are packed: they must be back before it is looked at."""
+    return s.entities[s.record[at.R_CODE] * at.E_WIDTH + at.E_CURRENT] == at.COLD
+
+
+@inlined
 def admit(s: State, stream: int) -> bool:
     """Tell whether the record in hand is new; ask for repair where numbers are missing before it."""
     if not s.facts[at.NUMBERED]:
@@ -80,6 +86,8 @@ def lowest_window(s: State) -> int:
     s.entities[e + at.E_WATER] = max(s.entities[e + at.E_WATER], record[at.R_INGEST])
     s.entities[e + at.E_TIME] = max(s.entities[e + at.E_TIME], time)
     water = s.entities[e + at.E_WATER]
+    s.facts[at.SHARD_WATER] = max(s.facts[at.SHARD_WATER], water)
+    s.entities[e + at.E_HEARD] = s.facts[at.SHARD_WATER]
     if not kept(s, water, 0, time):
         level = np.int64(1)
         while level < len(s.lengths) and not kept(s, water, level, time):

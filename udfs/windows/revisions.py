@@ -15,7 +15,7 @@ from udfs.codec.slices import Longs, Octets
 from udfs.windows import layout as at
 from udfs.windows.index import push, window
 from udfs.windows.reading import has_header, pass_text, read_head, take_long
-from udfs.windows.reduce import admit, kept, name, room_for, stop
+from udfs.windows.reduce import admit, is_cold, kept, name, room_for, stop
 from udfs.windows.sequence import ask
 from udfs.windows.state import STATE, State
 
@@ -43,6 +43,8 @@ def mark_windows(s: State, code: int, time: int) -> None:
     while level < len(s.lengths) and not kept(s, water, level, time):
         level += 1
     row = window(s, code, level, time) if level < len(s.lengths) else np.int64(-1)
+    if row >= 0:
+        s.entities[code * at.E_WIDTH + at.E_TOP] = max(s.entities[code * at.E_WIDTH + at.E_TOP], time)
     while row >= 0:
         x = row * at.WIDTH
         s.rows[x + at.EVENTS] += 1
@@ -62,6 +64,8 @@ def fold_revisions(s: State, data: Octets, start: Longs, size: Longs, first: int
         if not read_revision(data, start[i], size[i], header, s.record):
             return stop(s, at.MALFORMED, i)
         name(s, data, last_name, last_size)
+        if is_cold(s):
+            return stop(s, at.ASLEEP, i)
         last_name, last_size = s.record[at.R_NAME], s.record[at.R_SIZE]
         if not admit(s, stream):
             continue

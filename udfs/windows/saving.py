@@ -1,9 +1,10 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""The state as bytes, explicitly: what changed, a slice of all, and all of it back (state version 1).
+"""The state as bytes, explicitly: what changed, a slice of all, and all of it back (state version 2).
 
-A part is msgpack: ``[version, first code, names, entities, rows, texts]``. ``names`` are of new entities, whose codes
-begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the ids that
-are too long for two words, in the order of ``rows``. Parts may repeat: the last word on an entity or a window holds.
+A part is msgpack: ``[version, first code, names, entities, rows, texts, cold]``. ``names`` are of new entities, whose
+codes begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the ids
+that are too long for two words, in the order of ``rows``; ``cold`` are codes and bytes of silent entities.
+Parts may repeat: the last word on an entity or a window holds. A window of a cold entity says that it has spoken.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from udfs.codec.jit import I64, LONG, kernel
 from udfs.codec.slices import Codes, Longs
 from udfs.packing import pack, unpack
 from udfs.windows import layout as at
+from udfs.windows.cold import Cold
 from udfs.windows.index import find, index_entities, new_row, push
+from udfs.windows.packed import shard_water
 from udfs.windows.room import room_for_entities, room_for_rows, room_for_texts
 from udfs.windows.state import STATE, State
 
-VERSION = 1
+VERSION = 2
 #: Words of a window in a state: those before ``PARENT``, and the flags.
 WORDS = at.SAVED + 1
 _SAVED_FLAGS = at.DIRTY | at.REVISED
@@ -55,6 +58,8 @@ def put_rows(s: State, words: Longs) -> int:
         for m in range(at.SAVED):
             s.rows[row * at.WIDTH + m] = words[w + m]
         s.rows[row * at.WIDTH + at.FLAGS] = words[w + at.SAVED]
+        e = (words[w + at.KEY] >> at.LEVEL_BITS) * at.E_WIDTH
+        s.entities[e + at.E_TOP] = max(s.entities[e + at.E_TOP], words[w + at.START])
     return made
 
 
@@ -80,7 +85,9 @@ def link_rows(s: State) -> int:
     return alone
 
 
-def encode(s: State, rows: Codes, entities: Longs, first: int, end: int, texts: Codes) -> bytes:
+def encode(
+    s: State, rows: Codes, entities: Longs, first: int, end: int, texts: Codes, cold: Sequence[tuple[int, bytes]]
+) -> bytes:
     """Return a part of the state.
 
     Args:
@@ -90,6 +97,7 @@ def encode(s: State, rows: Codes, entities: Longs, first: int, end: int, texts: 
         first: the names told begin at this code,
         end: and end before this one.
         texts: where a row has texts.
+        cold: silent entities to tell, packed, by code.
     """
     table = s.rows[: int(s.facts[at.ROWS]) * at.WIDTH].reshape(-1, at.WIDTH)[rows]
     columns = [pack(table[:, word]) for word in range(at.SAVED)] if len(rows) else []
@@ -100,9 +108,11 @@ def encode(s: State, rows: Codes, entities: Longs, first: int, end: int, texts: 
     per = int(s.facts[at.STREAMS] * s.facts[at.DATES])
     seen = s.seen.reshape(-1, per)[entities]
     facts = [pack(entities), pack(people[entities, at.E_WATER]), pack(people[entities, at.E_TIME])]
+    facts.append(pack(people[entities, at.E_HEARD]))
     facts += [pack(seen[:, k]) for k in range(per)]
     names = [s.names[begin : begin + size].tobytes() for begin, size in spans]
-    return msgspec.msgpack.encode((VERSION, first, names, facts, columns, _long_texts(s, table, texts)))
+    packed = [pack([code for code, _ in cold]), [content for _, content in cold]]
+    return msgspec.msgpack.encode((VERSION, first, names, facts, columns, _long_texts(s, table, texts), packed))
 
 
 def _long_texts(s: State, table: Longs, texts: Codes) -> list[list[bytes]]:
@@ -121,8 +131,8 @@ def is_long_text(second: Longs) -> Any:
     return (second >> 56) == -1
 
 
-def restore(s: State, log: Iterable[bytes], texts: Codes) -> State:
-    """Return the empty state ``s`` filled from the parts of a log.
+def restore(s: State, log: Iterable[bytes], texts: Codes, cold: Cold) -> State:
+    """Return the empty state ``s`` filled from the parts of a log, and fill ``cold``.
 
     Raises:
         ValueError: a part has another version, or the log lacks a part.
@@ -132,15 +142,19 @@ def restore(s: State, log: Iterable[bytes], texts: Codes) -> State:
         if version != VERSION:
             raise ValueError(f"state of version {version}, expected {VERSION}")
     names: dict[int, bytes] = {}
-    for _, first, told, _, _, _ in parts:
+    for _, first, told, *_ in parts:
         names |= dict(enumerate(told, first))
     if names and max(names) != len(names) - 1:
         raise ValueError("the state lacks the names of entities: a part of its log is missing")
     s = _with_names(s, [names[code] for code in range(len(names))])
-    for _, _, _, entities, columns, long_texts in parts:
+    for _, _, _, entities, columns, long_texts, packed in parts:
         _put_entities(s, [unpack(column) for column in entities])
         if columns:
-            s = _put_windows(s, [unpack(column) for column in columns], long_texts, texts)
+            s = _put_windows(s, [unpack(column) for column in columns], long_texts, texts, cold)
+        for code, content in zip(unpack(packed[0]).tolist(), packed[1], strict=True):
+            _known(s, code)
+            cold.put(s, code, content)
+    shard_water(s)
     link_rows(s)
     return s
 
@@ -151,7 +165,7 @@ def _with_names(s: State, names: Sequence[bytes]) -> State:
     size = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
     people[: len(names), at.E_SIZE] = size
     people[: len(names), at.E_NAME] = np.cumsum(size) - size
-    people[: len(names), [at.E_WATER, at.E_TIME, at.E_CURRENT]] = -1
+    people[: len(names), [at.E_WATER, at.E_TIME, at.E_CURRENT, at.E_HEARD, at.E_TOP]] = -1
     people[: len(names), at.E_CHANGED] = 0
     used = int(size.sum())
     s.names[:used] = np.frombuffer(b"".join(names), dtype=np.uint8)
@@ -162,21 +176,27 @@ def _with_names(s: State, names: Sequence[bytes]) -> State:
 
 
 def _put_entities(s: State, columns: list[Longs]) -> None:
-    codes, water, time, *seen = columns
+    codes, water, time, heard, *seen = columns
     if not len(codes):
         return
-    if int(codes.max()) >= int(s.facts[at.ENTITIES]):
-        raise ValueError("the state lacks the names of entities: a part of its log is missing")
+    _known(s, int(codes.max()))
     people = s.entities.reshape(-1, at.E_WIDTH)
     people[codes, at.E_WATER] = water
     people[codes, at.E_TIME] = time
+    people[codes, at.E_HEARD] = heard
     s.seen.reshape(-1, len(seen))[codes] = np.stack(seen, axis=1)
 
 
-def _put_windows(s: State, columns: list[Longs], long_texts: list[list[bytes]], texts: Codes) -> State:
-    words = np.ascontiguousarray(np.stack(columns, axis=1))
-    if int(words[:, at.KEY].max()) >> at.LEVEL_BITS >= int(s.facts[at.ENTITIES]):
+def _known(s: State, code: int) -> None:
+    if code >= int(s.facts[at.ENTITIES]):
         raise ValueError("the state lacks the names of entities: a part of its log is missing")
+
+
+def _put_windows(s: State, columns: list[Longs], long_texts: list[list[bytes]], texts: Codes, cold: Cold) -> State:
+    words = np.ascontiguousarray(np.stack(columns, axis=1))
+    codes = words[:, at.KEY] >> at.LEVEL_BITS
+    _known(s, int(codes.max()))
+    s = cold.unpack_all(s, set(codes.tolist())) if len(cold) else s
     s = put_texts(s, words, long_texts, texts)
     s = room_for_rows(s, len(words))
     put_rows(s, words.ravel())

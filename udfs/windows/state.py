@@ -46,19 +46,21 @@ def power_of_two(least: int) -> int:
     return 1 << max(0, least - 1).bit_length()
 
 
-def empty(lengths: Longs, *, keep: int, far: int, streams: int, dates: int, numbered: bool) -> State:
+def empty(lengths: Longs, *, keep: int, far: int, silent: int, streams: int, dates: int, numbered: bool) -> State:
     """Return a state without entities.
 
     Args:
         lengths: of the windows, µs, ascending, each dividing the next.
         keep: µs that a window stays after its end, by its entity's clock.
         far: µs that a watermark may be ahead of an entity's newest event to tell its windows; further on, ticks do.
+        silent: µs that the shard moves on before an entity that says nothing is silent.
         streams: how many topics with numbers of their own there are.
         dates: ingest dates, the newest and those before it, that a record can still have.
         numbered: whether records are held against their ``entity_seq`` at all.
     """
     facts = np.zeros(at.FACTS, dtype=np.int64)
-    facts[at.KEEP], facts[at.FAR] = keep, far
+    facts[at.KEEP], facts[at.FAR], facts[at.SILENT] = keep, far, silent
+    facts[at.SHARD_WATER] = -1
     facts[at.STREAMS], facts[at.DATES], facts[at.NUMBERED] = streams, dates, int(numbered)
     facts[at.LOOKED : at.LOOKED + at.LEVELS] = -1
     rows, entities = 256, 16

@@ -13,6 +13,7 @@ from udfs.windows.reading import has_header, read_head, take_decimal, take_id, t
 from udfs.windows.reduce import (
     admit,
     follows,
+    is_cold,
     keep_text,
     lower_to,
     lowest_window,
@@ -103,6 +104,8 @@ def fold_trades(s: State, data: Octets, start: Longs, size: Longs, first: int, h
         if not read_trade(data, start[i], size[i], header, buy, s.record):
             return stop(s, at.MALFORMED, i)
         name(s, data, last_name, last_size)
+        if is_cold(s):
+            return stop(s, at.ASLEEP, i)
         last_name, last_size = s.record[at.R_NAME], s.record[at.R_SIZE]
         if not admit(s, STREAM):
             continue

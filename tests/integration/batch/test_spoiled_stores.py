@@ -141,7 +141,7 @@ BRONZE, SILVER, GOLD, BARS, CLICKHOUSE = "bronze_raw", "silver_trade", "gold_bar
 FAULTS = {
     # Topics of facts: the same bytes may repeat.
     "topic: a changed byte": fault(
-        topic(TRADES, changed(trade(100), last_byte(2))), (TRADES, "different", trade(100), "notional_l3")
+        topic(TRADES, changed(trade(100), last_byte(2))), (TRADES, "different", trade(100), "aggressor")
     ),
     "topic: a missing record": fault(topic(TRADES, lost(trade(101))), (TRADES, "missing", trade(101))),
     "topic: an extra record": fault(

@@ -19,6 +19,7 @@ from batch import kernels, views
 from batch.publish import publish
 from batch.ranges import Span
 from batch.replay import Replayed, records, rejected, replay, side
+from batch.topics import contents
 from udfs.envelope import encode_one
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
@@ -96,10 +97,10 @@ def written(stack: Stack, spark: SparkSession) -> tuple[Replayed, Producer]:
 
 
 def write_lake(spark: SparkSession, root: Path, done: Replayed, kind: str) -> None:
-    rows = records(spark, done.out, kind).drop(kernels.VALUE)
+    rows = contents(records(spark, done.out, kind), kind)
     if kind in views.NORMALIZED:
         name, key, day = f"silver_{kind}", "event_id", "ingest_date"
-        rows = rows.drop(*views.LIMBS).withColumn(day, views.iso_date(day))
+        rows = rows.withColumn(day, views.iso_date(day))
     else:
         name, key, day = f"gold_{kind}", "bar_key", "event_date"
         rows = rows.withColumn(key, views.key_of(kind)).withColumn(day, views.iso_day("window_start"))
@@ -148,7 +149,7 @@ def test_every_spoiled_store_is_reported(stack: Stack, spark: SparkSession, writ
     trade = records(spark, done.out, "trade").orderBy("entity_seq").first()
     assert trade is not None
     value = bytes(trade.value)
-    producer.produce("normalized.trade.v1", value[:-1] + bytes([value[-1] ^ 2]), trade.entity_id)  # a limb
+    producer.produce("normalized.trade.v1", value[:-1] + bytes([value[-1] ^ 2]), trade.entity_id)  # the aggressor
     envelope = lake.bronze_rows(VENUE, [lake.Frame(START, b'{"no": "entity"}')])[0]
     raw = encode_one(*(envelope[name] for name in views.field_names("raw_envelope")))
     producer.produce(envelope["topic"], raw, VENUE, partition=envelope["kafka_partition"])  # not in Bronze

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.finishing import encode
 
 from batch.handover import GROUPS, HandoverError, Offsets, await_taken_in, read_bar
 from polyglot.jobs import STAGES
@@ -37,6 +38,6 @@ def test_the_groups_are_the_jobs() -> None:
 
 def test_only_what_names_a_bar_is_read() -> None:
     bar = Bar("sim:X", "1m", 60_000_000, 120_000_000, 1, 2, 1, 2, 3, "4", 5, 6, "7", "8", 9, "10", 11)
-    assert read_bar(bar.encode()) == {
+    assert read_bar(encode(bar)) == {
         "entity_id": "sim:X", "interval": "1m", "window_start": 60_000_000, "version": 11
     }  # fmt: skip

@@ -20,12 +20,14 @@ def test_no_job_expires_state_by_the_clock_or_follows_arrival(path):
 
 
 def test_watermarks_are_on_the_sources_of_windows(monkeypatch):
-    job = MagicMock(settings=Settings(clickhouse={"password": "p"}))
-    monkeypatch.setattr(analytics, "start", lambda *_: job)
-    folded = MagicMock()
+    read, folded = MagicMock(side_effect=lambda _job, name, *_, **said: (name, said)), MagicMock()
+    monkeypatch.setattr(analytics, "start", lambda *_: MagicMock(settings=Settings(clickhouse={"password": "p"})))
     monkeypatch.setattr(analytics, "fold_shards", folded)
     monkeypatch.setattr(analytics, "unpacked", MagicMock())
+    monkeypatch.setattr(analytics.topics, "read", read)
+    monkeypatch.setattr(analytics.topics, "write", MagicMock())
     analytics.main()
-    ddl = " ".join(statement for call in job.ddl.call_args_list for statement in call.args[0])
-    assert [call.args[1] for call in folded.call_args_list] == ["bar_log", "quote_bar_log"]
-    assert ddl.count("WATERMARK FOR `timestamp` AS `timestamp` - INTERVAL '1' SECOND") == 2
+    assert [call.args[1] for call in folded.call_args_list] == [
+        ("trade topics", {"watermark": True}),
+        ("quote topics", {"watermark": True}),
+    ]

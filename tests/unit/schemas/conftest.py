@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polyglot.contracts.history import committed
-from polyglot.contracts.lock import LOCK, Pin, dump, name_and_version, parse, sha256
+from polyglot.contracts.lock import LOCK, Pin, dump, name_and_version, parse, sha256, withdrawn
 from schemas.contracts import FOLDER
 
 
@@ -40,8 +40,9 @@ class Folder:
     def pins(self) -> list[Pin]:
         return list(parse((self.path / LOCK).read_text()))
 
-    def relock(self, pins: list[Pin]) -> None:
-        (self.path / LOCK).write_text(dump(pins))
+    def relock(self, pins: list[Pin], gone: tuple[Pin, ...] | None = None) -> None:
+        text = (self.path / LOCK).read_text()
+        (self.path / LOCK).write_text(dump(pins, withdrawn(text) if gone is None else gone))
 
     def pin_by_hand(self, file: str, schema_id: int | None = None) -> None:
         """Pin a file without any check, as a careless edit of the lock would."""

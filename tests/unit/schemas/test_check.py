@@ -7,7 +7,7 @@ import pytest
 
 from polyglot.contracts.check import check, pin
 from polyglot.contracts.history import HistoryError, committed
-from polyglot.contracts.lock import LOCK
+from polyglot.contracts.lock import LOCK, dump, parse, withdrawn
 from schemas.contracts import FOLDER
 
 
@@ -111,7 +111,7 @@ def test_an_edited_pinned_file_is_found(folder):
     path = folder.path / "trade.v1.avsc"
     path.write_text(path.read_text().replace("One print", "A print"))
     assert check(folder.path, folder.past()) == [
-        "trade.v1.avsc differs from the text pinned with id 2: restore it and put the change into trade.v2.avsc"
+        "trade.v1.avsc differs from the text pinned with id 22: restore it and put the change into trade.v2.avsc"
     ]
 
 
@@ -119,12 +119,28 @@ def test_an_edited_file_whose_lock_was_edited_along_is_found_in_the_history(fold
     path = folder.path / "trade.v1.avsc"
     path.write_text(path.read_text().replace("One print", "A print"))
     folder.relock([one for one in folder.pins() if one.name != "trade"])
-    folder.pin_by_hand("trade.v1.avsc", 2)
+    folder.pin_by_hand("trade.v1.avsc", 22)
     assert check(folder.path) == []
     commit = folder.past()[0].commit
     assert check(folder.path, folder.past()) == [
         f"trade.v1 was pinned with another text in commit {commit}: a change needs a new version"
     ]
+
+
+def test_a_version_that_is_withdrawn_begins_anew_under_another_id(folder):
+    (old,) = [one for one in folder.pins() if one.name == "trade"]
+    path = folder.path / "trade.v1.avsc"
+    path.write_text(path.read_text().replace("One print", "A print"))
+    others = [one for one in folder.pins() if one != old]
+    folder.relock(others, (old,))
+    (new,), wrong = pin(folder.path, folder.past())
+    assert (new.label, wrong) == ("trade.v1", [])
+    assert new.id > max(one.id for one in (*others, old))
+    assert check(folder.path, folder.past()) == []
+    folder.relock([*others, dataclasses.replace(new, id=old.id)], (old,))
+    assert f"{LOCK}: id {old.id} is there 2 times" in check(folder.path, folder.past())
+    folder.relock([*others, dataclasses.replace(new, id=old.id)], ())
+    assert any("was pinned with another text" in one for one in check(folder.path, folder.past()))
 
 
 def test_a_pin_that_disappears_is_found_even_after_further_commits(folder):
@@ -200,7 +216,8 @@ def test_pin_gives_the_next_ids_in_order_of_name_and_version(folder):
     assert [(one.label, one.id) for one in new] == [("fee.v1", last + 1), ("trade.v2", last + 2)]
     after = (folder.path / LOCK).read_text()
     # Two lines more and nothing else moved, so that a review shows the new pins alone.
-    kept = before.splitlines()[:-3]  # without the last pin, which gets a comma, and the closing brackets
+    lines = before.splitlines()
+    kept = lines[: lines.index(" ],") - 1]  # without the last pin, which gets a comma
     assert after.splitlines()[: len(kept)] == kept
     assert check(folder.path, folder.past()) == []
     assert pin(folder.path, folder.past()) == ([], [])
@@ -237,7 +254,9 @@ def test_pin_refuses_a_badly_named_file(folder):
 
 def test_the_lock_is_written_as_it_is_committed():
     text = (FOLDER / LOCK).read_text()
-    assert [json.loads(line.rstrip(",")) for line in text.splitlines()[2:-2]] == json.loads(text)["schemas"]
+    assert dump(parse(text), withdrawn(text)) == text
+    lines = [json.loads(line.rstrip(",")) for line in text.splitlines() if line.startswith("  ")]
+    assert lines == [*json.loads(text)["schemas"], *json.loads(text)["withdrawn"]]
 
 
 def test_history_of_no_repository_and_of_no_revision_are_errors(folder, tmp_path, monkeypatch):

@@ -79,12 +79,12 @@ def test_a_contract_is_found_by_name_version_and_id():
     trade = contract("trade")
     assert trade == contract("trade", 1) == by_id(trade.id)
     assert trade.label == "trade.v1"
-    assert trade.header == b"\x00\x00\x00\x00\x02"
+    assert trade.header == b"\x00\x00\x00\x00\x16"
     assert by_id(999) is None
 
 
 def test_an_unknown_contract_names_the_known_ones():
-    with pytest.raises(ContractError, match=r"no contract 'tick' version any; known: raw_envelope\.v1, trade\.v1"):
+    with pytest.raises(ContractError, match=r"no contract 'tick' version any; known: raw_envelope\.v1, quote\.v1"):
         contract("tick")
     with pytest.raises(ContractError, match="version 9"):
         contract("trade", 9)

@@ -8,7 +8,7 @@ from support.registry import FakeRegistry
 from polyglot.config import RegistrySettings
 from polyglot.console import CommandError, Exit
 from polyglot.contracts.registry import Registry, register
-from schemas.contracts import all_contracts
+from schemas.contracts import all_contracts, contract
 from schemas.domains import domains
 
 _PINNED = {one.id for one in all_contracts()}
@@ -30,7 +30,7 @@ def test_an_empty_registry_gets_every_contract_under_its_pinned_id(fake):
     done = register(client(fake), all_contracts(), domains().topics.values())
     assert {one.subject for one in done} == {f"{topic}-value" for topic in domains().topics}
     assert fake.ids == {one.id: one.schema for one in all_contracts()}
-    assert fake.subjects["normalized.trade.v1-value"] == {1: 2}
+    assert fake.subjects["normalized.trade.v1-value"] == {1: contract("trade").id}
     assert set(fake.levels) == set(fake.subjects)
     assert fake.levels["raw.sim.trade.v1-value"] == "FULL_TRANSITIVE"
     assert fake.levels["analytics.bar.v1-value"] == "BACKWARD_TRANSITIVE"

@@ -12,7 +12,7 @@ from support.normalized import read
 
 from batch import kernels
 from batch.ranges import Span
-from flink_jobs.bronze_rows import bronze, bronze_rows
+from flink_jobs.lake_files import BronzeFiles
 from flink_jobs.replies import joined, normalized_records
 from schemas.quality import default_quality
 from udfs import blocks
@@ -59,7 +59,8 @@ def of_ingestion() -> list[bytes]:
     """What is no envelope goes to ingestion's dead letters."""
     topic = "raw.sim.trade.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, b"\x01" + FRAME)])).parts
-    _, reply = bronze_rows([bronze(Ingestor(topic), part, blocks.NO_MARK)])
+    work = BronzeFiles()
+    _, reply = work.emit([work.process(Ingestor(topic), part, blocks.NO_MARK)])
     return [letter for _, _, _, letter in rows(reply)]
 
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from property.frames import MIDNIGHT, SECOND, binance_trade
 from property.oracle import Raw, envelope
+from support.finishing import finish_bar
 
 from schemas.quality import default_quality, parse
-from udfs.bars import finish_bar
 from udfs.envelope import decode
 from udfs.normalize import Normalizer
 from udfs.quality import QualityStop
@@ -46,7 +46,7 @@ def test_a_fold_stops_with_the_rule_the_record_and_what_to_do(rule, found):
 
 def bar(**changed):
     key = f"{MIDNIGHT:016d}{'1' * 18}|5|7"
-    sums = [0, 100, 0, 0, 0, 5 * 10**4, 0, 0, 0, 0, 0, 0, 0, 0]  # one trade of 1 at 5
+    sums = [10**12, 5 * 10**24, 0, 0]  # one trade of 1 at 5
     values = {"high": Decimal(5), "low": Decimal(5), **changed}
     return ("sim:A_1", "1s", MIDNIGHT, 1, key, key, values["high"], values["low"], sums)
 

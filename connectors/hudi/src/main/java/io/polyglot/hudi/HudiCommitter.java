@@ -11,11 +11,10 @@ import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.hudi.common.model.HoodieAvroIndexedRecord;
 import org.apache.hudi.common.model.HoodieKey;
 import org.apache.hudi.common.model.HoodieRecord;
-import org.apache.hudi.common.model.HoodieWriteStat;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes the rows of completed checkpoints visible, once each. Runs again over the last ones after a restore. */
+/** Writes the rows of completed checkpoints by key. Runs again over the last ones after a restore, which changes nothing. */
 final class HudiCommitter implements Committer<HudiCommittable> {
     private static final Logger LOG = LoggerFactory.getLogger(HudiCommitter.class);
 
@@ -42,33 +41,14 @@ final class HudiCommitter implements Committer<HudiCommittable> {
         for (var request : requests) {
             long start = System.nanoTime();
             var committable = request.getCommittable();
-            if (committable instanceof HudiCommittable.Append append) {
-                commitAppend(append, request);
-            } else if (committable instanceof HudiCommittable.Upsert upsert) {
-                table.upsert(records(upsert));
-                committedRows.inc(upsert.count());
-            }
+            table.upsert(records(committable));
+            committedRows.inc(committable.count());
             lastCommitMillis = (System.nanoTime() - start) / 1_000_000;
             LOG.info("{}: committed in {} ms", spec.name(), lastCommitMillis);
         }
     }
 
-    private void commitAppend(HudiCommittable.Append append, CommitRequest<?> request) {
-        switch (table.state(append.instant())) {
-            case COMPLETED -> request.signalAlreadyCommitted();
-            case PENDING -> {
-                table.commitAppend(append.instant(), append.files());
-                committedRows.inc(append.files().stream().mapToLong(HoodieWriteStat::getNumInserts).sum());
-            }
-            // Committing nothing would lose rows that the source will not send again.
-            case MISSING -> throw new IllegalStateException("instant " + append.instant() + " of " + spec.path()
-                    + " is gone from the timeline: another writer rolled it back, or the table was replaced. Its "
-                    + append.files().size() + " files hold rows that this job counts as written; restore an older "
-                    + "checkpoint or repair the table");
-        }
-    }
-
-    private ArrayList<HoodieRecord<Object>> records(HudiCommittable.Upsert upsert) throws IOException {
+    private ArrayList<HoodieRecord<Object>> records(HudiCommittable upsert) throws IOException {
         var in = new DataInputDeserializer(upsert.rows());
         var result = new ArrayList<HoodieRecord<Object>>(upsert.count());
         for (int i = 0; i < upsert.count(); i++) {

@@ -13,7 +13,7 @@ final class HudiOptions {
 
     static final ConfigOption<String> OPERATION = ConfigOptions.key("write.operation")
             .stringType().defaultValue("upsert")
-            .withDescription("bulk_insert or insert (append without index lookup), or upsert.");
+            .withDescription("upsert; what is only appended goes to a table of 'hudi-files'.");
 
     static final ConfigOption<String> TABLE_NAME = ConfigOptions.key("hoodie.table.name")
             .stringType().noDefaultValue().withDescription("Hudi table name; default: the Flink table's name.");
@@ -25,11 +25,13 @@ final class HudiOptions {
             .stringType().noDefaultValue().withFallbackKeys("precombine.field")
             .withDescription("Upsert: the row with the highest value of these columns wins.");
 
-    /** Ours: the official connector bounds its append buffers elsewhere. */
-    static final ConfigOption<Integer> MAX_OPEN_FILES = ConfigOptions.key("write.append.max-open-files")
-            .intType().defaultValue(32)
-            .withDescription("Append: partitions written at the same time; beyond it the longest unused is closed. "
-                    + "Memory is bounded by this times hoodie.parquet.block.size.");
+    /** Of {@link HudiFilesFactory}. */
+    static final ConfigOption<String> COLUMNS = ConfigOptions.key("columns")
+            .stringType().noDefaultValue()
+            .withDescription("The lake table's columns as in a CREATE TABLE: name and type, comma separated.");
+
+    static final ConfigOption<String> PARTITION = ConfigOptions.key("hoodie.datasource.write.partitionpath.field")
+            .stringType().noDefaultValue().withDescription("Partition columns, comma separated; default: none.");
 
     /** Everything under these prefixes goes to Hudi and to Hadoop's Configuration (without the prefix). */
     static final String HOODIE_PREFIX = "hoodie.";

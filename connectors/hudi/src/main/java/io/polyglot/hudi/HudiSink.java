@@ -1,21 +1,17 @@
 package io.polyglot.hudi;
 
 import java.io.IOException;
-import java.util.Collection;
-import java.util.List;
 import org.apache.flink.api.connector.sink2.Committer;
 import org.apache.flink.api.connector.sink2.CommitterInitContext;
+import org.apache.flink.api.connector.sink2.CommittingSinkWriter;
 import org.apache.flink.api.connector.sink2.Sink;
-import org.apache.flink.api.connector.sink2.StatefulSinkWriter;
 import org.apache.flink.api.connector.sink2.SupportsCommitter;
-import org.apache.flink.api.connector.sink2.SupportsWriterState;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.table.data.RowData;
 
-/** Exactly-once sink: rows become visible when their checkpoint completes. */
-final class HudiSink
-        implements Sink<RowData>, SupportsCommitter<HudiCommittable>, SupportsWriterState<RowData, HudiWriter.HandedOver> {
+/** Exactly-once sink by key: rows become visible when their checkpoint completes. */
+final class HudiSink implements Sink<RowData>, SupportsCommitter<HudiCommittable> {
     private static final long serialVersionUID = 1L;
 
     private final TableSpec spec;
@@ -25,21 +21,9 @@ final class HudiSink
     }
 
     @Override
-    public HudiWriter createWriter(WriterInitContext context) throws IOException {
-        return writer(context, List.of());
-    }
-
-    @Override
-    public StatefulSinkWriter<RowData, HudiWriter.HandedOver> restoreWriter(
-            WriterInitContext context, Collection<HudiWriter.HandedOver> state) throws IOException {
-        return writer(context, state.stream().flatMap(s -> s.instants().stream()).toList());
-    }
-
-    private HudiWriter writer(WriterInitContext context, Collection<String> handedOver) throws IOException {
+    public CommittingSinkWriter<RowData, HudiCommittable> createWriter(WriterInitContext context) {
         giveWay();
-        return spec.isUpsert()
-                ? new UpsertWriter(spec, context.metricGroup())
-                : new AppendWriter(spec, handedOver, context.metricGroup());
+        return new UpsertWriter(spec, context.metricGroup());
     }
 
     @Override
@@ -52,17 +36,12 @@ final class HudiSink
      * Lets the task that writes or commits yield the processor to those with records on their way: a lake shows nothing
      * before its next commit anyway. Effective where the JVM was told to pass priorities on (-XX:ThreadPriorityPolicy=1).
      */
-    private static void giveWay() {
+    static void giveWay() {
         Thread.currentThread().setPriority(Thread.MIN_PRIORITY);
     }
 
     @Override
     public SimpleVersionedSerializer<HudiCommittable> getCommittableSerializer() {
         return new Serializers.Committables();
-    }
-
-    @Override
-    public SimpleVersionedSerializer<HudiWriter.HandedOver> getWriterStateSerializer() {
-        return new Serializers.State();
     }
 }

@@ -2,6 +2,7 @@ package io.polyglot.hudi;
 
 import java.io.IOException;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -43,9 +44,6 @@ final class HudiTable implements AutoCloseable {
         System.setProperty("jol.skipHotspotSAAttach", "true");
     }
 
-    /** What the timeline says about an instant. */
-    enum State { COMPLETED, PENDING, MISSING }
-
     private final TableSpec spec;
     private final HoodieJavaEngineContext context;
     private final HoodieWriteConfig config;
@@ -68,7 +66,7 @@ final class HudiTable implements AutoCloseable {
 
     /**
      * Begins an instant for appended files. Unlike {@code client.startCommit()} this leaves other pending instants
-     * alone: the one before may still be waiting for its checkpoint to complete.
+     * alone.
      */
     String startAppend() {
         var instant = client.createNewInstantTime(true);
@@ -91,32 +89,32 @@ final class HudiTable implements AutoCloseable {
         return config;
     }
 
-    State state(String instant) {
-        return states(List.of(instant)).get(instant);
+    /** @param extra what the commit's metadata say besides */
+    void commitAppend(String instant, List<HoodieWriteStat> stats, Map<String, String> extra) {
+        commit(spec.operation(), instant, stats, extra);
     }
 
-    Map<String, State> states(List<String> instants) {
-        var timeline = metaClient.reloadActiveTimeline();
-        var rolledBack = inRollback(timeline);
-        // An instant whose rollback was cut off may have lost files already.
-        return instants.stream().collect(Collectors.toMap(i -> i,
-                i -> rolledBack.contains(i) ? State.MISSING : state(timeline, i)));
+    /** What completed commits of the active timeline say under a key of their extra metadata. */
+    Set<String> extras(String key) throws IOException {
+        return extras(key, metaClient.reloadActiveTimeline());
     }
 
-    private State state(HoodieTimeline timeline, String instant) {
-        if (timeline.filterCompletedInstants().containsInstant(instant)) {
-            return State.COMPLETED;
+    /** The same of commits that have been archived. Reads all of them. */
+    Set<String> archivedExtras(String key) throws IOException {
+        var archived = metaClient.getArchivedTimeline();
+        archived.loadCompletedInstantDetailsInMemory();
+        return extras(key, archived);
+    }
+
+    private Set<String> extras(String key, HoodieTimeline timeline) throws IOException {
+        var found = new HashSet<String>();
+        for (var instant : timeline.filterCompletedInstants().getInstants()) {
+            if (instant.getAction().equals(metaClient.getCommitActionType())) {
+                found.add(timeline.readCommitMetadata(instant).getExtraMetadata().get(key));
+            }
         }
-        if (timeline.filterInflightsAndRequested().containsInstant(instant)) {
-            return State.PENDING;
-        }
-        boolean archived = timeline.isBeforeTimelineStarts(instant)
-                && metaClient.getArchivedTimeline().filterCompletedInstants().containsInstant(instant);
-        return archived ? State.COMPLETED : State.MISSING;
-    }
-
-    void commitAppend(String instant, List<HoodieWriteStat> stats) {
-        commit(spec.operation(), instant, stats);
+        found.remove(null);
+        return found;
     }
 
     /** Writes and commits rows by key. Repeating it after a crash stores the same rows again, which changes nothing. */
@@ -131,20 +129,20 @@ final class HudiTable implements AutoCloseable {
         } else {
             stats = client.upsert(records, instant).stream().map(HudiTable::checked).toList();
         }
-        commit(WriteOperationType.UPSERT, instant, stats);
+        commit(WriteOperationType.UPSERT, instant, stats, Map.of());
     }
 
     private void toInflight(HoodieInstant requested) {
         metaClient.getActiveTimeline().transitionRequestedToInflight(requested, Option.empty());
     }
 
-    private void commit(WriteOperationType operation, String instant, List<HoodieWriteStat> stats) {
+    private void commit(WriteOperationType operation, String instant, List<HoodieWriteStat> stats, Map<String, String> extra) {
         if (config.getFailedWritesCleanPolicy().isLazy()) {
             // The heartbeat of a restored instant stopped with the process that wrote it.
             client.getHeartbeatClient().start(instant);
         }
         client.setOperationType(operation);
-        if (!client.commitStats(instant, stats, Option.empty(), metaClient.getCommitActionType())) {
+        if (!client.commitStats(instant, stats, Option.of(extra), metaClient.getCommitActionType())) {
             throw new IllegalStateException("Hudi refused to commit " + instant + " to " + spec.path());
         }
     }
@@ -158,16 +156,15 @@ final class HudiTable implements AutoCloseable {
     }
 
     /**
-     * Removes what earlier attempts wrote but never handed to a committer, and ends removals that were cut off, by a
-     * kill or by Flink's interrupt of a task that it cancels.
+     * Removes what earlier attempts began to commit, and ends removals that were cut off, by a kill or by Flink's
+     * interrupt of a task that it cancels.
      */
-    void rollbackOrphans(Set<String> handedOver) {
+    void rollbackPending() {
         var timeline = metaClient.reloadActiveTimeline();
-        var orphans = timeline.filterInflightsAndRequested().getInstants().stream()
+        var pending = timeline.filterInflightsAndRequested().getInstants().stream()
                 .filter(i -> i.getAction().equals(metaClient.getCommitActionType()))
-                .map(HoodieInstant::requestedTime)
-                .filter(i -> !handedOver.contains(i));
-        Stream.concat(orphans, inRollback(timeline).stream())
+                .map(HoodieInstant::requestedTime);
+        Stream.concat(pending, inRollback(timeline).stream())
                 .distinct()
                 // Hudi refuses to roll back an instant while a later one is pending.
                 .sorted(Comparator.reverseOrder())

@@ -14,6 +14,9 @@ import org.apache.flink.table.types.logical.RowType;
 
 /** {@code 'connector' = 'hudi'}. */
 public final class HudiTableFactory implements DynamicTableSinkFactory {
+    /** Hudi allows one writer per table without locks, and one instant per commit needs one owner. */
+    private static final int ONE_WRITER = 1;
+
     @Override
     public String factoryIdentifier() {
         return "hudi";
@@ -27,14 +30,15 @@ public final class HudiTableFactory implements DynamicTableSinkFactory {
     @Override
     public Set<ConfigOption<?>> optionalOptions() {
         return Set.of(HudiOptions.TABLE_TYPE, HudiOptions.OPERATION, HudiOptions.TABLE_NAME, HudiOptions.RECORD_KEY,
-                HudiOptions.ORDERING_FIELDS, HudiOptions.MAX_OPEN_FILES);
+                HudiOptions.ORDERING_FIELDS);
     }
 
     @Override
     public DynamicTableSink createDynamicTableSink(Context context) {
         var helper = FactoryUtil.createTableFactoryHelper(this, context);
         helper.validateExcept(HudiOptions.HOODIE_PREFIX, HudiOptions.HADOOP_PREFIX);
-        return new HudiTableSink(spec(context, helper.getOptions()));
+        var spec = spec(context, helper.getOptions());
+        return new HudiTableSink(spec, new HudiSink(spec), ONE_WRITER);
     }
 
     private static TableSpec spec(Context context, ReadableConfig options) {
@@ -50,7 +54,6 @@ public final class HudiTableFactory implements DynamicTableSinkFactory {
                 options.getOptional(HudiOptions.RECORD_KEY).map(HudiTableFactory::split).orElse(primaryKey),
                 List.copyOf(table.getPartitionKeys()),
                 options.getOptional(HudiOptions.ORDERING_FIELDS).map(HudiTableFactory::split).orElse(List.of()),
-                options.get(HudiOptions.MAX_OPEN_FILES),
                 withPrefix(table.getOptions(), HudiOptions.HOODIE_PREFIX, HudiOptions.HOODIE_PREFIX),
                 withPrefix(table.getOptions(), HudiOptions.HADOOP_PREFIX, ""));
         // Compiled once here so that a column type the sink cannot store fails the statement, not the running job.
@@ -59,11 +62,11 @@ public final class HudiTableFactory implements DynamicTableSinkFactory {
         return spec;
     }
 
-    private static List<String> split(String columns) {
+    static List<String> split(String columns) {
         return Arrays.stream(columns.split(",")).map(String::trim).filter(c -> !c.isEmpty()).toList();
     }
 
-    private static Map<String, String> withPrefix(Map<String, String> options, String prefix, String replacement) {
+    static Map<String, String> withPrefix(Map<String, String> options, String prefix, String replacement) {
         var result = new HashMap<String, String>();
         options.forEach((key, value) -> {
             if (key.startsWith(prefix)) {

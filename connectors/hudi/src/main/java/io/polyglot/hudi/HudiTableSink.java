@@ -1,21 +1,25 @@
 package io.polyglot.hudi;
 
 import java.util.Map;
+import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.table.connector.ChangelogMode;
 import org.apache.flink.table.connector.sink.DynamicTableSink;
 import org.apache.flink.table.connector.sink.SinkV2Provider;
 import org.apache.flink.table.connector.sink.abilities.SupportsPartitioning;
+import org.apache.flink.table.data.RowData;
 import org.apache.flink.types.RowKind;
 
 /** The planner's view of the sink: what changes it takes and how wide it runs. */
 final class HudiTableSink implements DynamicTableSink, SupportsPartitioning {
-    /** Hudi allows one writer per table without locks, and one instant per commit needs one owner. */
-    private static final int ONE_WRITER = 1;
-
     private final TableSpec spec;
+    private final Sink<RowData> sink;
+    private final Integer parallelism;
 
-    HudiTableSink(TableSpec spec) {
+    /** @param parallelism of the writers; null: that of what is before them */
+    HudiTableSink(TableSpec spec, Sink<RowData> sink, Integer parallelism) {
         this.spec = spec;
+        this.sink = sink;
+        this.parallelism = parallelism;
     }
 
     /**
@@ -30,7 +34,7 @@ final class HudiTableSink implements DynamicTableSink, SupportsPartitioning {
 
     @Override
     public SinkRuntimeProvider getSinkRuntimeProvider(Context context) {
-        return SinkV2Provider.of(new HudiSink(spec), ONE_WRITER);
+        return SinkV2Provider.of(sink, parallelism);
     }
 
     /** Static partition values arrive as constant columns; nothing else to do. */
@@ -39,7 +43,7 @@ final class HudiTableSink implements DynamicTableSink, SupportsPartitioning {
 
     @Override
     public DynamicTableSink copy() {
-        return new HudiTableSink(spec);
+        return new HudiTableSink(spec, sink, parallelism);
     }
 
     @Override

@@ -1,24 +1,18 @@
 package io.polyglot.hudi;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.List;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
-import org.apache.hudi.common.model.HoodieCommitMetadata;
-import org.apache.hudi.common.model.HoodieWriteStat;
 
 /** State formats. Savepoints hold them: a change needs a new version and code that still reads the old one. */
 final class Serializers {
-    private static final int VERSION = 1;
-    private static final byte APPEND = 1;
-    private static final byte UPSERT = 2;
+    /** Version 1, of which no released job has state, knew files of rows besides. */
+    private static final int VERSION = 2;
 
     private Serializers() {}
 
-    /** File statistics are kept as Hudi's own commit metadata JSON, the one form that Hudi promises to read later. */
     static final class Committables implements SimpleVersionedSerializer<HudiCommittable> {
         @Override
         public int getVersion() {
@@ -27,21 +21,10 @@ final class Serializers {
 
         @Override
         public byte[] serialize(HudiCommittable committable) throws IOException {
-            var out = new DataOutputSerializer(256);
-            if (committable instanceof HudiCommittable.Append append) {
-                out.writeByte(APPEND);
-                out.writeUTF(append.instant());
-                var metadata = new HoodieCommitMetadata();
-                append.files().forEach(f -> metadata.addWriteStat(f.getPartitionPath(), f));
-                var json = metadata.toJsonString().getBytes(StandardCharsets.UTF_8);
-                out.writeInt(json.length);
-                out.write(json);
-            } else if (committable instanceof HudiCommittable.Upsert upsert) {
-                out.writeByte(UPSERT);
-                out.writeInt(upsert.count());
-                out.writeInt(upsert.rows().length);
-                out.write(upsert.rows());
-            }
+            var out = new DataOutputSerializer(8 + committable.rows().length);
+            out.writeInt(committable.count());
+            out.writeInt(committable.rows().length);
+            out.write(committable.rows());
             return out.getCopyOfBuffer();
         }
 
@@ -49,59 +32,76 @@ final class Serializers {
         public HudiCommittable deserialize(int version, byte[] bytes) throws IOException {
             requireKnown(version);
             var in = new DataInputDeserializer(bytes);
-            byte kind = in.readByte();
-            return switch (kind) {
-                case APPEND -> new HudiCommittable.Append(in.readUTF(), files(bytes(in)));
-                case UPSERT -> new HudiCommittable.Upsert(in.readInt(), bytes(in));
-                default -> throw new IOException("unknown kind of Hudi committable: " + kind);
-            };
-        }
-
-        private static List<HoodieWriteStat> files(byte[] json) throws IOException {
-            try {
-                return HoodieCommitMetadata.fromJsonString(new String(json, StandardCharsets.UTF_8), HoodieCommitMetadata.class)
-                        .getWriteStats();
-            } catch (IOException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IOException("unreadable file statistics in a Hudi committable", e);
-            }
-        }
-
-        private static byte[] bytes(DataInputDeserializer in) throws IOException {
-            var result = new byte[in.readInt()];
-            in.readFully(result);
-            return result;
+            int count = in.readInt();
+            var rows = new byte[in.readInt()];
+            in.readFully(rows);
+            return new HudiCommittable(count, rows);
         }
     }
 
-    static final class State implements SimpleVersionedSerializer<HudiWriter.HandedOver> {
+    static final class Staged implements SimpleVersionedSerializer<StagedFile> {
         @Override
         public int getVersion() {
             return VERSION;
         }
 
         @Override
-        public byte[] serialize(HudiWriter.HandedOver state) throws IOException {
-            var out = new DataOutputSerializer(64);
-            out.writeInt(state.instants().size());
-            for (var instant : state.instants()) {
-                out.writeUTF(instant);
+        public byte[] serialize(StagedFile file) throws IOException {
+            var out = new DataOutputSerializer(256);
+            write(file, out);
+            return out.getCopyOfBuffer();
+        }
+
+        @Override
+        public StagedFile deserialize(int version, byte[] bytes) throws IOException {
+            requireKnown(version);
+            return read(new DataInputDeserializer(bytes));
+        }
+    }
+
+    static final class Batches implements SimpleVersionedSerializer<StagedBatch> {
+        @Override
+        public int getVersion() {
+            return VERSION;
+        }
+
+        @Override
+        public byte[] serialize(StagedBatch batch) throws IOException {
+            var out = new DataOutputSerializer(1024);
+            out.writeUTF(batch.id());
+            out.writeLong(batch.checkpoint());
+            out.writeInt(batch.files().size());
+            for (var file : batch.files()) {
+                write(file, out);
             }
             return out.getCopyOfBuffer();
         }
 
         @Override
-        public HudiWriter.HandedOver deserialize(int version, byte[] bytes) throws IOException {
+        public StagedBatch deserialize(int version, byte[] bytes) throws IOException {
             requireKnown(version);
             var in = new DataInputDeserializer(bytes);
+            var id = in.readUTF();
+            long checkpoint = in.readLong();
             int size = in.readInt();
-            var instants = new ArrayList<String>(size);
+            var files = new ArrayList<StagedFile>(size);
             for (int i = 0; i < size; i++) {
-                instants.add(in.readUTF());
+                files.add(read(in));
             }
-            return new HudiWriter.HandedOver(instants);
+            return new StagedBatch(id, checkpoint, files);
         }
+    }
+
+    private static void write(StagedFile file, DataOutputSerializer out) throws IOException {
+        out.writeUTF(file.path());
+        out.writeUTF(file.partition());
+        out.writeUTF(file.name());
+        out.writeUTF(file.token());
+        out.writeLong(file.rows());
+    }
+
+    private static StagedFile read(DataInputDeserializer in) throws IOException {
+        return new StagedFile(in.readUTF(), in.readUTF(), in.readUTF(), in.readUTF(), in.readLong());
     }
 
     private static void requireKnown(int version) throws IOException {

@@ -25,7 +25,6 @@ record TableSpec(
         List<String> keyFields,
         List<String> partitionFields,
         List<String> orderingFields,
-        int maxOpenFiles,
         Map<String, String> hoodie,
         Map<String, String> hadoop)
         implements Serializable {
@@ -37,9 +36,6 @@ record TableSpec(
         if (operation == WriteOperationType.UPSERT && keyFields.isEmpty()) {
             throw new ValidationException("write.operation = upsert needs a PRIMARY KEY or '"
                     + HudiOptions.RECORD_KEY.key() + "'");
-        }
-        if (maxOpenFiles < 1) {
-            throw new ValidationException("'" + HudiOptions.MAX_OPEN_FILES.key() + "' must be at least 1, is " + maxOpenFiles);
         }
     }
 
@@ -56,12 +52,11 @@ record TableSpec(
     }
 
     static WriteOperationType parseOperation(String value) {
-        return switch (value.toLowerCase(Locale.ROOT)) {
-            case "bulk_insert" -> WriteOperationType.BULK_INSERT;
-            case "insert" -> WriteOperationType.INSERT;
-            case "upsert" -> WriteOperationType.UPSERT;
-            default -> throw oneOf(HudiOptions.OPERATION.key(), "bulk_insert, insert, upsert", value);
-        };
+        if (!value.equalsIgnoreCase("upsert")) {
+            throw new ValidationException("'" + HudiOptions.OPERATION.key() + "' must be upsert, is '" + value
+                    + "'; facts that are only appended come as files, by 'connector' = 'hudi-files'");
+        }
+        return WriteOperationType.UPSERT;
     }
 
     private static ValidationException oneOf(String option, String allowed, String value) {

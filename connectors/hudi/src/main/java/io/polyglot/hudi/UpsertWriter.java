@@ -5,6 +5,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.api.connector.sink2.CommittingSinkWriter;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.metrics.groups.SinkWriterMetricGroup;
 import org.apache.flink.table.data.RowData;
@@ -17,7 +18,7 @@ import org.apache.hudi.common.model.HoodieKey;
  * of an upsert must see the commit before it, and that one is only made once its checkpoint is complete. The rows are
  * thus part of the checkpoint, and a crash at any point only means that the same upsert is made again.
  */
-final class UpsertWriter implements HudiWriter {
+final class UpsertWriter implements CommittingSinkWriter<RowData, HudiCommittable> {
     private record Held(RowData row, Comparable<Object> ordering) {}
 
     private final RowKeys keys;
@@ -59,15 +60,10 @@ final class UpsertWriter implements HudiWriter {
         for (var value : held.values()) {
             serializer.serialize(value.row, out);
         }
-        var result = new HudiCommittable.Upsert(held.size(), out.getCopyOfBuffer());
+        var result = new HudiCommittable(held.size(), out.getCopyOfBuffer());
         metrics.getNumBytesSendCounter().inc(out.length());
         held.clear();
         return List.of(result);
-    }
-
-    @Override
-    public List<HandedOver> snapshotState(long checkpointId) {
-        return List.of();
     }
 
     @Override

@@ -24,8 +24,6 @@ import org.apache.hudi.common.model.WriteOperationType;
  * {@code java -cp … io.polyglot.hudi.Benchmark [key=value hoodie options]}.
  */
 final class Benchmark {
-    private static final int APPEND_ROWS = 1_200_000;
-    private static final int PER_COMMIT = 150_000;
     private static final RowType TRADE = (RowType) DataTypes.ROW(
                     DataTypes.FIELD("event_id", DataTypes.STRING().notNull()),
                     DataTypes.FIELD("entity_id", DataTypes.STRING().notNull()),
@@ -50,9 +48,6 @@ final class Benchmark {
         var dir = Files.createTempDirectory("hudi-bench");
         try {
             var only = hoodie.remove("only");
-            if (only == null || only.equals("append")) {
-                append(dir.resolve("append"), hoodie);
-            }
             if (only == null || only.equals("cow")) {
                 upsert(dir.resolve("upsert"), hoodie, HoodieTableType.COPY_ON_WRITE);
             }
@@ -66,33 +61,9 @@ final class Benchmark {
         }
     }
 
-    private static void append(Path path, Map<String, String> hoodie) throws Exception {
-        var spec = new TableSpec(path.toUri().toString(), "trades", HoodieTableType.COPY_ON_WRITE, WriteOperationType.BULK_INSERT,
-                TRADE, List.of("event_id"), List.of("day"), List.of(), 4, hoodie, Map.of());
-        try (var run = new SinkRun(spec)) {
-            for (int from = 0; from < APPEND_ROWS; from += PER_COMMIT) {
-                var rows = new java.util.ArrayList<RowData>(PER_COMMIT);
-                for (int i = from; i < from + PER_COMMIT; i++) {
-                    rows.add(trade(i));
-                }
-                long t0 = cpu();
-                run.write(rows);
-                long t1 = cpu();
-                run.barrier();
-                long t2 = cpu();
-                run.complete();
-                long t3 = cpu();
-                System.out.printf("append %,d rows: %,d rows/cpu-s in write, barrier %d ms, commit %d ms; all %,d rows/cpu-s%n",
-                        from + PER_COMMIT, PER_COMMIT * 1_000_000_000L / (t1 - t0), (t2 - t1) / 1_000_000, (t3 - t2) / 1_000_000,
-                        PER_COMMIT * 1_000_000_000L / (t3 - t0));
-            }
-        }
-        report(path);
-    }
-
     private static void upsert(Path path, Map<String, String> hoodie, HoodieTableType type) throws Exception {
         var spec = new TableSpec(path.toUri().toString(), "bars", type, WriteOperationType.UPSERT,
-                TRADE, List.of("entity_id", "trade_id"), List.of("day"), List.of("entity_seq"), 4, hoodie, Map.of());
+                TRADE, List.of("entity_id", "trade_id"), List.of("day"), List.of("entity_seq"), hoodie, Map.of());
         try (var run = new SinkRun(spec)) {
             for (int commit = 0; commit < 30; commit++) {
                 var rows = new java.util.ArrayList<RowData>();

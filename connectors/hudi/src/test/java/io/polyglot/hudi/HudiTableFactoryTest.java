@@ -22,35 +22,22 @@ class HudiTableFactoryTest {
     }
 
     @Test
-    void plansAnAppend() {
-        assertThat(explain("'write.operation' = 'bulk_insert', 'hoodie.parquet.compression.codec' = 'gzip', 'hadoop.fs.s3a.endpoint' = 'x'",
-                "SELECT * FROM src")).contains("Sink(table=[default_catalog.default_database.sink]");
-    }
-
-    @Test
     void plansAnUpsertWithoutTheOldRows() {
         assertThat(explain("'ordering.fields' = 'v'", "SELECT k, MAX(d), COUNT(*) FROM src GROUP BY k")).contains("Sink");
-        assertThat(explain("'precombine.field' = 'v'", "SELECT k, MAX(d), COUNT(*) FROM src GROUP BY k")).contains("Sink");
+        assertThat(explain("'hoodie.parquet.compression.codec' = 'gzip', 'hadoop.fs.s3a.endpoint' = 'x', 'precombine.field' = 'v'", "SELECT k, MAX(d), COUNT(*) FROM src GROUP BY k")).contains("Sink");
     }
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
-        "'write.operation' = 'delete' | must be one of bulk_insert, insert, upsert, is 'delete'",
+        "'write.operation' = 'bulk_insert' | must be upsert, is 'bulk_insert'; facts that are only appended come as files",
         "'table.type' = 'COW' | must be one of COPY_ON_WRITE, MERGE_ON_READ, is 'COW'",
         "'ordering.fields' = 'nope' | 'ordering.fields' names [nope]; the table's columns are [k, d, v]",
         "'hoodie.datasource.write.recordkey.field' = 'k,k' | names a column twice: [k, k]",
-        "'write.append.max-open-files' = '0' | 'write.append.max-open-files' must be at least 1, is 0",
         "'write.taks' = '1' | Unsupported options found for 'hudi'",
         "'ordering.fields' = 'k' | ordering column 'k' has type STRING",
     })
     void refusesBadOptions(String option, String message) {
         assertThat(failure(option, "SELECT * FROM src")).contains(message.strip());
-    }
-
-    @Test
-    void refusesAQueryThatUpdatesAnAppendTable() {
-        assertThat(failure("'write.operation' = 'insert'", "SELECT k, MAX(d), COUNT(*) FROM src GROUP BY k"))
-                .contains("doesn't support consuming update changes");
     }
 
     @Test

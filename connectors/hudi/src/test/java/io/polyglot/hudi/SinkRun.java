@@ -10,43 +10,28 @@ import org.apache.flink.table.data.RowData;
 
 /**
  * One attempt of a job, reduced to the calls that Flink makes on the sink, so that a test decides between which two of
- * them the attempt dies. State and committables go through their serializers as in a checkpoint.
+ * them the attempt dies. Committables go through their serializers as in a checkpoint.
  */
 final class SinkRun implements AutoCloseable {
-    /** What a checkpoint stores: writer state and all committables not yet known committed. */
-    record Checkpoint(List<byte[]> state, List<byte[]> committables) {
-        static final Checkpoint NONE = new Checkpoint(List.of(), List.of());
+    /** What a checkpoint stores: all committables not yet known committed. */
+    record Checkpoint(List<byte[]> committables) {
+        static final Checkpoint NONE = new Checkpoint(List.of());
     }
 
-    private final HudiWriter writer;
+    private final UpsertWriter writer;
     private final HudiCommitter committer;
     private final List<byte[]> waiting = new ArrayList<>();
-    private int alreadyCommitted;
 
-    /** Starts from a checkpoint: like Flink, commits its committables; {@code writerFirst} when the two are not chained. */
-    SinkRun(TableSpec spec, Checkpoint from, boolean writerFirst) throws IOException {
+    /** Starts from a checkpoint: like Flink, commits its committables. */
+    SinkRun(TableSpec spec, Checkpoint from) throws IOException {
         committer = new HudiCommitter(spec, UnregisteredMetricsGroup.createOperatorMetricGroup());
+        writer = new UpsertWriter(spec, UnregisteredMetricsGroup.createSinkWriterMetricGroup());
         waiting.addAll(from.committables);
-        if (!writerFirst) {
-            complete();
-        }
-        writer = writer(spec, from);
-        if (writerFirst) {
-            complete();
-        }
+        complete();
     }
 
     SinkRun(TableSpec spec) throws IOException {
-        this(spec, Checkpoint.NONE, false);
-    }
-
-    private static HudiWriter writer(TableSpec spec, Checkpoint from) throws IOException {
-        var handedOver = new ArrayList<String>();
-        for (var bytes : from.state) {
-            handedOver.addAll(SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.State(), bytes).instants());
-        }
-        var metrics = UnregisteredMetricsGroup.createSinkWriterMetricGroup();
-        return spec.isUpsert() ? new UpsertWriter(spec, metrics) : new AppendWriter(spec, handedOver, metrics);
+        this(spec, Checkpoint.NONE);
     }
 
     SinkRun write(List<RowData> rows) throws IOException, InterruptedException {
@@ -61,11 +46,7 @@ final class SinkRun implements AutoCloseable {
         for (var committable : writer.prepareCommit()) {
             waiting.add(SimpleVersionedSerialization.writeVersionAndSerialize(new Serializers.Committables(), committable));
         }
-        var state = new ArrayList<byte[]>();
-        for (var part : writer.snapshotState(1)) {
-            state.add(SimpleVersionedSerialization.writeVersionAndSerialize(new Serializers.State(), part));
-        }
-        return new Checkpoint(state, List.copyOf(waiting));
+        return new Checkpoint(List.copyOf(waiting));
     }
 
     /** The checkpoint is complete. */
@@ -75,11 +56,6 @@ final class SinkRun implements AutoCloseable {
                     SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Committables(), bytes))));
         }
         waiting.clear();
-    }
-
-    /** How many committables were found committed by an earlier attempt. */
-    int alreadyCommitted() {
-        return alreadyCommitted;
     }
 
     @Override
@@ -127,7 +103,7 @@ final class SinkRun implements AutoCloseable {
 
         @Override
         public void signalAlreadyCommitted() {
-            alreadyCommitted++;
+            throw new AssertionError("an upsert is made again");
         }
     }
 }

@@ -59,7 +59,7 @@ class UpsertTest {
             checkpoint = run.write(List.of(Fixtures.row(1, 20_000, 6), Fixtures.row(2, 20_000, 1))).barrier();
             run.complete();
         }
-        try (var run = new SinkRun(spec(), checkpoint, false)) {
+        try (var run = new SinkRun(spec(), checkpoint)) {
             assertThat(view()).isEqualTo(Map.of("k1", 6L, "k2", 1L));
             run.write(List.of(Fixtures.row(1, 20_000, 7))).barrier();
             run.complete();
@@ -74,7 +74,7 @@ class UpsertTest {
             checkpoint = run.write(Fixtures.rows(0, 10)).barrier();
         }
         assertThat(dir.resolve("2024-10-04")).doesNotExist();
-        new SinkRun(spec(), checkpoint, true).close();
+        new SinkRun(spec(), checkpoint).close();
         assertThat(Fixtures.ids(dir)).isEqualTo(Fixtures.expectedIds(0, 10));
     }
 
@@ -106,7 +106,7 @@ class UpsertTest {
         new SinkRun(spec()).close();
         var other = spec();
         var wrongKey = new TableSpec(other.path(), other.name(), other.type(), other.operation(), other.rowType(),
-                List.of("id", "version"), other.partitionFields(), other.orderingFields(), 1, Map.of(), Map.of());
+                List.of("id", "version"), other.partitionFields(), other.orderingFields(), Map.of(), Map.of());
         assertThatThrownBy(() -> new SinkRun(wrongKey))
                 .isInstanceOf(ValidationException.class).hasMessageContaining("record key [id]");
     }
@@ -121,7 +121,7 @@ class UpsertTest {
         }
         var compacting = spec(HoodieTableType.MERGE_ON_READ,
                 Map.of("hoodie.compact.inline", "true", "hoodie.compact.inline.max.delta.commits", "1"));
-        new SinkRun(compacting, checkpoint, false).close();
+        new SinkRun(compacting, checkpoint).close();
         assertThat(Fixtures.ids(dir)).isEqualTo(Fixtures.expectedIds(0, 50));
     }
 
@@ -172,7 +172,7 @@ class UpsertTest {
 
     private TableSpec spec(HoodieTableType type, Map<String, String> hoodie) {
         return new TableSpec(dir.toUri().toString(), "t", type, WriteOperationType.UPSERT, Fixtures.ROW, List.of("id"), List.of("day"),
-                List.of("version"), 1, hoodie, Map.of());
+                List.of("version"), hoodie, Map.of());
     }
 
     private Map<String, Long> view() {

@@ -1,0 +1,84 @@
+package io.polyglot.blocks;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.connector.base.DeliveryGuarantee;
+import org.apache.flink.connector.kafka.sink.KafkaSink;
+import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
+import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.table.data.RowData;
+
+/** Topics of undecoded records as streams, and back; called through PyFlink's gateway. Names are uids as well. */
+public final class Topics {
+  private Topics() {}
+
+  /**
+   * Reads topics from their beginning, or from where a checkpoint was; the group's offsets are committed with each
+   * checkpoint.
+   *
+   * @param properties of the consumer, as librdkafka and Java name them: the Java ones
+   * @param group of the consumer
+   * @param boundMs how far a partition's watermark is behind its newest record; negative: no watermarks
+   * @param idleMs a partition without records for so long does not hold up the others' watermark
+   * @param bounded whether to end where the topics end now
+   * @return rows of topic, partition, offset, record time, value; see {@link Pack}
+   */
+  public static DataStream<RowData> read(
+      StreamExecutionEnvironment env,
+      String name,
+      List<String> topics,
+      Map<String, String> properties,
+      String group,
+      long boundMs,
+      long idleMs,
+      boolean bounded) {
+    KafkaSourceBuilder<RowData> builder =
+        KafkaSource.<RowData>builder()
+            .setProperties(filled(properties))
+            .setTopics(topics)
+            .setGroupId(group)
+            .setStartingOffsets(OffsetsInitializer.earliest())
+            .setDeserializer(new ReadRecord());
+    if (bounded) {
+      builder.setBounded(OffsetsInitializer.latest());
+    }
+    return env.fromSource(builder.build(), marks(boundMs, idleMs), name).uid(name);
+  }
+
+  private static WatermarkStrategy<RowData> marks(long boundMs, long idleMs) {
+    return boundMs < 0
+        ? WatermarkStrategy.noWatermarks()
+        : WatermarkStrategy.<RowData>forGenerator(context -> new NewestMinus(boundMs))
+            .withIdleness(Duration.ofMillis(idleMs));
+  }
+
+  /**
+   * Writes rows of topic, record time, key and value (see {@link Unpack}).
+   *
+   * @param properties of the producer, bootstrap.servers among them
+   * @param guarantee a {@link DeliveryGuarantee}
+   */
+  public static void write(
+      DataStream<RowData> records, String name, Map<String, String> properties, String guarantee) {
+    KafkaSink<RowData> sink =
+        KafkaSink.<RowData>builder()
+            .setKafkaProducerConfig(filled(properties))
+            .setBootstrapServers(properties.get("bootstrap.servers"))
+            .setDeliveryGuarantee(DeliveryGuarantee.valueOf(guarantee))
+            .setRecordSerializer(new WriteRecord())
+            .build();
+    records.sinkTo(sink).name(name).uid(name);
+  }
+
+  private static Properties filled(Map<String, String> properties) {
+    Properties found = new Properties();
+    found.putAll(properties);
+    return found;
+  }
+}

@@ -1,0 +1,115 @@
+package io.polyglot.hudi;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.flink.api.connector.sink2.Committer;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.MetricGroup;
+import org.apache.hudi.common.model.HoodieWriteStat;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes the files of a completed checkpoint visible, in one commit, once. Instants begin and end here: nothing is pending
+ * on the timeline between a checkpoint and its commit that another writer's rollback could take away. A commit says which
+ * batch it holds, so that a batch is known again when a restore brings it back.
+ */
+final class FilesCommitter implements Committer<StagedBatch> {
+    /** Of a commit's extra metadata: the batch, and for those who look the checkpoint. */
+    static final String BATCH = "polyglot.batch";
+    static final String CHECKPOINT = "polyglot.checkpoint";
+
+    private static final Logger LOG = LoggerFactory.getLogger(FilesCommitter.class);
+
+    private final TableSpec spec;
+    private final long restored;
+    private final Staging staging;
+    private final HudiTable table;
+    private final Counter committedRows;
+    private final Set<String> committed;
+    private boolean swept;
+    private volatile long lastCommitMillis;
+
+    /** @param restored number of the checkpoint that the job goes on from, or less than any */
+    FilesCommitter(TableSpec spec, long restored, MetricGroup metrics) throws IOException {
+        this.spec = spec;
+        this.restored = restored;
+        this.staging = new Staging(spec);
+        this.table = HudiTable.open(spec, RowCodec.of(spec));
+        this.committedRows = metrics.counter("committedRows");
+        metrics.gauge("lastCommitMillis", () -> lastCommitMillis);
+        // What is pending is an attempt's that died while it committed; its batch comes again.
+        table.rollbackPending();
+        this.committed = table.extras(BATCH);
+    }
+
+    @Override
+    public void commit(Collection<CommitRequest<StagedBatch>> requests) throws IOException {
+        for (var request : requests) {
+            var batch = request.getCommittable();
+            if (isCommitted(batch)) {
+                request.signalAlreadyCommitted();
+            } else {
+                commit(batch);
+            }
+            for (var file : batch.files()) {
+                staging.remove(file);
+            }
+            if (!swept && batch.checkpoint() > restored) {
+                // All that the restored state refers to has come before this one.
+                staging.removeAbandoned(System.currentTimeMillis());
+                swept = true;
+            }
+        }
+    }
+
+    private boolean isCommitted(StagedBatch batch) throws IOException {
+        if (committed.contains(batch.id())) {
+            return true;
+        }
+        var missing = new ArrayList<StagedFile>();
+        for (var file : batch.files()) {
+            if (!staging.has(file)) {
+                missing.add(file);
+            }
+        }
+        if (missing.isEmpty()) {
+            return false;
+        }
+        if (table.archivedExtras(BATCH).contains(batch.id())) {
+            return true;
+        }
+        // Committing the others would lose rows that the source will not send again.
+        throw new IllegalStateException(missing.size() + " of " + batch.files().size() + " staged files of checkpoint "
+                + batch.checkpoint() + " of " + spec.path() + " are gone, and no commit holds them, the first being "
+                + missing.get(0).path() + ": they hold rows that this job counts as written; restore an older checkpoint or repair the table");
+    }
+
+    private void commit(StagedBatch batch) throws IOException {
+        long start = System.nanoTime();
+        var instant = table.startAppend();
+        var hoodie = table.forWriting();
+        var stats = new ArrayList<HoodieWriteStat>(batch.files().size());
+        for (var file : batch.files()) {
+            stats.add(BaseFile.store(table.config(), hoodie, instant, file, staging.content(file)));
+        }
+        table.commitAppend(instant, stats, Map.of(BATCH, batch.id(), CHECKPOINT, String.valueOf(batch.checkpoint())));
+        committed.add(batch.id());
+        committedRows.inc(rows(batch.files()));
+        lastCommitMillis = (System.nanoTime() - start) / 1_000_000;
+        LOG.info("{}: committed checkpoint {} as {} in {} ms", spec.name(), batch.checkpoint(), instant, lastCommitMillis);
+    }
+
+    private static long rows(List<StagedFile> files) {
+        return files.stream().mapToLong(StagedFile::rows).sum();
+    }
+
+    @Override
+    public void close() {
+        table.close();
+    }
+}

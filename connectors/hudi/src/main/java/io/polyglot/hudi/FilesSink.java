@@ -1,0 +1,82 @@
+package io.polyglot.hudi;
+
+import java.io.IOException;
+import java.util.Collection;
+import org.apache.flink.api.connector.sink2.Committer;
+import org.apache.flink.api.connector.sink2.CommitterInitContext;
+import org.apache.flink.api.connector.sink2.CommittingSinkWriter;
+import org.apache.flink.api.connector.sink2.InitContext;
+import org.apache.flink.api.connector.sink2.Sink;
+import org.apache.flink.api.connector.sink2.SupportsCommitter;
+import org.apache.flink.api.connector.sink2.WriterInitContext;
+import org.apache.flink.core.io.SimpleVersionedSerializer;
+import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
+import org.apache.flink.streaming.api.connector.sink2.CommittableMessageTypeInfo;
+import org.apache.flink.streaming.api.connector.sink2.SupportsPreCommitTopology;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.table.data.RowData;
+
+/**
+ * Exactly-once sink of complete Parquet files: as many writers as there are tasks stage them, one committer makes one
+ * commit of each checkpoint's files.
+ */
+final class FilesSink
+        implements Sink<RowData>, SupportsCommitter<StagedBatch>, SupportsPreCommitTopology<StagedFile, StagedBatch> {
+    private static final long serialVersionUID = 1L;
+
+    private final TableSpec spec;
+
+    FilesSink(TableSpec spec) {
+        this.spec = spec;
+    }
+
+    @Override
+    public CommittingSinkWriter<RowData, StagedFile> createWriter(WriterInitContext context) throws IOException {
+        HudiSink.giveWay();
+        return new FilesWriter(spec, context.metricGroup());
+    }
+
+    @Override
+    public DataStream<CommittableMessage<StagedBatch>> addPreCommitTopology(DataStream<CommittableMessage<StagedFile>> staged) {
+        return staged.global()
+                .transform("one commit", CommittableMessageTypeInfo.of(Serializers.Batches::new), new OneCommit())
+                // Flink puts the sink's own uid before it, and asks for one; so jobs need table.exec.uid.generation = ALWAYS.
+                .uid("one-commit")
+                .setParallelism(1)
+                .setMaxParallelism(1)
+                .global();
+    }
+
+    /** One of them gets all; the others, where the sink is wider than one, have nothing to do and touch nothing. */
+    @Override
+    public Committer<StagedBatch> createCommitter(CommitterInitContext context) throws IOException {
+        if (context.getTaskInfo().getIndexOfThisSubtask() > 0) {
+            return new Idle();
+        }
+        HudiSink.giveWay();
+        return new FilesCommitter(spec, context.getRestoredCheckpointId().orElse(InitContext.INITIAL_CHECKPOINT_ID - 1),
+                context.metricGroup());
+    }
+
+    @Override
+    public SimpleVersionedSerializer<StagedBatch> getCommittableSerializer() {
+        return new Serializers.Batches();
+    }
+
+    @Override
+    public SimpleVersionedSerializer<StagedFile> getWriteResultSerializer() {
+        return new Serializers.Staged();
+    }
+
+    private static final class Idle implements Committer<StagedBatch> {
+        @Override
+        public void commit(Collection<CommitRequest<StagedBatch>> requests) {
+            if (!requests.isEmpty()) {
+                throw new IllegalStateException("all that is to be committed goes to the first committer");
+            }
+        }
+
+        @Override
+        public void close() {}
+    }
+}

@@ -1,0 +1,130 @@
+package io.polyglot.hudi;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.apache.flink.api.connector.sink2.Committer.CommitRequest;
+import org.apache.flink.core.io.SimpleVersionedSerialization;
+import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
+import org.apache.flink.table.data.GenericRowData;
+
+/**
+ * One attempt of a job with two writers of files, reduced to the calls that Flink makes on the sink, so that a test
+ * decides between which two of them the attempt dies. What a checkpoint holds goes through its serializers.
+ */
+final class FilesRun implements AutoCloseable {
+    /** What a checkpoint stores: its number, and the batches not yet known committed. */
+    record Checkpoint(long number, List<byte[]> batches) {
+        static final Checkpoint NONE = new Checkpoint(0, List.of());
+    }
+
+    private final FilesWriter[] writers = new FilesWriter[2];
+    private final FilesCommitter committer;
+    private final List<byte[]> waiting = new ArrayList<>();
+    private long number;
+    private int alreadyCommitted;
+
+    /** Starts from a checkpoint: like Flink, commits what it holds. */
+    FilesRun(TableSpec spec, Checkpoint from) throws IOException {
+        committer = new FilesCommitter(spec, from.number, UnregisteredMetricsGroup.createOperatorMetricGroup());
+        waiting.addAll(from.batches);
+        number = from.number;
+        complete();
+        for (int i = 0; i < writers.length; i++) {
+            writers[i] = new FilesWriter(spec, UnregisteredMetricsGroup.createSinkWriterMetricGroup());
+        }
+    }
+
+    FilesRun(TableSpec spec) throws IOException {
+        this(spec, Checkpoint.NONE);
+    }
+
+    FilesRun write(int writer, LakeFile... files) throws IOException {
+        writers[writer].write(GenericRowData.of((Object) LakeFiles.frame(files)), null);
+        return this;
+    }
+
+    /** A barrier passes; nothing is committed yet. */
+    Checkpoint barrier() throws IOException {
+        number++;
+        var staged = new ArrayList<StagedFile>();
+        for (var writer : writers) {
+            for (var file : writer.prepareCommit()) {
+                staged.add(copy(file));
+            }
+        }
+        if (!staged.isEmpty()) {
+            var batch = new StagedBatch(UUID.randomUUID().toString(), number, staged);
+            waiting.add(SimpleVersionedSerialization.writeVersionAndSerialize(new Serializers.Batches(), batch));
+        }
+        return new Checkpoint(number, List.copyOf(waiting));
+    }
+
+    private static StagedFile copy(StagedFile file) throws IOException {
+        var form = new Serializers.Staged();
+        return SimpleVersionedSerialization.readVersionAndDeSerialize(form, SimpleVersionedSerialization.writeVersionAndSerialize(form, file));
+    }
+
+    /** The checkpoint is complete. */
+    void complete() throws IOException {
+        for (var bytes : waiting) {
+            committer.commit(List.of(new Request(
+                    SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Batches(), bytes))));
+        }
+        waiting.clear();
+    }
+
+    /** How many batches were found committed by an earlier attempt. */
+    int alreadyCommitted() {
+        return alreadyCommitted;
+    }
+
+    @Override
+    public void close() {
+        committer.close();
+    }
+
+    private final class Request implements CommitRequest<StagedBatch> {
+        private final StagedBatch batch;
+
+        Request(StagedBatch batch) {
+            this.batch = batch;
+        }
+
+        @Override
+        public StagedBatch getCommittable() {
+            return batch;
+        }
+
+        @Override
+        public int getNumberOfRetries() {
+            return 0;
+        }
+
+        @Override
+        public void signalFailedWithKnownReason(Throwable t) {
+            throw new AssertionError(t);
+        }
+
+        @Override
+        public void signalFailedWithUnknownReason(Throwable t) {
+            throw new AssertionError(t);
+        }
+
+        @Override
+        public void retryLater() {
+            throw new AssertionError("the committer never asks for a retry");
+        }
+
+        @Override
+        public void updateAndRetryLater(StagedBatch next) {
+            throw new AssertionError("the committer never asks for a retry");
+        }
+
+        @Override
+        public void signalAlreadyCommitted() {
+            alreadyCommitted++;
+        }
+    }
+}
