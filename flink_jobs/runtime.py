@@ -88,6 +88,7 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
     The interval at which buffers are flushed is multiplied by the configuration's ``latency_factor``.
     """
     config = settings()
+    name += config.flink.suffix
     merged = {
         **DEFAULTS,
         "pipeline.name": name,

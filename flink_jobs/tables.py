@@ -55,7 +55,7 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -
         # Offsets live in checkpoints together with the state; a job without either starts from the beginning.
         "scan.startup.mode": "earliest-offset",
         **({"scan.bounded.mode": "latest-offset"} if config.flink.bounded else {}),
-        "properties.group.id": group,
+        "properties.group.id": group + config.flink.suffix,
         **{f"properties.{name}": value for name, value in consumer(config, fetch).items()},
     }
 

@@ -185,6 +185,10 @@ class ClickHouseSettings(BaseModel):
         }
 
 
+#: Behind the names of bounded jobs and of their consumer groups: the live ones' offsets are not their own.
+BOUNDED_SUFFIX = "-bounded"
+
+
 class FlinkSettings(BaseModel):
     """The JobManager's REST endpoint and what every job is started with."""
 
@@ -226,6 +230,11 @@ class FlinkSettings(BaseModel):
     def url(self) -> str:
         """Return the REST endpoint and web UI."""
         return f"http://{self.host}:{self.rest_port}"
+
+    @property
+    def suffix(self) -> str:
+        """Return what is behind the names of jobs and of their consumer groups: a bounded run has its own."""
+        return BOUNDED_SUFFIX if self.bounded else ""
 
     def patience_ms(self, least_ms: int) -> int:
         """Return how long records may wait that wait ``least_ms`` where latencies count."""

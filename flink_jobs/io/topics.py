@@ -96,7 +96,8 @@ def read(
     idle = round(1000 * job.settings.flink.idle_after_s)
     env = job.stream._j_stream_execution_environment  # noqa: SLF001
     properties = consumer(job.settings, fetch)
-    return _topics().read(env, name, list(topics), properties, group, bound, idle, job.settings.flink.bounded)
+    flink = job.settings.flink
+    return _topics().read(env, name, list(topics), properties, group + flink.suffix, bound, idle, flink.bounded)
 
 
 def write(job: Job, records: Any, name: str) -> None:

@@ -16,7 +16,10 @@ PANEL = "Jobs"
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command, examples in (
-        (submit, "polyglot submit\n\npolyglot submit normalize\n\npolyglot submit analytics --from-savepoint PATH"),
+        (
+            submit,
+            "polyglot submit\n\npolyglot submit analytics --from-savepoint PATH\n\npolyglot submit normalize --bounded",
+        ),
         (jobs, "polyglot jobs\n\npolyglot jobs --json"),
         (drain, "polyglot drain\n\npolyglot drain --timeout 300"),
         (
@@ -37,10 +40,20 @@ def submit(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start from the beginning of the topics, without state.")
     ] = False,
+    bounded: Annotated[
+        bool,
+        typer.Option(
+            "--bounded",
+            help="Read the topics from their beginning to where they end now, write to topics only, and end.",
+        ),
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a bounded run.")] = 3600.0,
     json_output: JsonOption = False,
 ) -> None:
     """Submit the jobs through `flink run`, each from its last checkpoint; what runs already is left alone."""
     from polyglot.jobs import JOBS  # noqa: PLC0415 - keeps --help instant
+    from polyglot.jobs.bounded import JOBS as BOUNDED  # noqa: PLC0415
+    from polyglot.jobs.bounded import run  # noqa: PLC0415
     from polyglot.jobs.lifecycle import submit as start  # noqa: PLC0415
 
     console = Console(json_output=json_output)
@@ -49,6 +62,13 @@ def submit(
         raise CommandError(f"no such job: {', '.join(unknown)}", hint=f"Jobs: {', '.join(JOBS)}", code=Exit.USAGE)
     if from_savepoint and len(wanted) != 1:
         raise CommandError("a savepoint belongs to one job: name it", code=Exit.USAGE)
+    if bounded:
+        if from_savepoint or fresh:
+            raise CommandError("a bounded run has no state to begin with", code=Exit.USAGE)
+        ended = [run(Settings(), console, name, timeout) for name in names or BOUNDED]
+        console.table(["job", "id", "state"], [[job.name, job.id, job.state] for job in ended])
+        console.result([vars(job) for job in ended])
+        return
     done = start(Settings(), console, wanted, from_savepoint=from_savepoint, fresh=fresh)
     console.table(
         ["job", "id", "restored from"],

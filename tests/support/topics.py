@@ -13,6 +13,15 @@ from schemas.contracts import contract
 
 def records(bootstrap: str, topic: str, name: str) -> list[dict[str, Any]]:
     """Return every record of a topic in the order of its partitions, times as µs."""
+    fields = [
+        {**f, "type": "long" if "timestamp" in str(f["type"]) else f["type"]} for f in contract(name).schema["fields"]
+    ]
+    schema = fastavro.parse_schema({**contract(name).schema, "fields": fields})
+    return [fastavro.schemaless_reader(io.BytesIO(value[5:]), schema) for value in values(bootstrap, topic)]
+
+
+def values(bootstrap: str, topic: str) -> list[bytes]:
+    """Return the values of a topic in the order of its partitions."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     partitions = [TopicPartition(topic, p) for p in admin.list_topics(topic, 20).topics[topic].partitions]
     latest = admin.list_offsets({p: OffsetSpec.latest() for p in partitions})
@@ -21,16 +30,12 @@ def records(bootstrap: str, topic: str, name: str) -> list[dict[str, Any]]:
         return []
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "tests", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
-    fields = [
-        {**f, "type": "long" if "timestamp" in str(f["type"]) else f["type"]} for f in contract(name).schema["fields"]
-    ]
-    schema = fastavro.parse_schema({**contract(name).schema, "fields": fields})
     found = []
     try:
         while ends:
             for message in consumer.consume(5000, 1.0):
                 assert message.error() is None
-                found.append(fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), schema))
+                found.append(message.value())
                 if message.offset() + 1 >= ends.get(message.partition(), 1 << 62):
                     del ends[message.partition()]
     finally:

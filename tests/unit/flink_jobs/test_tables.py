@@ -26,7 +26,11 @@ def test_a_source_is_asked_for_as_the_settings_say(monkeypatch, settings, expect
     job = MagicMock(settings=Settings(flink={**settings, "bounded": bounded}))
     topics.read(job, "name", ("a", "b"), "group", watermark=watermark)
     _, name, read, _, *rest = asked.read.call_args.args
-    assert (name, read, rest) == ("name", ["a", "b"], ["group", bound, expected, bounded])
+    assert (name, read, rest) == (
+        "name",
+        ["a", "b"],
+        ["group-bounded" if bounded else "group", bound, expected, bounded],
+    )
 
 
 def test_a_lake_table_of_files_has_the_columns_of_its_arrow_schema():
