@@ -19,21 +19,55 @@ sys.path.insert(0, str(HERE.parent))
 from property.frames import NUMBERS, TOPICS, _Log  # noqa: E402 - found by the line above
 from property.oracle import envelope  # noqa: E402
 
+from schemas.contracts import contract  # noqa: E402
+from udfs import ingest, normalize  # noqa: E402
+from udfs.codec.slices import Slices  # noqa: E402
 from udfs.envelope import decode  # noqa: E402
 from udfs.ingest import Ingestor  # noqa: E402
-from udfs.normalize import STATE_VERSION, Normalizer  # noqa: E402
+from udfs.lake import silver  # noqa: E402
+from udfs.lake.silver import SilverFold  # noqa: E402
+from udfs.normalize import Normalizer  # noqa: E402
+from udfs.windows import fold as windows  # noqa: E402
+from udfs.windows import saving  # noqa: E402
 
-FOLDS: dict[str, Any] = {"normalize": Normalizer, "ingest": Ingestor}
-PARTS = (80, 40, 40)  # before the snapshot, before the delta, after the restore
+NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1")
+#: How a fold is made anew or of a state, given its topic; and the topics that it is for.
+FOLDS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "normalize": (Normalizer.restore, tuple(TOPICS)),
+    "ingest": (Ingestor.restore, tuple(TOPICS)),
+    "silver": (
+        lambda topic, log: SilverFold.restore(topic.split(".")[1], log),
+        ("normalized.trade.v1", "normalized.quote.v1"),
+    ),
+    "bars": (lambda _, log: windows.restore("bar", log), ("normalized.trade.v1",)),
+    "quote bars": (lambda _, log: windows.restore("quote_bar", log), ("normalized.quote.v1",)),
+}
+VERSIONS = {
+    "normalize": normalize.STATE_VERSION, "ingest": ingest.STATE_VERSION, "silver": silver.STATE_VERSION,
+    "bars": saving.VERSION, "quote bars": saving.VERSION,
+}  # fmt: skip
+RECORDS = 160
 
 
 def log(topic: str) -> list[bytes]:
-    """Return envelopes of a topic with everything that happens to one: copies, holes, late and broken records."""
+    """Return a topic's values; of a raw one with everything that happens: copies, holes, late and broken records."""
+    if topic.startswith("normalized."):
+        return _normalized(topic)
     chance = random.Random(topic)
     made = _Log(*TOPICS[topic])
-    while len(made.log) < sum(PARTS):
+    while len(made.log) < RECORDS:
         made.step(chance.randrange(18), chance.randrange(48), chance.choice(NUMBERS), chance.choice(NUMBERS))
-    return [envelope(raw) for raw in made.log[: sum(PARTS)]]
+    return [envelope(raw) for raw in made.log[:RECORDS]]
+
+
+def _normalized(topic: str) -> list[bytes]:
+    """Return what comes of all raw topics of a kind, of which some is sent again."""
+    found: list[bytes] = []
+    for raw in TOPICS:
+        out = Normalizer(raw).process(decode(log(raw))[0])
+        made = (out.trades if topic == "normalized.trade.v1" else out.quotes).encode()
+        found += [*made, *made[-3:]]
+    return found[:RECORDS]
 
 
 def step(name: str, fold: Any, values: list[bytes], start: int) -> list[bytes]:
@@ -42,6 +76,15 @@ def step(name: str, fold: Any, values: list[bytes], start: int) -> list[bytes]:
         out = fold.process(values, list(range(start, start + len(values))), 3, [1_723_161_600_000] * len(values))
         found = [str(out.duplicates).encode(), *out.bronze.values.tolist()]
         return found + [letter.encode() for letter in (*out.dead_letters, *out.conflicts)]
+    if name == "silver":
+        kind = "trade" if values[0].startswith(contract("trade").header) else "quote"
+        batches = fold.process(f"normalized.{kind}.v1", Slices.of(values))
+        return [json.dumps(row, default=str).encode() for _, batch in batches for row in batch.to_pylist()]
+    if name.endswith("bars"):
+        (topic, *_) = fold.definition.topics
+        fold.fold(topic, Slices.of(values))
+        told = fold.tick(-1, everything=True)
+        return [*told.results.wire().tolist(), *(request.encode() for request in told.requests)]
     out = fold.process(decode(values)[0])
     found = [str((out.duplicates, out.not_normalized, out.frames)).encode(), *out.trades.encode(), *out.quotes.encode()]
     return found + [letter.encode() for letter in out.dead_letters] + [record.value for record in out.side]
@@ -54,8 +97,9 @@ def digests(values: list[bytes]) -> list[str]:
 def vector(name: str, topic: str) -> dict[str, Any]:
     """Return a fold's state as a snapshot and a delta, what follows, and what comes of that."""
     values = log(topic)
-    first, second, _ = PARTS
-    fold = FOLDS[name](topic)
+    # Before the snapshot, before the delta; the rest is after the restore.
+    first, second = len(values) // 2, len(values) // 4
+    fold = FOLDS[name][0](topic, ())
     step(name, fold, values[:first], 0)
     state = [fold.snapshot()]
     step(name, fold, values[first : first + second], first)
@@ -68,9 +112,10 @@ def vector(name: str, topic: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    for name in FOLDS:
-        for topic in TOPICS:
-            path = HERE / "states" / f"{name}.{topic.removeprefix('raw.').removesuffix('.v1')}.{STATE_VERSION}.json"
+    for name, (_, topics) in FOLDS.items():
+        for topic in topics:
+            short = topic.removeprefix("raw.").removesuffix(".v1")
+            path = HERE / "states" / f"{name.replace(' ', '_')}.{short}.{VERSIONS[name]}.json"
             if not path.exists():
                 path.write_text(json.dumps(vector(name, topic), indent=0) + "\n")
 
