@@ -92,8 +92,8 @@ NOTICED = (
     Mutation(
         "law 1: an operator finds its state by its uid",
         "flink_jobs/normalize.py",
-        'uid="fold-raw"',
-        'uid="fold-raw-2"',
+        'name="normalize")',
+        'name="normalize 2")',
         (UIDS,),
     ),
     Mutation(

@@ -40,18 +40,23 @@ def await_raw(stack, count, feed):
         time.sleep(0.2)
 
 
+#: Each job with a vertex that has a fold.
+JOBS = {"normalize": "normalize -", "analytics": "bars -", "ingest": "contract gate -"}
+
+
 def rescale(stack, parallelism):
-    """Stop normalize with a savepoint, and go on with so many subtasks.
+    """Stop each job with a savepoint, and go on with so many subtasks.
 
     The savepoint proves what the output does not: that the state can be written and read in this mode.
     """
     stack.env["POLYGLOT_FLINK__PARALLELISM"] = str(parallelism)
-    path = savepoint(stack.settings, "normalize")
-    (done,) = stack.json("submit", "normalize")
-    assert done["restored_from"] == path.removeprefix("file:")
-    with FlinkRest(stack.settings.flink.url) as rest:
-        folds = [one for one in rest.vertices(done["job_id"]) if one["name"].startswith("fold-raw -")]
-        assert [one["parallelism"] for one in folds] == [parallelism]
+    for job, vertex in JOBS.items():
+        path = savepoint(stack.settings, job)
+        (done,) = stack.json("submit", job)
+        assert done["restored_from"] == path.removeprefix("file:")
+        with FlinkRest(stack.settings.flink.url) as rest:
+            folds = [one for one in rest.vertices(done["job_id"]) if one["name"].startswith(vertex)]
+            assert [one["parallelism"] for one in folds] == [parallelism]
 
 
 def test_rescaled_and_killed_under_load(stack):
