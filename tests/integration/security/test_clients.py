@@ -24,6 +24,7 @@ from support.flink_sql import run
 from support.registry import FakeRegistry, served
 
 from flink_jobs import tables
+from flink_jobs.io import topics
 from polyglot.config import ROOT, KafkaSettings, Settings
 from polyglot.contracts.registry import register_all
 from polyglot.stack.kafka import broker
@@ -133,8 +134,10 @@ def test_the_broker_refuses_who_has_another_password_or_no_certificate(secured):
 
 
 def test_flinks_client_reads_what_was_produced(secured):
+    options = {"connector": "kafka", "topic": TOPIC, "scan.startup.mode": "earliest-offset", "format": "raw"}
+    options |= {f"properties.{name}": value for name, value in topics.consumer(secured, topics.STORES).items()}
     values = run(
-        tables.wire_source("wire", secured, [TOPIC], "g"),
+        tables._create("wire", ["`offset` BIGINT METADATA VIRTUAL", "`value` BYTES"], options),
         f"SELECT `offset`, `value` IS NOT NULL FROM wire {BOUNDED}",
     )
     assert sorted(values) == [[n, True] for n in range(len(PRICES))]

@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 from support.certificates import sign
 
 from flink_jobs import tables
+from flink_jobs.io import topics
 from polyglot.config import FLINK_SHADING, ClickHouseSettings, KafkaSettings, Settings
 from polyglot.stack.probes import probe_clickhouse
 
@@ -52,18 +53,21 @@ def test_the_login_module_is_a_class_of_the_clients_own_jar(mechanism, engine, j
     assert (username, password) == ("al'ice", AWKWARD)
 
 
-@pytest.mark.parametrize("make", [
-    lambda conf: tables.wire_source("t", conf, ["raw.sim.trade.v1"], "g"),
-    lambda conf: tables.wire_sink("t", conf, ["normalized.trade.v1"]),
-    lambda conf: tables.contract_source("t", conf, "trade", "normalized.trade.v1", "g"),
-])  # fmt: skip
-def test_every_kafka_table_of_flink_logs_in_with_the_shaded_module(make):
-    found = options(make(Settings(kafka=login("SCRAM-SHA-512"))))
-    module, username, password = jaas(found["properties.sasl.jaas.config"])
+def of_a_table(conf):
+    found = options(tables.contract_source("t", conf, "trade", "normalized.trade.v1", "g"))
+    return {name.removeprefix("properties."): value for name, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    "make", [lambda conf: topics.consumer(conf, topics.SHARDS), topics.producer, of_a_table], ids=["in", "out", "table"]
+)
+def test_every_kafka_client_of_flink_logs_in_with_the_shaded_module(make):
+    found = make(Settings(kafka=login("SCRAM-SHA-512")))
+    module, username, password = jaas(found["sasl.jaas.config"])
     assert module == FLINK_SHADING + "org.apache.kafka.common.security.scram.ScramLoginModule"
     assert (username, password) == ("al'ice", AWKWARD)
-    assert found["properties.sasl.mechanism"] == "SCRAM-SHA-512"
-    assert found["properties.security.protocol"] == "SASL_SSL"
+    assert found["sasl.mechanism"] == "SCRAM-SHA-512"
+    assert found["security.protocol"] == "SASL_SSL"
 
 
 def test_passwords_of_clickhouse_and_of_the_registry_survive_the_ddl():
@@ -95,8 +99,8 @@ def test_certificates_reach_both_kinds_of_clients():
         "ssl.truststore.type": "PEM", "ssl.truststore.location": "/ca.pem",
         "ssl.keystore.type": "PEM", "ssl.keystore.location": "/me.pem", "ssl.key.password": "k'",
     }  # fmt: skip
-    flink = options(tables.wire_source("t", Settings(kafka=conf), ["raw.sim.trade.v1"], "g"))
-    assert {name: flink["properties." + name] for name in java} == java
+    assert topics.consumer(Settings(kafka=conf), topics.SHARDS).items() >= java.items()
+    assert topics.producer(Settings(kafka=conf)).items() >= java.items()
 
 
 def test_a_truststore_takes_the_place_of_the_pem_for_java_only():
