@@ -69,7 +69,8 @@ class FilesClusterTest {
             }
             savepoint = Jobs.stop(job, dir);
             commits = Fixtures.completedCommits(table());
-            assertThat(Fixtures.ids(table())).hasSizeBetween(1, 1_499).doesNotHaveDuplicates();
+            // How many there are is a matter of time; on a slow machine it may be all of them.
+            assertThat(Fixtures.ids(table())).hasSizeBetween(1, 1_500).doesNotHaveDuplicates();
         }
         var last = environment(savepoint, 2);
         Jobs.source(last, 500, 500);
