@@ -29,7 +29,7 @@ DEFAULTS = {
     "python.execution-mode": "process",
     "python.fn-execution.bundle.size": "8",
     "python.fn-execution.bundle.time": "10",
-    # Folds read their state once and keep it (shards.py); PyFlink's cache would hold all that they append once more.
+    # Folds read their state once and keep it (operators/fold.py); PyFlink's cache would hold it once more.
     "python.state.cache-size": "1",
     "execution.checkpointing.mode": "EXACTLY_ONCE",
     "execution.checkpointing.min-pause": "1 s",
@@ -48,10 +48,6 @@ class Job:
     table: StreamTableEnvironment
     settings: Settings
     python_mode: str
-
-    def view(self, name: str, query: str) -> None:
-        """Register ``query`` under ``name``."""
-        self.table.create_temporary_view(name, self.table.sql_query(query))
 
     def ddl(self, statements: Sequence[str]) -> None:
         """Execute CREATE statements."""

@@ -48,10 +48,10 @@ def _create(table: str, cols: Sequence[str], options: dict[str, str], tail: str 
     return f"CREATE TEMPORARY TABLE {table} (\n  {body}\n) {tail} WITH (\n  {opts}\n)"
 
 
-def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -> dict[str, str]:
+def _source(config: Settings, topic: str, group: str, fetch: Fetch) -> dict[str, str]:
     return {
         "connector": "kafka",
-        "topic": ";".join(topics),
+        "topic": topic,
         # Offsets live in checkpoints together with the state; a job without either starts from the beginning.
         "scan.startup.mode": "earliest-offset",
         **({"scan.bounded.mode": "latest-offset"} if config.flink.bounded else {}),
@@ -60,24 +60,12 @@ def _source(config: Settings, topics: Sequence[str], group: str, fetch: Fetch) -
     }
 
 
-def contract_source(
-    table: str,
-    config: Settings,
-    name: str,
-    topic: str,
-    group: str,
-    *,
-    extra: Sequence[str] = (),
-    cols: Iterable[str] = (),
-    fetch: Fetch = STORES,
-) -> str:
-    """Return a source of one topic with a contract's columns (or just ``cols``), plus computed columns ``extra``."""
-    chosen = columns(name)
-    wanted = list(cols) or list(chosen)
+def contract_source(table: str, config: Settings, name: str, topic: str, group: str, *, fetch: Fetch = STORES) -> str:
+    """Return a source of one topic with a contract's columns."""
     return _create(
         table,
-        [*(f"`{c}` {chosen[c]}" for c in wanted), *extra],
-        {**_source(config, [topic], group, fetch), **value_format(config, name)},
+        [f"`{c}` {t}" for c, t in columns(name).items()],
+        {**_source(config, topic, group, fetch), **value_format(config, name)},
     )
 
 

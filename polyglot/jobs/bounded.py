@@ -6,14 +6,13 @@ to topics alone: the stores tail the topics anyway, and Bronze would get every r
 
 from __future__ import annotations
 
-import subprocess
 import time
 
 from polyglot.config import BOUNDED_SUFFIX, Settings
 from polyglot.console import CommandError, Console, Exit
+from polyglot.jobs.lifecycle import flink_run
 from polyglot.jobs.rest import LIVE, FlinkRest, JobInfo
 from polyglot.jobs.rules import rules
-from polyglot.stack.flink import client_env, flink_command
 
 JOBS = ("normalize", "analytics")
 _ENVIRONMENT = {
@@ -40,18 +39,9 @@ def run(settings: Settings, console: Console, name: str, timeout_s: float) -> Jo
     rules(settings)
     deadline = time.monotonic() + timeout_s
     with FlinkRest(settings.flink.url) as rest:
-        before = {job.id for job in rest.jobs()}
         if rest.job(name + BOUNDED_SUFFIX):
             raise CommandError(f"{name}{BOUNDED_SUFFIX} runs already", code=Exit.USAGE)
-        command = [flink_command(), "run", "--detached", "-pym", f"flink_jobs.{name}"]
-        environment = {**client_env(settings), **_ENVIRONMENT}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
-            raise CommandError(f"`flink run` failed for {name}:\n{tail}")
-        found = next((job for job in rest.jobs() if job.name == name + BOUNDED_SUFFIX and job.id not in before), None)
-        if found is None:
-            raise CommandError(f"{name} was submitted but the cluster does not list it:\n{done.stdout[-2000:]}")
+        found = flink_run(settings, f"flink_jobs.{name}", name + BOUNDED_SUFFIX, **_ENVIRONMENT)
         with console.progress(f"{found.name} runs", None):
             return _ended(rest, found, deadline)
 

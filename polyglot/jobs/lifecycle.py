@@ -11,7 +11,7 @@ from pathlib import Path
 
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
-from polyglot.jobs.rest import FlinkRest
+from polyglot.jobs.rest import FlinkRest, JobInfo
 from polyglot.jobs.rules import rules
 from polyglot.stack.flink import client_env, flink_command
 from polyglot.stack.layout import Layout
@@ -95,19 +95,31 @@ def _submit_one(settings: Settings, console: Console, module: str, from_savepoin
     name = module.rsplit(".", 1)[-1]
     origin = "" if fresh else from_savepoint or latest_checkpoint(settings, name)
     console.info(f"submitting {name}" + (f" from {origin}" if origin else ""))
-    command = [flink_command(), "run", "--detached", *(["-s", origin] if origin else []), "-pym", module]
-    done = subprocess.run(command, env=client_env(settings), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
-        raise CommandError(f"`flink run` failed for {name}:\n{tail}")
-    with FlinkRest(settings.flink.url) as rest:
-        job = next((j for j in rest.jobs() if j.name == name), None)
-    if job is None:
-        raise CommandError(f"{name} was submitted but the cluster does not list it:\n{done.stdout[-2000:]}")
+    job = flink_run(settings, module, name, *(["-s", origin] if origin else []))
     known = _remembered(settings, name) if not fresh else {"job_ids": [], "savepoints": []}
     known["job_ids"].append(job.id)
     _remember(settings, name, known)
     return Submitted(name, job.id, origin, already_running=False)
+
+
+def flink_run(settings: Settings, module: str, name: str, *arguments: str, **environment: str) -> JobInfo:
+    """Submit a module through ``flink run``; return the job, which is called ``name``.
+
+    Raises:
+        CommandError: the client failed, or the cluster does not list a new job of that name.
+    """
+    with FlinkRest(settings.flink.url) as rest:
+        before = {job.id for job in rest.jobs()}
+        command = [flink_command(), "run", "--detached", *arguments, "-pym", module]
+        variables = {**client_env(settings), **environment}
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
+            raise CommandError(f"`flink run` failed for {name}:\n{tail}")
+        job = next((job for job in rest.jobs() if job.name == name and job.id not in before), None)
+    if job is None:
+        raise CommandError(f"{name} was submitted but the cluster does not list it:\n{done.stdout[-2000:]}")
+    return job
 
 
 def _await_running(rest: FlinkRest, name: str) -> None:

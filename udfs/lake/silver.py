@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.contracts import contract
-from schemas.domains import domains, raw_topic
+from schemas.domains import domains
 from udfs.arrow import texts
 from udfs.codec.records import SEQ_BITS, mark_new, read_decimals, read_records
 from udfs.codec.slices import Bits, Longs, Slices
@@ -70,12 +70,7 @@ def _column(name: str, kind: Any) -> Any:
 
 def dates_kept(kind: str) -> int:
     """Return how many ingest dates normalization numbers at once, for any source of a kind."""
-    return max(
-        rules(raw_topic(venue.name, channel)).days_kept
-        for venue in domains().venues.values()
-        for channel, becomes in venue.channels.items()
-        if becomes == kind
-    )
+    return max(rules(topic.name).days_kept for topic in domains().topics_becoming(kind))
 
 
 class SilverFold:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from schemas.contracts import contract
-from schemas.domains import domains, raw_topic
+from schemas.domains import domains
 from udfs.bars import INTERVALS
 from udfs.codec.slices import Codes, Longs, Octets, Slices
 from udfs.revisions import KINDS as REVISIONS
@@ -100,12 +100,7 @@ class Definition:
 
     def limits(self) -> Limits:
         """Return how late records of this kind can be, by the domain file."""
-        found = [
-            rules(raw_topic(venue.name, channel))
-            for venue in domains().venues.values()
-            for channel, kind in venue.channels.items()
-            if kind == self.kind
-        ]
+        found = [rules(topic.name) for topic in domains().topics_becoming(self.kind)]
         return Limits(
             max(each.horizon for each in found),
             max(each.max_skew for each in found),

@@ -6,7 +6,7 @@ import pytest
 
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
-from polyglot.jobs import bounded
+from polyglot.jobs import bounded, lifecycle
 from polyglot.jobs.rest import JobInfo
 
 CONSOLE = Console(json_output=True)
@@ -53,7 +53,8 @@ def cluster(monkeypatch, tmp_path):
     def of(*states):
         found = Cluster(states)
         monkeypatch.setattr(bounded, "FlinkRest", found)
-        monkeypatch.setattr(bounded.subprocess, "run", found.flink_run)
+        monkeypatch.setattr(lifecycle, "FlinkRest", found)
+        monkeypatch.setattr(lifecycle.subprocess, "run", found.flink_run)
         monkeypatch.setattr(bounded, "_POLL_S", 0.0)
         return found
 
