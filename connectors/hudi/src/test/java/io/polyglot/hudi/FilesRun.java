@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import org.apache.flink.api.connector.sink2.Committer.CommitRequest;
 import org.apache.flink.core.io.SimpleVersionedSerialization;
 import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
 import org.apache.flink.table.data.GenericRowData;
@@ -69,8 +68,9 @@ final class FilesRun implements AutoCloseable {
     /** The checkpoint is complete. */
     void complete() throws IOException {
         for (var bytes : waiting) {
-            committer.commit(List.of(new Request(
-                    SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Batches(), bytes))));
+            committer.commit(List.of(new Request<>(
+                    SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Batches(), bytes),
+                    () -> alreadyCommitted++)));
         }
         waiting.clear();
     }
@@ -83,48 +83,5 @@ final class FilesRun implements AutoCloseable {
     @Override
     public void close() {
         committer.close();
-    }
-
-    private final class Request implements CommitRequest<StagedBatch> {
-        private final StagedBatch batch;
-
-        Request(StagedBatch batch) {
-            this.batch = batch;
-        }
-
-        @Override
-        public StagedBatch getCommittable() {
-            return batch;
-        }
-
-        @Override
-        public int getNumberOfRetries() {
-            return 0;
-        }
-
-        @Override
-        public void signalFailedWithKnownReason(Throwable t) {
-            throw new AssertionError(t);
-        }
-
-        @Override
-        public void signalFailedWithUnknownReason(Throwable t) {
-            throw new AssertionError(t);
-        }
-
-        @Override
-        public void retryLater() {
-            throw new AssertionError("the committer never asks for a retry");
-        }
-
-        @Override
-        public void updateAndRetryLater(StagedBatch next) {
-            throw new AssertionError("the committer never asks for a retry");
-        }
-
-        @Override
-        public void signalAlreadyCommitted() {
-            alreadyCommitted++;
-        }
     }
 }

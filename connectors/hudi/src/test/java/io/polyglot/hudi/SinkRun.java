@@ -3,7 +3,6 @@ package io.polyglot.hudi;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.flink.api.connector.sink2.Committer.CommitRequest;
 import org.apache.flink.core.io.SimpleVersionedSerialization;
 import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
 import org.apache.flink.table.data.RowData;
@@ -52,8 +51,9 @@ final class SinkRun implements AutoCloseable {
     /** The checkpoint is complete. */
     void complete() throws IOException {
         for (var bytes : waiting) {
-            committer.commit(List.of(new Request(
-                    SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Committables(), bytes))));
+            committer.commit(List.of(new Request<>(
+                    SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Committables(), bytes),
+                    () -> { throw new AssertionError("an upsert is made again"); })));
         }
         waiting.clear();
     }
@@ -62,48 +62,5 @@ final class SinkRun implements AutoCloseable {
     public void close() throws Exception {
         writer.close();
         committer.close();
-    }
-
-    private final class Request implements CommitRequest<HudiCommittable> {
-        private final HudiCommittable committable;
-
-        Request(HudiCommittable committable) {
-            this.committable = committable;
-        }
-
-        @Override
-        public HudiCommittable getCommittable() {
-            return committable;
-        }
-
-        @Override
-        public int getNumberOfRetries() {
-            return 0;
-        }
-
-        @Override
-        public void signalFailedWithKnownReason(Throwable t) {
-            throw new AssertionError(t);
-        }
-
-        @Override
-        public void signalFailedWithUnknownReason(Throwable t) {
-            throw new AssertionError(t);
-        }
-
-        @Override
-        public void retryLater() {
-            throw new AssertionError("the committer never asks for a retry");
-        }
-
-        @Override
-        public void updateAndRetryLater(HudiCommittable next) {
-            throw new AssertionError("the committer never asks for a retry");
-        }
-
-        @Override
-        public void signalAlreadyCommitted() {
-            throw new AssertionError("an upsert is made again");
-        }
     }
 }
