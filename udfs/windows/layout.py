@@ -6,6 +6,8 @@ than 64 bits lie in several words, lowest first, as unsigned. Times are µs UTC.
 
 from __future__ import annotations
 
+from udfs.codec import records
+
 # --- windows: words of a row ------------------------------------------------------------------------------------------
 WIDTH = 32
 #: ``entity code << LEVEL_BITS | level``; -1: the row is free. The level says which of ``State.lengths``.
@@ -62,7 +64,7 @@ E_HEARD = 6
 #: Newest time of a window that no event made: of a revision, or of a restored state.
 E_TOP = 7
 #: Ingest date and number in one integer that orders as the pair does: ``date << SEQ_BITS | entity_seq``.
-SEQ_BITS = 40
+SEQ_BITS = records.SEQ_BITS
 SEQ_MASK = (1 << SEQ_BITS) - 1
 
 # --- a record: words of the scratch -----------------------------------------------------------------------------------
