@@ -34,15 +34,16 @@ class FakeRegistry:
         self.calls.append((request.method, path))
         self.authorization.add(request.headers.get("authorization"))
         match [request.method, *path.strip("/").split("/")]:
-            case ["GET", "schemas", "ids", number]:
-                known = self.ids.get(int(number))
-                return httpx.Response(200, json={"schema": json.dumps(known)}) if known else httpx.Response(404)
             case ["GET", "subjects"]:
                 return httpx.Response(200, json=sorted(self.subjects))
+            case ["GET", *asked]:
+                found = self._known(asked)
+                return httpx.Response(200, json=found) if found else httpx.Response(404)
             case ["POST", "subjects", subject]:
                 wanted = json.loads(body["schema"])
                 there = [one for one in self.subjects.get(subject, {}).values() if self.ids[one] == wanted]
-                return httpx.Response(200, json={"id": there[0]}) if there else httpx.Response(404)
+                found = {"subject": subject, "version": 1, "id": there[0], **body} if there else {}
+                return httpx.Response(200, json=found) if found else httpx.Response(404)
             case ["POST", "subjects", subject, "versions"]:
                 return self.add(subject, body)
             case ["PUT", "config" | "mode" as what, subject]:
@@ -52,6 +53,17 @@ class FakeRegistry:
                     self.modes[subject] = body["mode"]
                 return httpx.Response(200, json=body)
         return httpx.Response(500, text=f"unexpected {request.method} {path}")
+
+    def _known(self, asked: list[str]) -> dict:
+        """Return a schema by its id, or a subject's newest; nothing if there is none."""
+        match asked:
+            case ["schemas", "ids", number] if int(number) in self.ids:
+                return {"schema": json.dumps(self.ids[int(number)])}
+            case ["subjects", subject, "versions", "latest"] if subject in self.subjects:
+                version, number = max(self.subjects[subject].items())
+                schema = json.dumps(self.ids[number])
+                return {"subject": subject, "version": version, "id": number, "schema": schema}
+        return {}
 
     def add(self, subject: str, body: dict) -> httpx.Response:
         schema = json.loads(body["schema"])
