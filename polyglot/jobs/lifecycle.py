@@ -11,6 +11,7 @@ from pathlib import Path
 
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
+from polyglot.jobs.code import renew_taskmanager
 from polyglot.jobs.rest import FlinkRest, JobInfo
 from polyglot.jobs.rules import rules
 from polyglot.stack.flink import client_env, flink_command
@@ -82,6 +83,8 @@ def submit(
         running = {job.name: job.id for job in rest.jobs(live=True)}
         done = [Submitted(n, running[n], "", already_running=True) for n in names if n in running]
         missing = [n for n in names if n not in running]
+        if missing:
+            renew_taskmanager(settings, console, rest)
         with ThreadPoolExecutor(max_workers=max(1, len(missing))) as pool:
             done += pool.map(
                 lambda n: _submit_one(settings, console, f"{package}.{n}", from_savepoint, fresh=fresh), missing

@@ -70,9 +70,9 @@ class FlinkRest:
         """Return the live job called ``name``."""
         return next((job for job in self.jobs(live=True) if job.name == name), None)
 
-    def taskmanagers(self) -> int:
-        """Return how many TaskManagers are registered."""
-        return len(self._call("GET", "/taskmanagers")["taskmanagers"])
+    def taskmanagers(self) -> list[str]:
+        """Return the ids of the registered TaskManagers."""
+        return [one["id"] for one in self._call("GET", "/taskmanagers")["taskmanagers"]]
 
     def vertices(self, job_id: str) -> list[dict[str, Any]]:
         """Return a job's vertices with their accumulated metrics, as the REST interface gives them."""

@@ -39,7 +39,7 @@ def kill_jobmanager(target: Target) -> str:
 
     def back() -> bool:
         with FlinkRest(target.settings.flink.url) as rest:
-            return rest.taskmanagers() > 0
+            return bool(rest.taskmanagers())
 
     target.await_that("the TaskManager is registered again", back)
     target.submit()
