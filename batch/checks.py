@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
@@ -167,6 +169,22 @@ def wrong_key() -> Column:
     """Return 1 where the Kafka key is not the entity's id."""
     key = fn.col("key").cast("string")
     return fn.when(key.eqNullSafe(fn.col("entity_id")), 0).otherwise(1)
+
+
+def key_check(logs: Mapping[str, DataFrame]) -> Check:
+    """State that each record of these topics (name → log) has the Kafka key that `schemas/domains.toml` says.
+
+    What is found is the count of wrong keys of each topic that has any.
+    """
+    parts = []
+    for topic, log in logs.items():
+        known = domains().topics[topic]
+        named = topics.decoded(fn.col("value"), known.contract, (known.key,)).getField(known.key)
+        wrong = ~fn.col("key").cast("string").eqNullSafe(named)
+        parts.append(log.select(fn.lit(topic).alias("name"), wrong.cast("int").alias("wrong")))
+    counted = reduce(DataFrame.unionAll, parts).groupBy("name").agg(fn.sum("wrong").alias("wrong")).collect()
+    found = {row.name: row.wrong for row in sorted(counted) if row.wrong}
+    return Check("Kafka keys are what the topics are keyed by", not found, found)
 
 
 def balance_check(balance: dict[str, dict[str, int]]) -> Check:

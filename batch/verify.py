@@ -129,6 +129,7 @@ def verify(
             run.result.seconds[name] = round(time.perf_counter() - began, 3)
         else:
             run.result.skipped[name] = "not asked for"
+    run.keys()
     run.result.seconds = {"replay": done.seconds["total"], **run.result.seconds}
     return run.result
 
@@ -139,6 +140,7 @@ class _Run:
     def __init__(self, spark: SparkSession, sources: Sources, result: Verified, limit: int, say: Say) -> None:
         self.spark, self.sources, self.result, self.limit, self.say = spark, sources, result, limit, say
         self.span, self.entity = result.span, result.entity
+        self._logs: dict[str, DataFrame] = {}
 
     def bronze(self) -> None:
         """Compare Bronze with the first copy of every event in the raw topics."""
@@ -259,6 +261,12 @@ class _Run:
                 found = adjust_stores.dated(self.spark.read.parquet(str(target)), kind) if there else None
                 self._compare_rows("clickhouse.adjusted_bars", wanted, found, "clickhouse", kind)
 
+    def keys(self) -> None:
+        """Check the Kafka keys of the topics that were read; those of trades and quotes belong to `sequence_check`."""
+        rest = {name: log for name, log in self._logs.items() if name not in map(TOPICS.get, views.NORMALIZED)}
+        if rest:
+            self.result.checks.append(checks.key_check(rest))
+
     # --- parts ---
 
     def _compare(self, table: str, expected: views.View, actual: views.View, note: str = "") -> None:
@@ -311,7 +319,10 @@ class _Run:
 
     def _topic(self, name: str) -> tuple[topics.Extent | None, DataFrame]:
         found = self._extents([name])
-        return found.get(name), self._log(list(found.values()))
+        log = self._log(list(found.values()))
+        if name in found and not found[name].empty:
+            self._logs[name] = log
+        return found.get(name), log
 
     def _hudi(self, table: str) -> DataFrame | None:
         path = f"{self.sources.lake_uri}/{table}"

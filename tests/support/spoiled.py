@@ -112,9 +112,9 @@ def lost(text: str) -> Callable[[list[Any]], None]:
     return lambda records: records.pop(at(records, text))
 
 
-def keyed(text: str, key: bytes) -> Callable[[list[Any]], None]:
+def keyed(which: str | int, key: bytes) -> Callable[[list[Any]], None]:
     def spoil(records: list[Any]) -> None:
-        n = at(records, text)
+        n = at(records, which) if isinstance(which, str) else which
         records[n] = records[n]._replace(key=key)
 
     return spoil

@@ -55,9 +55,11 @@ from batch.ranges import Span
 from batch.replay import records, rejected, replay, side
 from polyglot.cli import run
 from polyglot.console import Exit
+from polyglot.readers.log import decode
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
+KEYS = "Kafka keys are what the topics are keyed by"
 FLAGS, LETTERS, TRADES = "quality.normalization.v1", "deadletter.normalization.v1", "normalized.trade.v1"
 #: Small data on few cores: no code is compiled for it, no plan is thought over twice.
 SMALL = {
@@ -114,9 +116,10 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         found = records(small, done.out, kind)
         for record in found.orderBy("entity_seq" if kind in views.NORMALIZED else "window_start").collect():
             log.add(name, record.entity_id, bytes(record.value))
-    for name, values in ((LETTERS, rejected(small, done.out)), (FLAGS, side(small, done.out, FLAGS))):
-        for row in values.collect():
-            log.add(name, ENTITY, bytes(row.value))
+    for row in rejected(small, done.out).collect():
+        log.add(LETTERS, decode("dead_letter", row.value)["dead_letter_id"], bytes(row.value))
+    for row in side(small, done.out, FLAGS).collect():
+        log.add(FLAGS, ENTITY, bytes(row.value))
     with ThreadPoolExecutor(3) as pool:  # most of a table's time is waited for
         started = pool.submit(Engine, folder / "engine")
         for written in [pool.submit(write_lake, small, root, done, kind) for kind in batch.verify.TOPICS]:
@@ -151,6 +154,7 @@ FAULTS = {
     "topic: a record twice": fault(topic(TRADES, added(trade(103), lambda one: one))),
     "topic: the last record missing": fault(topic(TRADES, lost(trade(111))), (TRADES, "missing", trade(111))),
     "topic: a wrong key": fault(topic("normalized.quote.v1", keyed(":book_ticker:201", b"sim:BUSDT"))),
+    "topic: a dead letter's wrong key": fault(topic(LETTERS, keyed(":trade:302", b"sim:AUSDT"))),
     "topic: a lost dead letter": fault(topic(LETTERS, lost(trade(301))), (LETTERS, "missing", trade(301))),
     "topic: a lost flag": fault(
         topic(FLAGS, lambda records: records.clear()),
@@ -170,6 +174,7 @@ FAULTS = {
         topic(BARS, bar_changed(3, lambda value: value.replace(b"AUSDT", b"CUSDT"), add=True)),
         (BARS, "extra", bar(3).replace("AUSDT", "CUSDT")),
     ),
+    "topic: a bar's wrong key": fault(topic("analytics.quote_bar.v1", keyed(1, b"sim:BUSDT"))),
     # Bronze against the raw topics.
     "bronze: a changed byte": fault(
         table(BRONZE, where("event_id", trade(100), payload=lambda it: it.replace(b"0.25", b"0.26"))),
@@ -294,8 +299,11 @@ def test_checks_that_do_not_hold_are_named(verdict: tuple[int, dict[str, Any]]) 
     broken = {check["name"]: check for check in verdict[1]["checks"] if not check["holds"]}
     assert broken.keys() == {
         "raw distinct event ids = Bronze rows", f"entity_seq is dense in {TRADES}",
-        "entity_seq is dense in normalized.quote.v1",
+        "entity_seq is dense in normalized.quote.v1", KEYS,
     }  # fmt: skip
+    wrong = {name: value for name, value in broken[KEYS].items() if name not in ("name", "holds")}
+    # A bar too many was made of another one, and has kept its key.
+    assert wrong == {"analytics.quote_bar.v1": 1, BARS: 1, LETTERS: 1}
     assert broken["entity_seq is dense in normalized.quote.v1"]["wrong_keys"] == 1
     assert broken[f"entity_seq is dense in {TRADES}"]["wrong_keys"] == 0
 
@@ -306,7 +314,7 @@ def test_the_command_says_how_many_and_exits_with_1(
     code, report = verdict
     expected = sum(len(one.named) for one in FAULTS.values())
     assert (code, report["passed"]) == (Exit.FAILED, False) == (1, False)
-    assert report["differences"] == expected + 3  # and checks that do not hold
+    assert report["differences"] == expected + 4  # and checks that do not hold
 
 
 def test_a_broken_file_is_named_and_hides_no_other_store(
