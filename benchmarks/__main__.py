@@ -36,7 +36,7 @@ NO_STACK = ("growth",)
 REPORT = ROOT / "var" / "report" / "bench.json"
 README = ROOT / "benchmarks" / "README.md"
 #: What a quick run takes of the frames: the rates need so many, or nothing lies between start and end.
-_FEW = 0.5
+_FEW = 0.25
 
 
 def _arguments() -> argparse.Namespace:

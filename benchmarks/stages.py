@@ -151,7 +151,7 @@ def run_ingest(settings: Settings, console: Console, manifest: dict[str, Any]) -
     more = {"POLYGLOT_LAKE__ENABLED": "true", "POLYGLOT_LAKE__URI": f"file://{lake}"}
     total = _raw(settings, normalized_only=False)
     job_id = _alone(settings, console, "ingest", **more)
-    samples = follow(source_counter(settings, job_id), total)
+    samples = follow(source_counter(settings, job_id), total, every_s=0.1)
     await_bronze(settings, console, 300)
     _cancel(settings, job_id)
     stored, wanted = lake_rows(lake / "bronze_raw"), manifest["unique"]
@@ -178,7 +178,7 @@ def run_analytics(settings: Settings, console: Console, expected: Expected, mode
     empty(settings, [BAR, QUOTE_BAR])
     total = sum(OffsetReader(settings).ends(NORMALIZED).values())
     job_id = _alone(settings, console, "analytics", POLYGLOT_FLINK__PYTHON_MODE=mode)
-    samples = follow(source_counter(settings, job_id), total)
+    samples = follow(source_counter(settings, job_id), total, every_s=0.1)
     wanted = windows(expected)
     found: dict[tuple[str, str, str, int], tuple[int, int]] = {}
 

@@ -72,26 +72,21 @@ def test_a_task_survives_its_way_to_a_process():
 
 
 def test_sources_are_counted_in_records_also_where_their_tasks_hand_on_blocks(monkeypatch):
-    sums = {("a", "Source__raw[1].numRecordsOut"): 700.0, ("c", "Source__x.numRecordsOut"): 55.0}
-    vertices = [
-        {"id": "a", "name": "Source: raw[1] -> pack", "metrics": {"write-records": 3}},
-        {"id": "b", "name": "fold", "metrics": {"write-records": 9}},
-        {"id": "c", "name": "Source: x", "metrics": {"write-records": 55}},
+    line = 'flink_taskmanager_job_task_operator_{}{{job_id="{}",operator_name="{}",}} {}'
+    told = [
+        line.format("numRecordsOut", "j", "Source:_raw_topics", "700.0"),
+        line.format("numRecordsOut", "j", "Source:_trade_topics", "5.5E1"),
+        line.format("numRecordsOut", "j", "normalize:_blocks", "3.0"),
+        line.format("numRecordsIn", "j", "Source:_raw_topics", "1.0"),
+        line.format("numRecordsOut", "another", "Source:_raw_topics", "9.0"),
     ]
+    real = httpx.Client
 
     def answer(request):
-        path = request.url.path.removesuffix("/")
-        if path == "/jobs/j":
-            return httpx.Response(200, json={"vertices": vertices})
-        vertex = path.split("/")[4]
-        asked = request.url.params.get("get")
-        if asked is None:
-            names = [name for who, name in sums if who == vertex]
-            return httpx.Response(200, json=[{"id": name} for name in [*names, "numRecordsOut", "pack.numRecordsOut"]])
-        return httpx.Response(200, json=[{"id": asked, "sum": sums[vertex, asked]}])
+        assert str(request.url) == "http://127.0.0.1:9003/metrics"
+        return httpx.Response(200, text="\n".join(told))
 
-    real = httpx.Client
     monkeypatch.setattr(
         measure.httpx, "Client", lambda **options: real(transport=httpx.MockTransport(answer), **options)
     )
-    assert measure.source_counter(Settings(), "j")() == 755
+    assert measure.source_counter(Settings(flink={"rest_port": 9000}), "j")() == 755
