@@ -245,6 +245,7 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
         "-XX:+ExitOnOutOfMemoryError",
         *shipped_config()["env.java.opts.all"].split(),
         f"-Dlog.file={layout.log(role.name)}",
+        f"-XX:ErrorFile={layout.logs}/{role.name}-crash-%p.log",  # else it is written into the operator's folder
         f"-Dlog4j.configurationFile={(conf / 'log4j-console.properties').as_uri()}",
         "-classpath",
         os.pathsep.join([*(str(lib / name) for name in names), *filter(None, [os.environ.get("HADOOP_CONF_DIR")])]),

@@ -47,7 +47,12 @@ def kill_jobmanager(target: Target) -> str:
 
 
 def kill_python_worker(target: Target) -> str:
-    """Kill -9 of one of the processes that run kernels."""
+    """Kill -9 of one of the processes that run kernels; where they run in the TaskManager, a crash of native code."""
+    if target.settings.flink.python_mode == "thread":
+        process = target.process("taskmanager")
+        target.demand_load()
+        _kill(process, signal.SIGSEGV)
+        return "the TaskManager, in whose threads kernels run, by SIGSEGV"
     found: list[psutil.Process] = []
 
     def there() -> bool:
