@@ -33,12 +33,18 @@ class Samples:
     def rate(self) -> float:
         """Return records per second between 10 % and 95 % of the total.
 
+        Where it went too fast for two samples in between, those just outside are taken: the rate is no higher then.
+
         Raises:
-            CommandError: fewer than two samples lie there: the input is too small for this machine.
+            CommandError: there are none: the input is too small for this machine.
         """
-        middle = [p for p in self.points if FIRST * self.total <= p[1] <= LAST * self.total]
+        low, high = FIRST * self.total, LAST * self.total
+        middle = [p for p in self.points if low <= p[1] <= high]
         if len(middle) < 2:
-            raise CommandError(f"too few samples between 10 % and 95 % of {self.total:,}: use more frames")
+            before, after = ([p for p in self.points if p[1] < low], [p for p in self.points if p[1] > high])
+            middle = [*before[-1:], *middle, *after[:1]]
+        if len(middle) < 2:
+            raise CommandError(f"too few samples around 10 % to 95 % of {self.total:,}: use more frames")
         return (middle[-1][1] - middle[0][1]) / (middle[-1][0] - middle[0][0])
 
 

@@ -16,8 +16,13 @@ from polyglot.console import CommandError
 def test_a_rate_leaves_out_start_and_end():
     samples = Samples(1_000, [(0.0, 0), (8.0, 50), (10.0, 100), (11.0, 400), (12.0, 900), (30.0, 1_000)])
     assert samples.rate() == 400
+
+
+def test_what_went_too_fast_for_two_samples_in_between_has_a_rate_that_is_no_higher():
+    assert Samples(1_000, [(0.0, 0), (10.0, 50), (11.0, 500), (12.0, 1_000)]).rate() == 475
+    assert Samples(1_000, [(0.0, 0), (10.0, 50), (12.0, 1_000)]).rate() == 475
     with pytest.raises(CommandError, match="use more frames"):
-        Samples(1_000, [(0.0, 0), (1.0, 500), (2.0, 1_000)]).rate()
+        Samples(1_000, [(0.0, 1_000)]).rate()
 
 
 def test_a_counter_that_stands_still_is_not_sampled_again():
