@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from support import evidence
+from support.patience import patient
 
 HERE = Path(__file__).parent
 #: Folders and files in the order their tests run; what is in `integration` starts real processes. Two workers share it
@@ -39,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE / "integration"):
             item.add_marker(pytest.mark.integration)
+        if limit := item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(patient(limit.args[0])), append=False)
     items.sort(key=_place)  # stable: the order within a folder stays, and with it module fixtures
 
 

@@ -1,11 +1,13 @@
 """What the pipeline tests share: what the topics hold, compared with the oracle."""
 
-import time
 from decimal import Decimal
 
 from polyglot.jobs import WINDOWS
+from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
+from schemas.domains import domains
 from support.oracle import bars, quote_bars
+from support.patience import wait_for
 from support.topics import records, view
 
 
@@ -50,12 +52,23 @@ def tables(found):
 
 def await_watermark(stack, event_us):
     """Wait until all windows have a watermark past ``event_us``: for that, partitions without records must be idle."""
-    deadline = time.monotonic() + 240
     with FlinkRest(stack.settings.flink.url) as rest:
         job = rest.job("analytics").id
         waiting = [vertex["id"] for vertex in rest.vertices(job) if vertex["name"].startswith(WINDOWS)]
         assert len(waiting) >= 2  # of trades and of quotes
-        while waiting:
-            assert time.monotonic() < deadline, f"{len(waiting)} windows have no such watermark"
-            time.sleep(0.5)
-            waiting = [vertex for vertex in waiting if (rest.watermark(job, vertex) or 0) * 1000 <= event_us]
+
+        def passed():
+            return all((rest.watermark(job, vertex) or 0) * 1000 > event_us for vertex in waiting)
+
+        wait_for(passed, 240, "windows have no such watermark", every=0.5)
+
+
+def await_raw(stack, count, feed):
+    """Wait until so many records are in the raw topics, while a process feeds them."""
+    reader = OffsetReader(stack.settings)
+
+    def fed():
+        assert feed.poll() is None, "the feed ended before its time"
+        return sum(reader.ends(domains().raw_topics()).values()) >= count
+
+    wait_for(fed, 120, "the feed does not get on", every=0.2)

@@ -6,8 +6,7 @@ import io
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -152,10 +151,3 @@ def micros(time: Any) -> int:
     """Return µs of fastavro's aware datetime, exactly."""
     since = time - EPOCH
     return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = 90) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"timed out: {what}"
-        time.sleep(0.1)

@@ -13,6 +13,7 @@ from polyglot.stack.layout import Layout
 from polyglot.stack.ports import free_ports
 from polyglot.stack.state import read_state
 from support import evidence
+from support.patience import patient
 
 
 class Stack:
@@ -47,7 +48,7 @@ class Stack:
     def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "polyglot.cli", *arguments],
-            env=self.env, capture_output=True, text=True, timeout=timeout, check=False,
+            env=self.env, capture_output=True, text=True, timeout=patient(timeout), check=False,
         )  # fmt: skip
 
     def json(self, *arguments: str, expect: int = 0, timeout: float = 900) -> dict:

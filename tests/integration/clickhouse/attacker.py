@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
+from support.patience import patient
 
 from .attacks.machine import PREPARE, Answer, Ask
 from .gateway_process import USERS, Gateway
@@ -159,7 +160,7 @@ def engine(gateway: Gateway) -> psutil.Process:
 
 def eventually(condition: Any, seconds: float = 30) -> bool:
     """Return whether a condition comes true in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patient(seconds)
     while time.monotonic() < deadline:
         if condition():
             return True

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 
 import clickhouse_connect
 import httpx
-import pytest
 from clickhouse_connect.driver.client import Client
+from support.patience import wait_for
 
 USERS = {
     "root": {"password": "r", "role": "admin"},
@@ -36,15 +35,13 @@ class Gateway:
     def start(self) -> None:
         """Start and wait until it answers."""
         self.process = subprocess.Popen(self.command(self.port))
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, "the gateway ended while starting"
-            try:
-                if httpx.get(f"{self.url}/ping", timeout=5).text == "Ok.\n":
-                    return
-            except httpx.TransportError:
-                time.sleep(0.1)
-        pytest.fail("the gateway did not answer within 90 s")
+        process = self.process
+
+        def answers() -> bool:
+            assert process.poll() is None, "the gateway ended while starting"
+            return httpx.get(f"{self.url}/ping", timeout=5).text == "Ok.\n"
+
+        wait_for(answers, 90, "the gateway does not answer")
 
     def command(self, port: int) -> list[str]:
         """Return what starts a gateway on this folder, for these users."""

@@ -8,7 +8,7 @@ import time
 from collections import Counter, defaultdict
 
 import pytest
-from support.raw_broker import wait_until
+from support.patience import wait_for
 
 from polyglot.collect.preload import preload
 from polyglot.collect.sim import SimSpec
@@ -62,7 +62,7 @@ def test_a_killed_collector_loses_nothing(broker, capture):
     venue = "binance_usdm"
     command = ("feed", venue, "--capture", str(capture), "--json")
     with broker.running(*command, "--speed", "2") as process:  # 15 s of event time: killed long before its end
-        wait_until(lambda: broker.count(venue) > 9000, "the collector feeds")
+        wait_for(lambda: broker.count(venue) > 9000, 90, "the collector feeds nothing")
         process.send_signal(signal.SIGKILL)
         process.communicate()
     before = broker.count(venue)
@@ -87,7 +87,7 @@ def test_a_killed_collector_loses_nothing(broker, capture):
 def test_a_killed_broker_costs_nothing_and_the_collector_waits_for_it(broker, capture):
     venue = "binance_coinm"
     with broker.running("feed", venue, "--capture", str(capture), "--speed", "3", "--json") as process:
-        wait_until(lambda: broker.count(venue) > 6000, "the collector feeds")
+        wait_for(lambda: broker.count(venue) > 6000, 90, "the collector feeds nothing")
         os.kill(broker.pid(), signal.SIGKILL)
         out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err

@@ -6,12 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
 from support.captures import capture
+from support.patience import wait_for
 from support.topics import records, view
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
@@ -68,13 +68,11 @@ def watching(stack):
 
 
 def await_versions(stack, count):
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        found = stack.json("query", "select count() from adjusted_bars_history")["rows"][0][0]
-        if int(found) >= count:
-            assert int(found) == count
-            return
-    pytest.fail(f"{found} versions in ClickHouse after four minutes, expected {count}")
+    def found():
+        return int(stack.json("query", "select count() from adjusted_bars_history")["rows"][0][0])
+
+    wait_for(lambda: found() >= count, 240, f"ClickHouse has fewer than {count} versions")
+    assert found() == count
 
 
 def known_at(stack, moment):

@@ -4,10 +4,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
+from support.patience import patient
+from support.pipeline import await_raw
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -21,22 +22,10 @@ def start_feed(stack, *extra):
     return subprocess.Popen(command, env=stack.env, stdout=subprocess.PIPE, text=True)
 
 
-def wait_for_raw(stack, count, feed):
-    """Wait until so many records are in the raw topics."""
-    from polyglot.jobs.offsets import OffsetReader
-    from schemas.domains import domains
-
-    reader, deadline = OffsetReader(stack.settings), time.monotonic() + 120
-    while sum(reader.ends(domains().raw_topics()).values()) < count:
-        assert time.monotonic() < deadline, "the feed does not get on"
-        assert feed.poll() is None, "the feed ended before its time"
-        time.sleep(0.2)
-
-
 def kill(pid):
     process = psutil.Process(pid)
     process.send_signal(signal.SIGKILL)
-    process.wait(20)
+    process.wait(patient(20))
 
 
 def digests(found):
@@ -51,15 +40,15 @@ def digests(found):
 
 def test_kills_change_nothing(pipeline):
     feed = start_feed(pipeline)
-    wait_for_raw(pipeline, 8_000, feed)
+    await_raw(pipeline, 8_000, feed)
     kill(pipeline.pid("taskmanager"))
-    wait_for_raw(pipeline, 20_000, feed)
+    await_raw(pipeline, 20_000, feed)
     kill(pipeline.pid("clickhouse"))
-    wait_for_raw(pipeline, 30_000, feed)
+    await_raw(pipeline, 30_000, feed)
     kill(feed.pid)  # the collector
     feed.communicate(timeout=20)
     feed = start_feed(pipeline)  # goes on behind what was acknowledged
-    wait_for_raw(pipeline, 40_000, feed)
+    await_raw(pipeline, 40_000, feed)
     kill(pipeline.pid("kafka"))
     out, _ = feed.communicate(timeout=300)
     assert feed.returncode == 0

@@ -3,16 +3,15 @@
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
+from support.patience import patient
+from support.pipeline import await_raw
 from support.stack import Stack
 
 from polyglot.jobs.lifecycle import savepoint
-from polyglot.jobs.offsets import OffsetReader
 from polyglot.jobs.rest import FlinkRest
-from schemas.domains import domains
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -30,14 +29,6 @@ def stack(request, tmp_path):
         yield one
     finally:
         one.close()
-
-
-def await_raw(stack, count, feed):
-    reader, deadline = OffsetReader(stack.settings), time.monotonic() + 120
-    while sum(reader.ends(domains().raw_topics()).values()) < count:
-        assert time.monotonic() < deadline, "the feed does not get on"
-        assert feed.poll() is None, "the feed ended before its time"
-        time.sleep(0.2)
 
 
 #: Each job with a vertex that has a fold.
@@ -66,8 +57,8 @@ def test_rescaled_and_killed_under_load(stack):
     await_raw(stack, 12_000, feed)
     killed = psutil.Process(stack.pid("taskmanager"))
     killed.send_signal(signal.SIGKILL)
-    killed.wait(20)
-    feed.communicate(timeout=120)
+    killed.wait(patient(20))
+    feed.communicate(timeout=patient(120))
     assert feed.returncode == 0
     stack.json("drain", "--timeout", "600")
     rescale(stack, 1)

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from support.metrics import suite
+from support.patience import wait_for
 from support.pipeline import tables
 from support.stack import Stack
 from support.topics import records
@@ -48,10 +49,7 @@ def restart(stack, rules):
     with FlinkRest(stack.settings.flink.url) as rest:
         if job := rest.job("normalize"):
             rest.cancel(job.id)
-        deadline = time.monotonic() + 60
-        while rest.job("normalize") is not None:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_for(lambda: rest.job("normalize") is None, 60, "normalize did not end")
     (done,) = stack.json("submit", "normalize")
     assert done["restored_from"]
 
@@ -71,10 +69,12 @@ def written(stack):
 def test_a_stop_ends_the_job_before_it_writes_and_says_why(strict):
     strict.json("drain", "--timeout", "600")  # with a checkpoint of every job
     strict.json(*FEED, "--simulate", "3000")
-    deadline = time.monotonic() + 90
-    while (job := next(one for one in strict.json("jobs") if one["name"] == "normalize"))["state"] != "FAILED":
-        assert time.monotonic() < deadline, job
-        time.sleep(0.5)
+
+    def failed():
+        job = next(one for one in strict.json("jobs") if one["name"] == "normalize")
+        return job["state"] == "FAILED" and job
+
+    job = wait_for(failed, 90, "normalize did not stop", every=0.5)
     assert f"quality rule too_dear of {TOPIC} stops the job at sim:BTCUSDT:trade:" in job["cause"]
     assert "expected <= 10000" in job["cause"]
     assert [one for one in trades(strict) if one["price"] > 10_000] == []

@@ -9,7 +9,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 from support.certificates import Certificates, sign
 from support.flink_sql import run
+from support.patience import wait_for
 from support.registry import FakeRegistry, served
 
 from flink_jobs import tables
@@ -29,7 +29,6 @@ from polyglot.config import ROOT, KafkaSettings, Settings
 from polyglot.contracts.registry import register_all
 from polyglot.stack.kafka import broker
 from polyglot.stack.ports import free_ports
-from polyglot.stack.probes import UnhealthyError
 from polyglot.topics import apply, plan
 from schemas.contracts import contract
 
@@ -88,16 +87,12 @@ def secured(tmp_path_factory, certificates) -> Iterator[Settings]:
 
 
 def _await(probe, process, output) -> None:
-    deadline = time.monotonic() + 90
-    while True:
-        try:
-            probe()
-        except (KafkaException, UnhealthyError):
-            assert process.poll() is None, output.read_text()
-            assert time.monotonic() < deadline, output.read_text()
-            time.sleep(0.2)
-        else:
-            return
+    def answers() -> bool:
+        assert process.poll() is None, output.read_text()
+        probe()
+        return True
+
+    wait_for(answers, 90, "the service does not answer", every=0.2)
 
 
 def _produce(kafka: KafkaSettings) -> None:

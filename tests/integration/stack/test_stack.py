@@ -18,6 +18,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from redis import Redis
 from support.metrics import samples
+from support.patience import patient, wait_for
 
 from polyglot import accounts
 from polyglot.stack.ports import is_open
@@ -29,19 +30,6 @@ TOPIC = "normalized.trade.v1"
 ALL = ["kafka", "jobmanager", "taskmanager", "clickhouse", "redis"]
 #: A capture's record time: a broker with time-based retention would delete it, and one with its own clock replace it.
 LONG_AGO_MS = int(datetime(2019, 3, 1, tzinfo=UTC).timestamp() * 1000)
-
-
-def wait_for(condition, timeout=180.0, what="did not happen in time"):
-    deadline = time.monotonic() + timeout
-    error = None
-    while time.monotonic() < deadline:
-        try:
-            if value := condition():
-                return value
-        except Exception as caught:  # noqa: BLE001 - a service that was just killed fails in any way
-            error = caught
-        time.sleep(0.3)
-    raise AssertionError(f"{what}: {error}")
 
 
 def produce(stack, values):
@@ -68,7 +56,7 @@ def consume(stack):
     )
     consumer.subscribe([TOPIC])
     records, ended = [], set()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patient(60)
     while len(ended) < 4 and time.monotonic() < deadline:
         message = consumer.poll(1.0)
         if message is None:
@@ -97,7 +85,7 @@ def redis(stack):
 def kill(stack, name):
     pid = stack.pid(name)
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: stack.pid(name) != pid, what=f"{name} was not started again")
+    wait_for(lambda: stack.pid(name) != pid, 180, f"{name} was not started again")
 
 
 def healthy(stack):
@@ -205,8 +193,8 @@ def test_status_shows_what_a_consumer_group_has_not_read(stack):
 def test_a_killed_taskmanager_is_back_with_its_slots(stack):
     kill(stack, "taskmanager")
     url = f"{stack.settings.flink.url}/overview"
-    wait_for(lambda: httpx.get(url).json()["slots-available"] == 4, what="no new TaskManager registered")
-    wait_for(lambda: httpx.get(url).json()["taskmanagers"] == 1, what="the dead TaskManager was not given up")
+    wait_for(lambda: httpx.get(url).json()["slots-available"] == 4, 180, "no new TaskManager registered")
+    wait_for(lambda: httpx.get(url).json()["taskmanagers"] == 1, 180, "the dead TaskManager was not given up")
 
 
 def test_a_killed_jobmanager_is_back_with_its_taskmanager(stack):

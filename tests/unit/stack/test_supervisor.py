@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.patience import wait_for
 
 from polyglot.stack.layout import Layout
 from polyglot.stack.process import kill, members
@@ -35,14 +36,6 @@ components = [
 ]
 Supervisor(Settings(var_dir=Path(var)), components, stack_id).run()
 """
-
-
-def wait_for(condition, timeout=30.0):
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
-    return value
 
 
 @pytest.fixture
