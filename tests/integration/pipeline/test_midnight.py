@@ -1,13 +1,17 @@
 """Two days of one venue by `polyglot demo`, on a stack as it comes: bars on both sides of midnight, and the report."""
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from support.captures import capture
 from support.pipeline import assert_equals_oracle, assert_quotes_equal_oracle
 from support.stack import Stack
 
-from polyglot.config import FlinkSettings
+from polyglot.config import ROOT, FlinkSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
@@ -50,6 +54,26 @@ def test_the_demo_of_spot_across_midnight(own):
     assert len(assert_quotes_equal_oracle(own, paths, "binance_spot")) == report["quote_bars"]
     days = sorted(start for _, interval, start in expected if interval == "1d")
     assert [day // 86_400_000_000 for day in days] == [19_943, 19_944]
+
+
+@pytest.mark.long
+def test_the_tutorials_broken_number_is_named_and_taken_back(own):
+    """What a newcomer copies from the page, on the stack that the demo left."""
+    page = (ROOT / "docs" / "tutorial" / "first-run.md").read_text()
+    spoil, restore = re.findall(r"```sh\n(?:source [^\n]*\n)?(polyglot query.*?)```", page, re.DOTALL)
+    env = {**own.env, "PATH": f"{Path(sys.executable).parent}:{own.env['PATH']}"}
+
+    def copied(commands):
+        return subprocess.run(["bash", "-c", commands], env=env, capture_output=True, text=True, check=False)
+
+    broken = copied(spoil)
+    assert broken.returncode == 1, broken.stderr
+    assert "clickhouse.bars" in broken.stdout
+    assert re.search(r"binance_spot:BTCUSDT\S*1m\S*.*close", broken.stdout, re.DOTALL)
+    assert "1 differences" in broken.stdout
+    mended = copied(restore)
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert "0 differences" in mended.stdout
 
 
 def test_the_stack_at_work_fits_its_memory_budget(own):

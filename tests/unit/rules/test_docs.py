@@ -1,10 +1,12 @@
 """What the documents name exists: files, commands, settings."""
 
 import re
+import shlex
 import subprocess
 
 import pytest
 from pydantic import BaseModel
+from typer import BadParameter
 from typer.main import get_command
 
 from devstack.gateway.limits import GatewaySettings
@@ -71,6 +73,38 @@ def test_named_commands_exist(path):
     # In code, or in a code block: `polyglot up`, not "polyglot runs".
     used = re.findall(r"(?:`|^|&& |; )(?:\.venv/bin/)?polyglot ([a-z][a-z-]*)", path.read_text(), re.MULTILINE)
     assert set(used) <= set(get_command(build()).commands)
+
+
+def command_lines(path):
+    """Return the arguments of each `polyglot` in a document's shell blocks."""
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", path.read_text(), re.MULTILINE | re.DOTALL)
+    lines = re.sub(r"\$\([^)]*\)", "", "\n".join(blocks).replace("\\\n", " ").replace("$seed", "7"))
+    quoted = r"""(?:[^\s"'#|&;<>]|"[^"]*"|'[^']*')+"""
+    found = re.findall(rf"(?:^|&& |\| |; )\s*(?:\.venv/bin/)?polyglot((?:[ \t]+{quoted})+)", lines, re.MULTILINE)
+    return [shlex.split(arguments) for arguments in found]
+
+
+@documents
+def test_command_lines_are_understood(path):
+    command = get_command(build())
+    for arguments in command_lines(path):
+        with command.make_context("polyglot", list(arguments)) as context:
+            name, chosen, rest = command.resolve_command(context, list(arguments))
+            try:
+                if hasattr(chosen, "commands"):
+                    with chosen.make_context(name, list(rest), parent=context) as inner:
+                        name, chosen, rest = chosen.resolve_command(inner, list(rest))
+                chosen.make_context(name, list(rest), parent=context)
+            except BadParameter as error:
+                if "does not exist" not in error.message:  # a reader has files that we lack
+                    raise
+
+
+def test_command_lines_are_found():
+    found = [" ".join(one) for path in DOCUMENTS for one in command_lines(path)]
+    assert len(found) > 40
+    assert "deadletters redrive --reason quality.too_dear --dry-run" in found
+    assert "verify --store clickhouse" in found
 
 
 @documents
