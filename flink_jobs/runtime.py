@@ -1,16 +1,14 @@
-"""The table environment every job starts from, and how a job is handed over to the cluster."""
+"""The environment that every job starts from, and how a job is handed over to the cluster."""
 
 from __future__ import annotations
 
 import os
 import sys
 import sysconfig
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
 
 from polyglot.config import ROOT, Settings, settings
 
@@ -18,12 +16,11 @@ _FLUSH = "execution.buffer-timeout.interval"
 #: Options of all jobs. Latencies matter more than the last percent of throughput: buffers are flushed after 5 ms, and a
 #: Python bundle is a few elements because an element already is a block of records.
 DEFAULTS = {
-    "table.local-time-zone": "UTC",
     _FLUSH: "5 ms",
     "pipeline.object-reuse": "true",
-    # State is found again by these ids. Without them they are hashes of how operators are chained, and that depends on
-    # the parallelism: no rescaling from a savepoint.
-    "table.exec.uid.generation": "ALWAYS",
+    # State is found again by operators' uids. Generated ones are hashes of how operators are chained, and that depends
+    # on the parallelism: no rescaling from a savepoint.
+    "pipeline.auto-generate-uids": "false",
     # How many key groups there are is part of every key of a shard, and of every savepoint (connectors/blocks).
     "pipeline.max-parallelism": "128",
     "python.execution-mode": "process",
@@ -41,26 +38,15 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A job under construction: environments, settings, and whether its Python runs in a process or a thread."""
+    """A job under construction: environment, settings, and whether its Python runs in a process or a thread."""
 
     name: str
     stream: StreamExecutionEnvironment
-    table: StreamTableEnvironment
     settings: Settings
     python_mode: str
 
-    def ddl(self, statements: Sequence[str]) -> None:
-        """Execute CREATE statements."""
-        for statement in statements:
-            self.table.execute_sql(statement)
-
-    def submit(self, inserts: Sequence[str]) -> None:
-        """Run what was built, and all INSERT statements, as one detached job on the cluster."""
-        statements = self.table.create_statement_set()
-        for insert in inserts:
-            statements.add_insert_sql(insert)
-        if inserts:
-            statements.attach_as_datastream()
+    def submit(self) -> None:
+        """Run what was built as one detached job on the cluster."""
         client = self.stream.execute_async(self.name)
         print(f"submitted {self.name} as job {client.get_job_id()}")  # noqa: T201 - read by `polyglot submit`
 
@@ -94,10 +80,8 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
         **(options or {}),
     }
     merged[_FLUSH] = f"{config.flink.patience_ms(int(merged[_FLUSH].removesuffix(' ms')))} ms"
-    # The stream's own operators do not see what only the table environment was told; that one sees both.
     given = Configuration()
     for key, value in merged.items():
         given.set_string(key, value)
     stream = StreamExecutionEnvironment.get_execution_environment(given)
-    table = StreamTableEnvironment.create(stream)
-    return Job(name, stream, table, config, merged["python.execution-mode"])
+    return Job(name, stream, config, merged["python.execution-mode"])

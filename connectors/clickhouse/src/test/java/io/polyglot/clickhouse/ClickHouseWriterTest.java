@@ -12,7 +12,6 @@ import java.util.PriorityQueue;
 import java.util.concurrent.ScheduledFuture;
 import java.util.stream.IntStream;
 import org.apache.flink.api.common.operators.ProcessingTimeService;
-import org.apache.flink.configuration.Configuration;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.data.DecimalData;
@@ -239,7 +238,7 @@ class ClickHouseWriterTest {
                 "url", server.url(), "table-name", "bars", "sink.retry.initial-backoff", "1ms",
                 "sink.retry.max-backoff", "5ms"));
         all.putAll(more);
-        return ClickHouseOptions.of(Configuration.fromMap(all));
+        return ClickHouseOptions.of(all);
     }
 
     /** A clock that a test moves; timers run in the caller's thread as in a task's mailbox. */
