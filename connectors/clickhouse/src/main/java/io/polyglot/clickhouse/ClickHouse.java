@@ -16,6 +16,6 @@ public final class ClickHouse {
      */
     public static void insert(DataStream<RowData> rows, String name, Map<String, String> options) {
         var columns = ((InternalTypeInfo<RowData>) rows.getType()).toRowType();
-        rows.sinkTo(new ClickHouseSink(ClickHouseOptions.of(options), new JsonRows(columns))).name(name).uid(name);
+        rows.sinkTo(new ClickHouseSink(ClickHouseOptions.of(options), columns)).name(name).uid(name);
     }
 }

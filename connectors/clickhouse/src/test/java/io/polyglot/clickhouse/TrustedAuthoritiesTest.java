@@ -46,7 +46,7 @@ class TrustedAuthoritiesTest {
     void aServerOfTheGivenAuthorityIsTrusted() throws Exception {
         try (FakeServer server = new FakeServer().startWithTls(identity())) {
             client(server, Map.of("ca-location", pem.toString())).insert("{}\n".getBytes(StandardCharsets.UTF_8), 1);
-            assertThat(server.rows()).containsExactly("{}");
+            assertThat(server.bodies).containsExactly("{}\n".getBytes(StandardCharsets.UTF_8));
         }
     }
 
