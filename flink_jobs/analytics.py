@@ -28,9 +28,8 @@ def main() -> None:
     job = start("analytics", python_options(settings()))
     quality = load(job.settings.quality_file)
     for definition, name in ((BARS, "bars"), (QUOTE_BARS, "quote bars")):
-        records = topics.read(
-            job, f"{definition.kind} topics", definition.topics, f"polyglot-analytics-{definition.kind}", watermark=True
-        )
+        source, group = f"{definition.kind} topics", f"polyglot-analytics-{definition.kind}"
+        records = topics.read(job, source, definition.topics, group, fetch=topics.WINDOWS, watermark=True)
         folded = fold_shards(job, records, windows(definition, quality), {"reply": BYTES}, name=name)
         topics.write(job, unpacked(folded, 0, name=f"{name}: records"), f"{name}: topics")
     _tails(job, "bar", "bars")

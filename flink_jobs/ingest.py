@@ -17,9 +17,9 @@ from udfs.lake import bronze
 
 def main() -> None:
     """Build and submit the job."""
-    # Bronze shows nothing before a checkpoint commits it, so neither buffers nor blocks are in a hurry.
-    job = start("ingest", {"execution.buffer-timeout.interval": "100 ms"})
+    job = start("ingest")
     raw = topics.read(job, "raw topics", domains().raw_topics(), "polyglot-ingest", fetch=topics.STORES)
+    # Bronze shows nothing before a checkpoint commits it, so blocks are in no hurry.
     folded = fold_shards(job, raw, BronzeFiles().work(), OUTPUT, name="contract gate", linger_ms=250)
     files, letters = (list(OUTPUT).index(field) for field in ("files", "dead_letters"))
     topics.write(job, unpacked(folded, letters, name="contract gate: dead letters"), "dead letter topic")

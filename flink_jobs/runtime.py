@@ -12,11 +12,10 @@ from pyflink.datastream import StreamExecutionEnvironment
 
 from polyglot.config import ROOT, Settings, settings
 
-_FLUSH = "execution.buffer-timeout.interval"
-#: Options of all jobs. Latencies matter more than the last percent of throughput: buffers are flushed after 5 ms, and a
-#: Python bundle is a few elements because an element already is a block of records.
+#: Options of all jobs. What goes from task to task is a block of records, so each is sent at once: threads that flush
+#: buffers by the clock would cost more, whether or not there is anything in them.
 DEFAULTS = {
-    _FLUSH: "5 ms",
+    "execution.buffer-timeout.interval": "0 ms",
     "pipeline.object-reuse": "true",
     # State is found again by operators' uids. Generated ones are hashes of how operators are chained, and that depends
     # on the parallelism: no rescaling from a savepoint.
@@ -24,8 +23,10 @@ DEFAULTS = {
     # How many key groups there are is part of every key of a shard, and of every savepoint (connectors/blocks).
     "pipeline.max-parallelism": "128",
     "python.execution-mode": "process",
-    "python.fn-execution.bundle.size": "8",
-    "python.fn-execution.bundle.time": "10",
+    # A bundle is a block of each of a topic's four partitions, which come together. The time is that of a timer which
+    # never rests.
+    "python.fn-execution.bundle.size": "4",
+    "python.fn-execution.bundle.time": "20",
     # Folds read their state once and keep it (operators/fold.py); PyFlink's cache would hold it once more.
     "python.state.cache-size": "1",
     "execution.checkpointing.mode": "EXACTLY_ONCE",
@@ -34,6 +35,9 @@ DEFAULTS = {
     "execution.checkpointing.tolerable-failed-checkpoints": "20",
     "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
 }
+
+#: Checkpoint or savepoint that the next job starts from; set by `flink_jobs.together`.
+origin = ""
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,7 @@ def python_options(config: Settings) -> dict[str, str]:
 
 
 def start(name: str, options: dict[str, str] | None = None) -> Job:
-    """Return a new job called ``name``; ``options`` are Flink options on top of the defaults.
-
-    The interval at which buffers are flushed is multiplied by the configuration's ``latency_factor``.
-    """
+    """Return a new job called ``name``; ``options`` are Flink options on top of the defaults."""
     config = settings()
     name += config.flink.suffix
     merged = {
@@ -77,9 +78,9 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
         "parallelism.default": str(config.flink.parallelism),
         "python.executable": sys.executable,
         "execution.checkpointing.interval": f"{round(config.flink.checkpoint_interval_s * 1000)} ms",
+        **({"execution.state-recovery.path": origin} if origin else {}),
         **(options or {}),
     }
-    merged[_FLUSH] = f"{config.flink.patience_ms(int(merged[_FLUSH].removesuffix(' ms')))} ms"
     given = Configuration()
     for key, value in merged.items():
         given.set_string(key, value)
