@@ -163,7 +163,9 @@ def test_two_threads_write_the_same_home(settings):
 
 def test_clients_find_this_cluster_and_not_the_packages_own_folders(settings, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/mine")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     env = client_env(settings)
+    assert "PYTHONDONTWRITEBYTECODE" not in env
     assert env["FLINK_HOME"] == str(home())
     assert env["FLINK_LIB_DIR"] == str(settings.var_dir / "flink" / "lib")
     assert env["PYTHONPATH"].split(os.pathsep)[1] == "/mine"
