@@ -3,8 +3,8 @@
 normalized.trade.v1, …trade_cancel.v1, …trade_correct.v1 ──(blocks per shard)──► window fold 1s 1m 5m 1h 1d ──┐
 normalized.quote.v1 ──(blocks per shard)───────────────────────────────────────► window fold 1s ──────────────┤
              ┌────────────────────────────────────────────────────────────────────────────────────────────────┘
-             ├──► analytics.bar.v1 ───────► gold_bar, ClickHouse bars
-             ├──► analytics.quote_bar.v1 ─► gold_quote_bar, ClickHouse quote_bars
+             ├──► analytics.bar.v1 ───────► Gold bars, ClickHouse bars
+             ├──► analytics.quote_bar.v1 ─► Gold quote bars, ClickHouse quote bars
              └──► repair.analytics.v1 (numbers are missing, or a window holds a revision: a replay computes it)
 """
 
@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from flink_jobs import tables
-from flink_jobs.io import topics
+from flink_jobs.io import stores, topics
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Ticks, Work
 from flink_jobs.replies import bar_records, bars_by_the_clock, joined, last_bars
@@ -29,12 +28,13 @@ def main() -> None:
     job = start("analytics", python_options(settings()))
     quality = load(job.settings.quality_file)
     for definition, name in ((BARS, "bars"), (QUOTE_BARS, "quote bars")):
-        records = topics.read(
-            job, f"{definition.kind} topics", definition.topics, f"polyglot-analytics-{definition.kind}", watermark=True
-        )
+        source, group = f"{definition.kind} topics", f"polyglot-analytics-{definition.kind}"
+        records = topics.read(job, source, definition.topics, group, fetch=topics.WINDOWS, watermark=True)
         folded = fold_shards(job, records, windows(definition, quality), {"reply": BYTES}, name=name)
         topics.write(job, unpacked(folded, 0, name=f"{name}: records"), f"{name}: topics")
-    job.submit(_stores(job, "bar", tables.BAR_KEY) + _stores(job, "quote_bar", tables.QUOTE_BAR_KEY))
+    _tails(job, "bar", "bars")
+    _tails(job, "quote_bar", "quote bars")
+    job.submit()
 
 
 def windows(definition: Definition, quality: Quality) -> Work:
@@ -49,32 +49,12 @@ def windows(definition: Definition, quality: Quality) -> Work:
     )
 
 
-def _stores(job: Job, bar: str, key: str) -> list[str]:
-    """Return the INSERTs by which Gold and ClickHouse tail a topic of bars; their version drops copies.
-
-    Each has a source of its own: a lake commit must not hold up ClickHouse.
-    """
-    config, cols = job.settings, tables.columns(bar)
-    gold, clickhouse = f"gold_{bar}", f"clickhouse_{bar}"
-    job.ddl(
-        [
-            tables.upsert_table(gold, config, tables.gold_columns(bar), "bar_key", "event_date"),
-            tables.clickhouse_table(clickhouse, config, tables.clickhouse_columns(bar), f"{bar}s"),
-            *(
-                tables.contract_source(
-                    f"{store}_log", config, bar, f"analytics.{bar}.v1", f"polyglot-{store}", fetch=fetch
-                )
-                for store, fetch in ((gold, topics.STORES), (clickhouse, topics.SHARDS))
-            ),
-        ]
-    )
-    inserts = []
-    if config.lake.enabled:
-        row = f"{key}, {tables.names(cols)}, {tables.EVENT_DATE}"
-        inserts.append(f"INSERT INTO {gold} SELECT {row} FROM {gold}_log")
-    if config.clickhouse.enabled:
-        inserts.append(f"INSERT INTO {clickhouse} SELECT {tables.clickhouse_select(bar)} FROM {clickhouse}_log")
-    return inserts
+def _tails(job: Job, bar: str, name: str) -> None:
+    """Let Gold and ClickHouse tail a topic of bars; their version drops copies."""
+    if job.settings.lake.enabled:
+        stores.gold(job, bar, f"Gold {name}")
+    if job.settings.clickhouse.enabled:
+        stores.clickhouse(job, bar, f"ClickHouse {name}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """Ingest: ``raw.*`` → Bronze, the immutable source-aligned table. What is no envelope goes to the dead letters, and so
 do copies of an event with other content than the first.
 
-raw.* ──(blocks per shard)──► fold: contract gate, first copy only ──┬──► Parquet files ──► bronze_raw
+raw.* ──(blocks per shard)──► fold: contract gate, first copy only ──┬──► Parquet files ──► Bronze
                                                                      └──► deadletter.ingestion.v1
 """
 
 from __future__ import annotations
 
-from flink_jobs import tables
-from flink_jobs.io import topics
+from flink_jobs.io import stores, topics
 from flink_jobs.lake_files import OUTPUT, BronzeFiles
-from flink_jobs.operators.blocks import fold_shards, table_of, unpacked
+from flink_jobs.operators.blocks import fold_shards, unpacked
 from flink_jobs.runtime import start
 from schemas.domains import domains
 from udfs.lake import bronze
@@ -18,15 +17,14 @@ from udfs.lake import bronze
 
 def main() -> None:
     """Build and submit the job."""
-    # Bronze shows nothing before a checkpoint commits it, so neither buffers nor blocks are in a hurry.
-    job = start("ingest", {"execution.buffer-timeout.interval": "100 ms"})
-    job.ddl([tables.files_table("bronze_raw", job.settings, bronze.SCHEMA, bronze.KEY, bronze.PARTITION)])
+    job = start("ingest")
     raw = topics.read(job, "raw topics", domains().raw_topics(), "polyglot-ingest", fetch=topics.STORES)
+    # Bronze shows nothing before a checkpoint commits it, so blocks are in no hurry.
     folded = fold_shards(job, raw, BronzeFiles().work(), OUTPUT, name="contract gate", linger_ms=250)
     files, letters = (list(OUTPUT).index(field) for field in ("files", "dead_letters"))
     topics.write(job, unpacked(folded, letters, name="contract gate: dead letters"), "dead letter topic")
-    table_of(job, folded, files, name="bronze_files", column="files")
-    job.submit(["INSERT INTO bronze_raw SELECT files FROM bronze_files"])
+    stores.files(job, folded, files, "bronze_raw", bronze.SCHEMA, "Bronze")
+    job.submit()
 
 
 if __name__ == "__main__":

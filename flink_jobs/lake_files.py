@@ -1,4 +1,4 @@
-"""Files of the lake out of what kernels return, as the sink takes them (``tables.files_table``).
+"""Files of the lake out of what kernels return, as the sink takes them (``io.stores.files``).
 
 All shards of a task fill the same files: there is one per partition of the table and checkpoint, not one per shard.
 Nothing of them is state: what came before a checkpoint's barrier leaves at the marker before it.

@@ -6,18 +6,17 @@ raw.* ──(blocks per shard)──► fold: dedup, gate, rules, entity_seq, en
                                                                              ├──► normalized.trade_cancel.v1, …
                                                                              ├──► quality.normalization.v1
                                                                              └──► deadletter.normalization.v1
-normalized.trade.v1 ──(blocks per shard)──► fold: each record once ──► Parquet files ──► silver_trade
-normalized.quote.v1 ──(blocks per shard)──► fold: each record once ──► Parquet files ──► silver_quote
+normalized.trade.v1 ──(blocks per shard)──► fold: each record once ──► Parquet files ──► Silver trades
+normalized.quote.v1 ──(blocks per shard)──► fold: each record once ──► Parquet files ──► Silver quotes
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from flink_jobs import tables
-from flink_jobs.io import topics
+from flink_jobs.io import stores, topics
 from flink_jobs.lake_files import SilverFiles
-from flink_jobs.operators.blocks import BYTES, fold_shards, table_of, unpacked
+from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import joined, normalized_records
 from flink_jobs.runtime import Job, python_options, start
@@ -36,17 +35,17 @@ def main() -> None:
     work = Work(partial(Normalizer.restore, quality=quality), normalized_records, joined)
     folded = fold_shards(job, raw, work, {"reply": BYTES}, name="normalize")
     topics.write(job, unpacked(folded, 0, name="normalize: records"), "normalized topics")
-    job.submit([_silver(job, kind) for kind in ("trade", "quote")] if job.settings.lake.enabled else [])
+    for kind in ("trade", "quote") if job.settings.lake.enabled else ():
+        _silver(job, kind)
+    job.submit()
 
 
-def _silver(job: Job, kind: str) -> str:
-    """Return the INSERT by which a Silver table tails its topic."""
+def _silver(job: Job, kind: str) -> None:
+    """Let a Silver table tail its topic."""
     table, topic = f"silver_{kind}", f"normalized.{kind}.v1"
-    job.ddl([tables.files_table(table, job.settings, silver.layout(kind).schema, silver.KEY, silver.PARTITION)])
     records = topics.read(job, f"{kind} topic", [topic], f"polyglot-{table}", fetch=topics.STORES)
     files = fold_shards(job, records, SilverFiles(kind).work(), {"files": BYTES}, name=f"silver {kind}", linger_ms=250)
-    table_of(job, files, 0, name=f"{table}_files", column="files")
-    return f"INSERT INTO {table} SELECT files FROM {table}_files"
+    stores.files(job, files, 0, table, silver.layout(kind).schema, f"Silver {kind}s")
 
 
 if __name__ == "__main__":

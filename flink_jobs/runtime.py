@@ -1,34 +1,32 @@
-"""The table environment every job starts from, and how a job is handed over to the cluster."""
+"""The environment that every job starts from, and how a job is handed over to the cluster."""
 
 from __future__ import annotations
 
 import os
 import sys
 import sysconfig
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
 
 from polyglot.config import ROOT, Settings, settings
 
-_FLUSH = "execution.buffer-timeout.interval"
-#: Options of all jobs. Latencies matter more than the last percent of throughput: buffers are flushed after 5 ms, and a
-#: Python bundle is a few elements because an element already is a block of records.
+#: Options of all jobs. What goes from task to task is a block of records, so each is sent at once: threads that flush
+#: buffers by the clock would cost more, whether or not there is anything in them.
 DEFAULTS = {
-    "table.local-time-zone": "UTC",
-    _FLUSH: "5 ms",
+    "execution.buffer-timeout.interval": "0 ms",
     "pipeline.object-reuse": "true",
-    # State is found again by these ids. Without them they are hashes of how operators are chained, and that depends on
-    # the parallelism: no rescaling from a savepoint.
-    "table.exec.uid.generation": "ALWAYS",
+    # State is found again by operators' uids. Generated ones are hashes of how operators are chained, and that depends
+    # on the parallelism: no rescaling from a savepoint.
+    "pipeline.auto-generate-uids": "false",
     # How many key groups there are is part of every key of a shard, and of every savepoint (connectors/blocks).
     "pipeline.max-parallelism": "128",
     "python.execution-mode": "process",
-    "python.fn-execution.bundle.size": "8",
-    "python.fn-execution.bundle.time": "10",
+    # A bundle is a block of each of a topic's four partitions, which come together. The time is that of a timer which
+    # never rests.
+    "python.fn-execution.bundle.size": "4",
+    "python.fn-execution.bundle.time": "20",
     # Folds read their state once and keep it (operators/fold.py); PyFlink's cache would hold it once more.
     "python.state.cache-size": "1",
     "execution.checkpointing.mode": "EXACTLY_ONCE",
@@ -38,29 +36,21 @@ DEFAULTS = {
     "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
 }
 
+#: Checkpoint or savepoint that the next job starts from; set by `flink_jobs.together`.
+origin = ""
+
 
 @dataclass(frozen=True)
 class Job:
-    """A job under construction: environments, settings, and whether its Python runs in a process or a thread."""
+    """A job under construction: environment, settings, and whether its Python runs in a process or a thread."""
 
     name: str
     stream: StreamExecutionEnvironment
-    table: StreamTableEnvironment
     settings: Settings
     python_mode: str
 
-    def ddl(self, statements: Sequence[str]) -> None:
-        """Execute CREATE statements."""
-        for statement in statements:
-            self.table.execute_sql(statement)
-
-    def submit(self, inserts: Sequence[str]) -> None:
-        """Run what was built, and all INSERT statements, as one detached job on the cluster."""
-        statements = self.table.create_statement_set()
-        for insert in inserts:
-            statements.add_insert_sql(insert)
-        if inserts:
-            statements.attach_as_datastream()
+    def submit(self) -> None:
+        """Run what was built as one detached job on the cluster."""
         client = self.stream.execute_async(self.name)
         print(f"submitted {self.name} as job {client.get_job_id()}")  # noqa: T201 - read by `polyglot submit`
 
@@ -79,10 +69,7 @@ def python_options(config: Settings) -> dict[str, str]:
 
 
 def start(name: str, options: dict[str, str] | None = None) -> Job:
-    """Return a new job called ``name``; ``options`` are Flink options on top of the defaults.
-
-    The interval at which buffers are flushed is multiplied by the configuration's ``latency_factor``.
-    """
+    """Return a new job called ``name``; ``options`` are Flink options on top of the defaults."""
     config = settings()
     name += config.flink.suffix
     merged = {
@@ -91,13 +78,11 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
         "parallelism.default": str(config.flink.parallelism),
         "python.executable": sys.executable,
         "execution.checkpointing.interval": f"{round(config.flink.checkpoint_interval_s * 1000)} ms",
+        **({"execution.state-recovery.path": origin} if origin else {}),
         **(options or {}),
     }
-    merged[_FLUSH] = f"{config.flink.patience_ms(int(merged[_FLUSH].removesuffix(' ms')))} ms"
-    # The stream's own operators do not see what only the table environment was told; that one sees both.
     given = Configuration()
     for key, value in merged.items():
         given.set_string(key, value)
     stream = StreamExecutionEnvironment.get_execution_environment(given)
-    table = StreamTableEnvironment.create(stream)
-    return Job(name, stream, table, config, merged["python.execution-mode"])
+    return Job(name, stream, config, merged["python.execution-mode"])

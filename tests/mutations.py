@@ -218,8 +218,8 @@ MUTATIONS = (
     Mutation(
         "law 6: no state expires by processing time",
         "flink_jobs/runtime.py",
-        '"table.local-time-zone": "UTC",',
-        '"table.local-time-zone": "UTC",\n    "table.exec.state.ttl": "1 h",',
+        '"pipeline.object-reuse": "true",',
+        '"pipeline.object-reuse": "true",\n    "table.exec.state.ttl": "1 h",',
         (RULES,),
     ),
     Mutation(

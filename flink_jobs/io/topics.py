@@ -1,4 +1,4 @@
-"""Topics of undecoded records as streams: names and uids are ours, and no table stands in between.
+"""Topics as streams: names and uids are ours, and no table stands in between.
 
 ``connectors/blocks`` builds the source and the sink. Streams are the JVM's here: no record comes to Python on its own.
 """
@@ -14,6 +14,7 @@ from pyflink.java_gateway import get_gateway
 
 from flink_jobs.runtime import Job
 from polyglot.config import FLINK_SHADING, Settings
+from schemas.contracts import FOLDER
 
 #: How far a partition's watermark is behind its newest record, ms.
 BOUND_MS = 1_000
@@ -42,10 +43,14 @@ class Fetch:
     partition_bytes: int
 
 
-#: On the way to a fold, and to ClickHouse.
+#: On the way from raw to normalized records.
 SHARDS = Fetch(50, 64 * 1024, 1024 * 1024)
-#: For what shows nothing before its next batch or commit anyway.
-STORES = Fetch(200, 512 * 1024, 2 * 1024 * 1024)
+#: On the way to bars. What this takes longer, `ROWS` takes less.
+WINDOWS = Fetch(100, 64 * 1024, 1024 * 1024)
+#: To ClickHouse: answered with the first record. Bars come in few requests, since windows end together.
+ROWS = Fetch(500, 1, 4 * 1024 * 1024)
+#: For what shows nothing before its next commit anyway.
+STORES = Fetch(500, 512 * 1024, 4 * 1024 * 1024)
 
 
 def consumer(config: Settings, fetch: Fetch) -> dict[str, str]:
@@ -94,15 +99,29 @@ def read(
     """
     bound = BOUND_MS if watermark else _NO_WATERMARK
     idle = round(1000 * job.settings.flink.idle_after_s)
-    env = job.stream._j_stream_execution_environment  # noqa: SLF001
     properties = consumer(job.settings, fetch)
     flink = job.settings.flink
-    return _topics().read(env, name, list(topics), properties, group + flink.suffix, bound, idle, flink.bounded)
+    return _topics().read(_env(job), name, list(topics), properties, group + flink.suffix, bound, idle, flink.bounded)
+
+
+def tail(job: Job, name: str, contract: str, columns: str, group: str, *, fetch: Fetch) -> Any:
+    """Read the topic of a contract of analytics as `read` does; return the JVM's stream of its ``columns``.
+
+    The ids of values are the pinned ones, whether or not a registry is configured (law 2).
+    """
+    flink = job.settings.flink
+    values = get_gateway().jvm.io.polyglot.avro.PinnedValues.of(str(FOLDER), contract, columns)
+    topic, properties = f"analytics.{contract}.v1", consumer(job.settings, fetch)
+    return _topics().decoded(_env(job), name, topic, properties, group + flink.suffix, values, flink.bounded)
 
 
 def write(job: Job, records: Any, name: str) -> None:
     """Write the JVM's stream of records (see ``operators.blocks.unpacked``) to the topics that they name."""
     _topics().write(records, name, producer(job.settings), GUARANTEE)
+
+
+def _env(job: Job) -> Any:
+    return job.stream._j_stream_execution_environment  # noqa: SLF001
 
 
 def _topics() -> JavaClass:

@@ -57,12 +57,6 @@ def unpacked(folded: DataStream, position: int, *, name: str) -> Any:
     return _blocks().unpacked(folded._j_data_stream, position, name)  # noqa: SLF001
 
 
-def table_of(job: Job, folded: DataStream, position: int, *, name: str, column: str) -> None:
-    """Register a field of bytes, of the rows that have it, as table ``name`` of one column."""
-    rows = _blocks().field(folded._j_data_stream, position, column, f"{name}: rows")  # noqa: SLF001
-    job.table.create_temporary_view(name, DataStream(rows))
-
-
 def _key_by_shard(packed: Any) -> KeyedStream:
     """Key a Java stream of (shard, block) by its first field; what comes of it are the blocks.
 

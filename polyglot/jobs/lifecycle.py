@@ -1,20 +1,21 @@
-"""Submitting jobs through ``flink run``, each from its last checkpoint when it has one."""
+"""Submitting jobs through one ``flink run``, each from its last checkpoint when it has one."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from polyglot.config import Settings
 from polyglot.console import CommandError, Console, Exit
 from polyglot.jobs.code import renew_taskmanager
 from polyglot.jobs.rest import FlinkRest, JobInfo
 from polyglot.jobs.rules import rules
-from polyglot.stack.flink import client_env, flink_command
+from polyglot.stack.flink import client_command, client_env
 from polyglot.stack.layout import Layout
 
 _START_DEADLINE_S = 120.0
@@ -85,44 +86,60 @@ def submit(
         missing = [n for n in names if n not in running]
         if missing:
             renew_taskmanager(settings, console, rest)
-        with ThreadPoolExecutor(max_workers=max(1, len(missing))) as pool:
-            done += pool.map(
-                lambda n: _submit_one(settings, console, f"{package}.{n}", from_savepoint, fresh=fresh), missing
-            )
+        origins = {name: "" if fresh else from_savepoint or latest_checkpoint(settings, name) for name in missing}
+        for name, origin in origins.items():
+            console.info(f"submitting {name}" + (f" from {origin}" if origin else ""))
+
+        def listed(job: JobInfo) -> None:
+            known = {"job_ids": [], "savepoints": []} if fresh else _remembered(settings, job.name)
+            _remember(settings, job.name, {**known, "job_ids": [*known["job_ids"], job.id]})
+
+        started = flink_run(settings, {f"{package}.{name}": path for name, path in origins.items()}, listed=listed)
+        done += [Submitted(job.name, job.id, origins[job.name], already_running=False) for job in started]
         for name in names:
             _await_running(rest, name)
     return sorted(done, key=lambda s: names.index(s.name))
 
 
-def _submit_one(settings: Settings, console: Console, module: str, from_savepoint: str, *, fresh: bool) -> Submitted:
-    name = module.rsplit(".", 1)[-1]
-    origin = "" if fresh else from_savepoint or latest_checkpoint(settings, name)
-    console.info(f"submitting {name}" + (f" from {origin}" if origin else ""))
-    job = flink_run(settings, module, name, *(["-s", origin] if origin else []))
-    known = _remembered(settings, name) if not fresh else {"job_ids": [], "savepoints": []}
-    known["job_ids"].append(job.id)
-    _remember(settings, name, known)
-    return Submitted(name, job.id, origin, already_running=False)
+def flink_run(
+    settings: Settings,
+    modules: Mapping[str, str],
+    suffix: str = "",
+    *,
+    listed: Callable[[JobInfo], None] = lambda _job: None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> list[JobInfo]:
+    """Submit modules by one ``flink run``; return their jobs.
 
-
-def flink_run(settings: Settings, module: str, name: str, *arguments: str, **environment: str) -> JobInfo:
-    """Submit a module through ``flink run``; return the job, which is called ``name``.
+    Args:
+        settings: settings.
+        modules: the modules, in the order of submission, and which checkpoint or savepoint each starts from, or "".
+        suffix: what is behind the names of their jobs.
+        listed: is told of each job that runs, also if the client fails at a later one.
+        environment: variables for the client.
 
     Raises:
-        CommandError: the client failed, or the cluster does not list a new job of that name.
+        CommandError: the client failed, or the cluster does not list a new job for a module.
     """
+    if not modules:
+        return []
     with FlinkRest(settings.flink.url) as rest:
         before = {job.id for job in rest.jobs()}
-        command = [flink_command(), "run", "--detached", *arguments, "-pym", module]
+        arguments = [f"{module}={origin}" for module, origin in modules.items()]
+        command = [*client_command(settings), "run", "--detached", "-pym", "flink_jobs.together", *arguments]
         variables = {**client_env(settings), **environment}
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
-            raise CommandError(f"`flink run` failed for {name}:\n{tail}")
-        job = next((job for job in rest.jobs() if job.name == name and job.id not in before), None)
-    if job is None:
-        raise CommandError(f"{name} was submitted but the cluster does not list it:\n{done.stdout[-2000:]}")
-    return job
+        names = [module.rsplit(".", 1)[-1] + suffix for module in modules]
+        found = {job.name: job for job in rest.jobs() if job.id not in before and job.name in names}
+    for job in found.values():
+        listed(job)
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
+        raise CommandError(f"`flink run` failed for {', '.join(names)}:\n{tail}")
+    for name in names:
+        if name not in found:
+            raise CommandError(f"{name} was submitted but the cluster does not list it:\n{done.stdout[-2000:]}")
+    return [found[name] for name in names]
 
 
 def _await_running(rest: FlinkRest, name: str) -> None:
@@ -145,7 +162,7 @@ def savepoint(settings: Settings, name: str) -> str:
         raise CommandError(f"{name} does not run", code=Exit.UNAVAILABLE)
     target = Layout.at(settings.var_dir).savepoints
     done = subprocess.run(
-        [flink_command(), "stop", "--savepointPath", target.as_uri(), job.id],
+        [*client_command(settings), "stop", "--savepointPath", target.as_uri(), job.id],
         env=client_env(settings), capture_output=True, text=True, check=False,
     )  # fmt: skip
     paths = [line.rsplit(" ", 1)[-1] for line in done.stdout.splitlines() if "Savepoint completed. Path:" in line]

@@ -193,12 +193,28 @@ def _environment(settings: Settings) -> dict[str, str]:
         "POLYGLOT_LOG": str(layout.log("flink-client")),
     }
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    # Many images set this, and then each worker compiles all our modules anew, which takes it a third of a second.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     return env
 
 
-def flink_command() -> str:
-    """Return the ``flink`` command-line client; run it with `client_env`."""
-    return str(home() / "bin" / "flink")
+def client_command(settings: Settings) -> tuple[str, ...]:
+    """Return the ``flink`` command-line client; run it with `client_env`.
+
+    Flink's own script starts a JVM and twenty processes more before it starts the client.
+    """
+    layout = Layout.at(settings.var_dir)
+    conf = layout.flink / "conf"
+    return (
+        java(),
+        *str(effective_config(settings)["env.java.opts.client"]).split(),
+        *shipped_config()["env.java.opts.all"].split(),
+        f"-Dlog.file={layout.log('flink-client')}",
+        f"-Dlog4j.configurationFile={(conf / 'log4j-cli.properties').as_uri()}",
+        "-classpath",
+        _class_path(settings),
+        "org.apache.flink.client.cli.CliFrontend",
+    )
 
 
 def _component(settings: Settings, role: Role) -> Component:
@@ -234,10 +250,6 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
     """
     layout = Layout.at(settings.var_dir)
     conf = layout.flink / "conf"
-    lib = layout.flink / "lib"
-    names = sorted(jar.name for jar in library(settings))
-    # As in the scripts: by name, and Flink itself last.
-    names.sort(key=lambda name: name.startswith("flink-dist"))
     return (
         java(),
         *role.memory(settings).jvm(),
@@ -248,12 +260,20 @@ def _command(settings: Settings, role: Role) -> tuple[str, ...]:
         f"-XX:ErrorFile={layout.logs}/{role.name}-crash-%p.log",  # else it is written into the operator's folder
         f"-Dlog4j.configurationFile={(conf / 'log4j-console.properties').as_uri()}",
         "-classpath",
-        os.pathsep.join([*(str(lib / name) for name in names), *filter(None, [os.environ.get("HADOOP_CONF_DIR")])]),
+        _class_path(settings),
         role.main,
         "--configDir",
         str(conf),
         *([f"-Dmetrics.reporter.prom.port={metrics}"] if (metrics := _metrics_port(settings, role)) else []),
     )
+
+
+def _class_path(settings: Settings) -> str:
+    lib = Layout.at(settings.var_dir).flink / "lib"
+    names = sorted(jar.name for jar in library(settings))
+    # As in the scripts: by name, and Flink itself last.
+    names.sort(key=lambda name: name.startswith("flink-dist"))
+    return os.pathsep.join([*(str(lib / name) for name in names), *filter(None, [os.environ.get("HADOOP_CONF_DIR")])])
 
 
 def _metrics_port(settings: Settings, role: Role) -> int:

@@ -13,16 +13,11 @@ from polyglot.config import ROOT, settings
 from polyglot.stack.maven import connector_jars
 
 #: Operators of these kinds hold nothing between two records.
-STATELESS = (
-    "Calc", "Correlate", "TableToDataStream", "SinkConversion", "FlatMap", "ConstraintEnforcer", "halt", "*anonymous",
-)  # fmt: skip
+STATELESS = ("FlatMap", "halt", "*anonymous")
 
 
 def uids(job: str, folder: Path) -> list[str]:
-    """Return ``uid  kind`` of a job's operators with state; a process of its own builds it, as on submission.
-
-    The numbers in Flink's own uids count what was built before in the same process.
-    """
+    """Return ``uid  kind`` of a job's operators with state; a process of its own builds it, as on submission."""
     found = [*sorted((settings().cache_dir / "jars" / "flink").glob("*.jar")), *connector_jars()]
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     private = {"PYTHONPATH": paths, "POLYGLOT_VAR_DIR": str(folder), "POLYGLOT_CLICKHOUSE__PASSWORD": "none"}
@@ -40,11 +35,7 @@ def _main(name: str, jars: list[str]) -> None:
 
     from flink_jobs.runtime import Job
 
-    def submitted(job: Job, inserts: list[str]) -> None:
-        statements = job.table.create_statement_set()
-        for insert in inserts:
-            statements.add_insert_sql(insert)
-        statements.attach_as_datastream()
+    def submitted(job: Job) -> None:
         nodes = job.stream._j_stream_execution_environment.getStreamGraph(False).getStreamNodes().toArray()
         found = [(node.getTransformationUID() or "(none)", node.getOperatorName()) for node in nodes]
         kept = [f"{uid}  {kind.split('[')[0]}" for uid, kind in found if not kind.startswith(STATELESS)]

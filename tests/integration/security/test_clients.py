@@ -1,6 +1,6 @@
 """Every kind of Kafka client against a broker with SASL and TLS that asks for certificates, by our settings alone.
 
-The password holds what SQL, JAAS and property files use themselves.
+The password holds what JAAS and property files use themselves.
 """
 
 from __future__ import annotations
@@ -19,14 +19,11 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 from support.certificates import Certificates, sign
-from support.flink_sql import run
+from support.flink_rows import rows
 from support.patience import wait_for
-from support.registry import FakeRegistry, served
 
-from flink_jobs import tables
 from flink_jobs.io import topics
 from polyglot.config import ROOT, KafkaSettings, Settings
-from polyglot.contracts.registry import register_all
 from polyglot.stack.kafka import broker
 from polyglot.stack.ports import free_ports
 from polyglot.topics import apply, plan
@@ -39,7 +36,6 @@ AWKWARD = r"""it's "quoted" \ and = odd"""
 #: The same as a JAAS value.
 AWKWARD_IN_JAAS = r"""it's \"quoted\" \\ and = odd"""
 PRICES = [Decimal("1.000000000001"), Decimal("-2.5"), Decimal("1000000000000000.000000000001")]
-BOUNDED = "/*+ OPTIONS('scan.bounded.mode'='latest-offset') */"
 
 
 @pytest.fixture(scope="module")
@@ -129,31 +125,11 @@ def test_the_broker_refuses_who_has_another_password_or_no_certificate(secured):
 
 
 def test_flinks_client_reads_what_was_produced(secured):
-    options = {"connector": "kafka", "topic": TOPIC, "scan.startup.mode": "earliest-offset", "format": "raw"}
-    options |= {f"properties.{name}": value for name, value in topics.consumer(secured, topics.STORES).items()}
-    values = run(
-        tables._create("wire", ["`offset` BIGINT METADATA VIRTUAL", "`value` BYTES"], options),
-        f"SELECT `offset`, `value` IS NOT NULL FROM wire {BOUNDED}",
-    )
-    assert sorted(values) == [[n, True] for n in range(len(PRICES))]
-
-
-def test_flink_decodes_with_the_schemas_of_the_registry(secured):
-    fake = FakeRegistry(first=100)
-    with served(fake) as url:
-        conf = secured.model_copy(
-            update={"registry": secured.registry.model_copy(update={"url": url, "import_ids": True})}
-        )
-        register_all(conf.registry)
-        fake.calls.clear()
-        found = run(
-            tables.contract_source("trades", conf, "trade", TOPIC, "g"),
-            "SELECT CAST(price AS STRING), event_time, ingest_date, entity_seq, venue, CAST(size AS STRING) "
-            f"FROM trades {BOUNDED}",
-        )
-    rest = [1_700_000_000_123_456, 3, 7, "x", "0.000000000000"]
-    assert sorted(found) == sorted([f"{price:.12f}", *rest] for price in PRICES)
-    assert fake.calls == [("GET", f"/schemas/ids/{contract('trade').id}")]
+    found = rows(
+        TOPIC, topics.consumer(secured, topics.STORES), "trade",
+        {"price": "DECIMAL(28, 12)", "event_time": "BIGINT", "entity_seq": "BIGINT", "venue": "STRING"},
+    )  # fmt: skip
+    assert sorted(found) == sorted([f"{price:.12f}", "1700000000123456", "7", "x"] for price in PRICES)
 
 
 def test_sparks_client_reads_what_was_produced(secured, tmp_path):

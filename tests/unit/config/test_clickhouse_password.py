@@ -2,7 +2,7 @@
 
 import pytest
 
-from flink_jobs import tables
+from flink_jobs.io import stores
 from polyglot import accounts
 from polyglot.config import ClickHouseSettings, Settings
 from polyglot.console import CommandError, Exit
@@ -26,7 +26,7 @@ def test_there_is_no_password_that_everybody_knows(settings):
         settings.clickhouse.find_password,
         settings.clickhouse.login,
         lambda: probe_clickhouse(settings.clickhouse),
-        lambda: tables.clickhouse_table("t", settings, {"a": "STRING"}, "bars"),
+        lambda: stores.clickhouse_options(settings, "bars"),
     ):
         with pytest.raises(CommandError, match=r"`polyglot up`, or set POLYGLOT_CLICKHOUSE__PASSWORD") as refused:
             ask()

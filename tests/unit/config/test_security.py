@@ -13,8 +13,7 @@ from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr, ValidationError
 from support.certificates import sign
 
-from flink_jobs import tables
-from flink_jobs.io import topics
+from flink_jobs.io import stores, topics
 from polyglot.config import FLINK_SHADING, ClickHouseSettings, KafkaSettings, Settings
 from polyglot.stack.probes import probe_clickhouse
 
@@ -24,15 +23,6 @@ LOGIN = {"security_protocol": "SASL_SSL", "sasl_username": "al'ice", "sasl_passw
 
 def login(mechanism="PLAIN", **more):
     return KafkaSettings(sasl_mechanism=mechanism, **LOGIN, **more)
-
-
-def options(ddl):
-    """Read a statement's options as SQL does: a quote in a string is two."""
-    text = ddl[ddl.index("WITH (") :]
-    found = re.findall(r"'((?:[^']|'')*)' = '((?:[^']|'')*)'", text)
-    rest = re.sub(r"'(?:[^']|'')*' = '(?:[^']|'')*'", "", text)
-    assert re.fullmatch(r"WITH \([\s,]*\)", rest), f"not all of it are options: {rest}"
-    return {name.replace("''", "'"): value.replace("''", "'") for name, value in found}
 
 
 def jaas(text):
@@ -53,13 +43,8 @@ def test_the_login_module_is_a_class_of_the_clients_own_jar(mechanism, engine, j
     assert (username, password) == ("al'ice", AWKWARD)
 
 
-def of_a_table(conf):
-    found = options(tables.contract_source("t", conf, "trade", "normalized.trade.v1", "g"))
-    return {name.removeprefix("properties."): value for name, value in found.items()}
-
-
 @pytest.mark.parametrize(
-    "make", [lambda conf: topics.consumer(conf, topics.SHARDS), topics.producer, of_a_table], ids=["in", "out", "table"]
+    "make", [lambda conf: topics.consumer(conf, topics.SHARDS), topics.producer], ids=["in", "out"]
 )
 def test_every_kafka_client_of_flink_logs_in_with_the_shaded_module(make):
     found = make(Settings(kafka=login("SCRAM-SHA-512")))
@@ -70,16 +55,11 @@ def test_every_kafka_client_of_flink_logs_in_with_the_shaded_module(make):
     assert found["security.protocol"] == "SASL_SSL"
 
 
-def test_passwords_of_clickhouse_and_of_the_registry_survive_the_ddl():
-    conf = Settings(
-        clickhouse={"secure": True, "password": AWKWARD, "ca_location": "/etc/it's/ca.pem"},
-        registry={"url": "https://registry", "username": "u", "password": AWKWARD},
-    )
-    sink = options(tables.clickhouse_table("t", conf, {"a": "STRING"}, "bars"))
+def test_the_sink_of_clickhouse_gets_the_password_as_it_is():
+    conf = Settings(clickhouse={"secure": True, "password": AWKWARD, "ca_location": "/etc/it's/ca.pem"})
+    sink = stores.clickhouse_options(conf, "bars")
     assert (sink["password"], sink["ca-location"]) == (AWKWARD, "/etc/it's/ca.pem")
     assert sink["url"].startswith("https://")
-    source = options(tables.contract_source("t", conf, "trade", "normalized.trade.v1", "g"))
-    assert source["avro-confluent.basic-auth.user-info"] == f"u:{AWKWARD}"
 
 
 def test_librdkafka_gets_the_password_as_it_is():
@@ -170,9 +150,3 @@ def test_the_probe_of_clickhouse_trusts_the_given_authorities_only(tmp_path):
         assert probe_clickhouse(at.model_copy(update={"ca_location": files.ca})).version == "26.9"
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             probe_clickhouse(at)
-
-
-def test_the_format_that_asks_a_registry_is_among_flinks_jars():
-    (path,) = (Settings().cache_dir / "jars" / "flink").glob("flink-sql-avro-confluent-registry-*.jar")
-    factories = zipfile.ZipFile(path).read("META-INF/services/org.apache.flink.table.factories.Factory").decode()
-    assert "org.apache.flink.formats.avro.registry.confluent.RegistryAvroFormatFactory" in factories.splitlines()

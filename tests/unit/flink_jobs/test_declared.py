@@ -1,8 +1,7 @@
-"""What every job promises about delivery, as its tables say: nothing is lost, nothing uncommitted is read."""
+"""What every job promises about delivery: nothing is lost, nothing uncommitted is read, versions decide."""
 
 from __future__ import annotations
 
-import re
 from types import ModuleType
 from typing import Any
 from unittest.mock import MagicMock
@@ -10,30 +9,34 @@ from unittest.mock import MagicMock
 import pytest
 
 from flink_jobs import analytics, ingest, normalize
-from flink_jobs.io import topics
+from flink_jobs.io import stores, topics
 from polyglot.config import Settings
 from schemas.domains import domains
+from udfs.lake import bronze, silver
 
 JOBS = {"ingest": ingest, "normalize": normalize, "analytics": analytics}
 
 
 class Declared:
-    """A job's tables by name, options and statement; and what it asks the JVM for, of topics."""
+    """What a job asks the JVM for: of topics, of the lake and of ClickHouse."""
 
     def __init__(self, job: ModuleType, patch: pytest.MonkeyPatch) -> None:
-        built, streams = MagicMock(settings=Settings(clickhouse={"password": "p"})), MagicMock()
+        built, jvm = MagicMock(settings=Settings(clickhouse={"password": "p"})), MagicMock()
         patch.setattr(job, "start", lambda *_: built)
-        patch.setattr(topics, "_topics", lambda: streams)
-        for name in ("fold_shards", "unpacked", "table_of"):
-            if hasattr(job, name):
-                patch.setattr(job, name, MagicMock())
+        patch.setattr(topics, "get_gateway", lambda: MagicMock(jvm=jvm))
+        patch.setattr(stores, "get_gateway", lambda: MagicMock(jvm=jvm))
+        for name in ("fold_shards", "unpacked"):
+            patch.setattr(job, name, MagicMock())
         job.main()
-        self.tables = {}
-        for statement in (text for call in built.ddl.call_args_list for text in call.args[0]):
-            (name,) = re.findall(r"CREATE TEMPORARY TABLE (\w+)", statement)
-            self.tables[name] = (dict(re.findall(r"'([^']*)' = '((?:[^']|'')*)'", statement)), statement)
-        self.read = [call.args for call in streams.read.call_args_list]
-        self.written = [call.args for call in streams.write.call_args_list]
+        found = jvm.io.polyglot
+        self.read = [call.args for call in found.blocks.Topics.read.call_args_list]
+        self.tails = [call.args for call in found.blocks.Topics.decoded.call_args_list]
+        self.written = [call.args for call in found.blocks.Topics.write.call_args_list]
+        self.appended = {call.args[4]: call.args for call in found.hudi.Lake.append.call_args_list}
+        self.upserted = {call.args[3]: call.args for call in found.hudi.Lake.upsert.call_args_list}
+        self.inserted = {
+            call.args[2]["table-name"]: call.args for call in found.clickhouse.ClickHouse.insert.call_args_list
+        }
 
 
 @pytest.fixture(params=JOBS)
@@ -41,8 +44,9 @@ def declared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return Declared(JOBS[request.param], monkeypatch)
 
 
-def test_topics_are_read_and_written_under_names_of_their_own(declared: Any) -> None:
-    names = [args[1] for args in (*declared.read, *declared.written)]
+def test_everything_has_a_name_of_its_own(declared: Any) -> None:
+    names = [args[1] for args in (*declared.read, *declared.tails, *declared.written, *declared.inserted.values())]
+    names += [args[1] for args in declared.upserted.values()] + [args[2] for args in declared.appended.values()]
     assert declared.read and declared.written
     assert len(set(names)) == len(names)
 
@@ -53,25 +57,33 @@ def test_a_sink_keeps_what_a_checkpoint_has_counted(declared: Any) -> None:
         assert (properties["acks"], properties["enable.idempotence"]) == ("all", "true")
 
 
-def test_a_source_reads_what_was_committed_from_the_beginning_or_its_checkpoint(declared: Any) -> None:
-    assert all(properties["isolation.level"] == "read_committed" for _, _, _, properties, *_ in declared.read)
-    for options, _ in declared.tables.values():
-        if options["connector"] == "kafka":
-            assert options["properties.isolation.level"] == "read_committed"
-            assert options["scan.startup.mode"] == "earliest-offset"
+def test_a_source_reads_what_was_committed(declared: Any) -> None:
+    for _, _, _, properties, *_ in (*declared.read, *declared.tails):
+        assert properties["isolation.level"] == "read_committed"
+
+
+def test_a_lake_commit_holds_up_nothing_else(declared: Any) -> None:
+    sources = [args[1] for args in (*declared.read, *declared.tails)]
+    groups = [args[4] for args in (*declared.read, *declared.tails)]
+    assert len(declared.tails) == len(declared.upserted) + len(declared.inserted)
+    assert len(set(sources)) == len(set(groups)) == len(sources)
 
 
 def test_facts_are_appended_and_versions_decide_in_the_lake(declared: Any) -> None:
-    lake = {name: found for name, found in declared.tables.items() if found[0]["connector"] in ("hudi", "hudi-files")}
+    lake = {**declared.appended, **declared.upserted}
     assert lake
-    assert set(lake) == set(declared.tables) & set(domains().tables)
-    for name, (options, text) in lake.items():
+    for name in lake:
         table = domains().tables[name]
         if table.mode == "append":
-            assert options["connector"] == "hudi-files"
-            assert options["hoodie.datasource.write.partitionpath.field"] == table.partition
-            assert (options["hoodie.datasource.write.recordkey.field"],) == table.key
+            _, _, _, path, _, _, *key_and_partition = declared.appended[name]
+            assert (key_and_partition, path.rsplit("/")[-1]) == ([*table.key, table.partition], name)
         else:
-            assert (options["write.operation"], options["ordering.fields"]) == ("upsert", "version")
-            assert f"PARTITIONED BY (`{table.partition}`)" in text
-            assert f"PRIMARY KEY (`{options['hoodie.datasource.write.recordkey.field']}`) NOT ENFORCED" in text
+            _, _, path, _, key_column, key, partition, time, version = declared.upserted[name]
+            assert (key_column, key, path.rsplit("/")[-1]) == ("bar_key", list(table.key), name)
+            assert (partition, time, version) == (table.partition, "window_start", "version")
+
+
+@pytest.mark.parametrize("table", ["bronze_raw", "silver_trade", "silver_quote"])
+def test_files_are_made_for_the_key_and_the_partition_that_the_table_has(table: str) -> None:
+    layout = bronze if table == "bronze_raw" else silver
+    assert (domains().tables[table].key, domains().tables[table].partition) == ((layout.KEY,), layout.PARTITION)

@@ -69,7 +69,7 @@ def test_a_run_is_over_when_its_job_has_finished(cluster):
     found = cluster("CREATED", "RUNNING", "RUNNING", "FINISHED")
     assert (run().id, found.cancelled) == ("2", [])
     command, environment = found.started
-    assert command[-2:] == ["-pym", "flink_jobs.analytics"]
+    assert command[-3:] == ["-pym", "flink_jobs.together", "flink_jobs.analytics="]
     assert "-s" not in command
     assert environment.items() >= bounded._ENVIRONMENT.items()
 

@@ -26,8 +26,15 @@ def test_watermarks_are_on_the_sources_of_windows(monkeypatch):
     monkeypatch.setattr(analytics, "unpacked", MagicMock())
     monkeypatch.setattr(analytics.topics, "read", read)
     monkeypatch.setattr(analytics.topics, "write", MagicMock())
+    monkeypatch.setattr(analytics, "stores", MagicMock())
     analytics.main()
     assert [call.args[1] for call in folded.call_args_list] == [
-        ("trade topics", {"watermark": True}),
-        ("quote topics", {"watermark": True}),
+        ("trade topics", {"watermark": True, "fetch": analytics.topics.WINDOWS}),
+        ("quote topics", {"watermark": True, "fetch": analytics.topics.WINDOWS}),
     ]
+
+
+@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.stem)
+def test_no_job_has_a_table(path):
+    """The planner's classes cost seconds on submission, and its operators have numbers for names."""
+    assert not re.search(r"pyflink\.table|TableEnvironment", path.read_text())

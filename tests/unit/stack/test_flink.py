@@ -9,7 +9,16 @@ from flink_jobs.runtime import DEFAULTS
 from polyglot.config import Settings
 from polyglot.console import CommandError, Exit
 from polyglot.stack import flink
-from polyglot.stack.flink import client_env, effective_config, home, jobmanager, library, taskmanager, write_home
+from polyglot.stack.flink import (
+    client_command,
+    client_env,
+    effective_config,
+    home,
+    jobmanager,
+    library,
+    taskmanager,
+    write_home,
+)
 from polyglot.stack.flink_config import flatten, flink_config, jobmanager_memory, taskmanager_memory
 from polyglot.stack.foreground import bind_overrides
 from polyglot.stack.foreground import run as run_in_foreground
@@ -154,7 +163,9 @@ def test_two_threads_write_the_same_home(settings):
 
 def test_clients_find_this_cluster_and_not_the_packages_own_folders(settings, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/mine")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     env = client_env(settings)
+    assert "PYTHONDONTWRITEBYTECODE" not in env
     assert env["FLINK_HOME"] == str(home())
     assert env["FLINK_LIB_DIR"] == str(settings.var_dir / "flink" / "lib")
     assert env["PYTHONPATH"].split(os.pathsep)[1] == "/mine"
@@ -165,6 +176,13 @@ def test_flink_itself_is_last_on_the_class_path(settings):
     jars = command[command.index("-classpath") + 1].split(os.pathsep)
     assert "flink-dist" in jars[-1]
     assert sum("flink-dist" in jar for jar in jars) == 1
+
+
+def test_the_client_has_the_clusters_class_path_and_a_jvm_of_its_own(settings):
+    command, cluster = client_command(settings), taskmanager(settings).command
+    assert command[command.index("-classpath") + 1] == cluster[cluster.index("-classpath") + 1]
+    assert command[-1] == "org.apache.flink.client.cli.CliFrontend"
+    assert {"-XX:TieredStopAtLevel=1", "--add-opens=java.base/java.lang=ALL-UNNAMED"} <= set(command)
 
 
 def test_the_jobmanager_stops_only_after_the_taskmanager(settings):

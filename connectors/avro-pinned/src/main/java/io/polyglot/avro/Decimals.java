@@ -2,7 +2,6 @@ package io.polyglot.avro;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
-import org.apache.avro.LogicalTypes;
 import org.apache.flink.table.data.DecimalData;
 import org.apache.flink.table.types.logical.DecimalType;
 
@@ -28,25 +27,11 @@ final class Decimals {
     }
 
     static DecimalData toData(BigDecimal value, DecimalType column) {
-        // fromBigDecimal would round to a smaller scale; that is excluded when the job is planned.
+        // fromBigDecimal would round to a smaller scale; that is excluded when the job is built.
         DecimalData data = DecimalData.fromBigDecimal(value, column.getPrecision(), column.getScale());
         if (data == null) {
             throw new WireException(value.toPlainString() + " does not fit " + column.asSummaryString());
         }
         return data;
-    }
-
-    static byte[] unscaled(BigDecimal value, LogicalTypes.Decimal type) {
-        BigDecimal exact;
-        try {
-            exact = value.setScale(type.getScale());
-        } catch (ArithmeticException e) {
-            throw new WireException(value.toPlainString() + " has more than " + type.getScale() + " decimal places", e);
-        }
-        if (exact.precision() > type.getPrecision()) {
-            throw new WireException(value.toPlainString() + " does not fit decimal(" + type.getPrecision() + ", "
-                    + type.getScale() + ")");
-        }
-        return exact.unscaledValue().toByteArray();
     }
 }

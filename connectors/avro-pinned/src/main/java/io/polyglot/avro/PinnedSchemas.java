@@ -21,7 +21,7 @@ import org.apache.flink.table.api.ValidationException;
 /**
  * All versions of one contract as pinned in {@code ids.lock}, oldest first.
  *
- * <p>Read once where the job is planned and shipped inside the job, so TaskManagers need no access to the
+ * <p>Read once where the job is built and shipped inside the job, so TaskManagers need no access to the
  * folder and a running job can never see ids change.
  */
 final class PinnedSchemas implements Serializable {

@@ -16,7 +16,7 @@ import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.types.logical.RowType;
 
 /**
- * Reads bodies of one writer version into rows of the table's columns, in one pass over the bytes.
+ * Reads bodies of one writer version into rows of the declared columns, in one pass over the bytes.
  *
  * <p>Avro's resolution (writer to reader, by field name) is done once, here: each writer field is either
  * decoded into its column or skipped; reader fields that the writer lacks take their default.
@@ -111,7 +111,7 @@ final class RowPlan {
     }
 
     /** The wire form of a field's default value. */
-    static byte[] defaultBytes(Schema.Field field) {
+    private static byte[] defaultBytes(Schema.Field field) {
         try {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
             BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(bytes, null);

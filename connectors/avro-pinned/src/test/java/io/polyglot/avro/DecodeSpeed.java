@@ -5,13 +5,12 @@ import java.util.List;
 import java.util.Locale;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.data.GenericRowData;
-import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.logical.RowType;
 
 /**
  * Records per second, one thread: {@code java … io.polyglot.avro.DecodeSpeed [SCHEMAS_FOLDER]}; not a test.
  *
- * <p>Measures the sample message read whole, read for two columns, and written.
+ * <p>Measures the sample message read whole, and read for two columns.
  */
 final class DecodeSpeed {
     private static final int RECORDS = 2_000_000;
@@ -37,37 +36,21 @@ final class DecodeSpeed {
         for (int round = 0; round < 4; round++) {
             read(schemas, ALL, message, "all ten columns");
             read(schemas, List.of(ALL.get(0), ALL.get(3)), message, "two columns");
-            write(schemas, message);
         }
     }
 
     private static void read(PinnedSchemas schemas, List<DataTypes.Field> fields, byte[] message, String what) {
         RowType columns = (RowType) DataTypes.ROW(fields).getLogicalType();
-        RowPlan plan = AvroPinnedDeserializationSchema.plans(schemas, columns).get(7);
+        RowPlan plan = PinnedValues.plans(schemas, columns).get(7);
         WireReader in = new WireReader();
         long arity = 0;
         long start = System.nanoTime();
         for (int i = 0; i < RECORDS; i++) {
-            in.reset(message, AvroPinnedDeserializationSchema.HEADER);
+            in.reset(message, PinnedValues.HEADER);
             GenericRowData row = plan.read(in);
             arity += row.getArity();
         }
         report("read " + what, start, arity);
-    }
-
-    private static void write(PinnedSchemas schemas, byte[] message) {
-        RowType columns = (RowType) DataTypes.ROW(ALL).getLogicalType();
-        WireReader in = new WireReader();
-        in.reset(message, AvroPinnedDeserializationSchema.HEADER);
-        RowData row = AvroPinnedDeserializationSchema.plans(schemas, columns).get(7).read(in);
-        AvroPinnedSerializationSchema writer = new AvroPinnedSerializationSchema(schemas, columns);
-        writer.plan();
-        long bytes = 0;
-        long start = System.nanoTime();
-        for (int i = 0; i < RECORDS; i++) {
-            bytes += writer.serialize(row).length;
-        }
-        report("write all ten columns", start, bytes);
     }
 
     private static void report(String what, long start, long check) {

@@ -23,7 +23,7 @@ final class Pinned {
             {"name": "note", "type": ["null", "string"]},
             {"name": "count", "type": "int"}""";
 
-    /** Written by fastavro 1.13 for the sample contract: see {@link AvroPinnedFormatTest}. */
+    /** Written by fastavro 1.13 for the sample contract: see {@link PinnedValuesTest}. */
     static final String SAMPLE_BODY = "0e73696d3a4254438089ccd396c88f06ceb702091000d98c8204c700010600ff1001"
             + "9a9999999999b93f020c68c3a96c6c6fd804";
 

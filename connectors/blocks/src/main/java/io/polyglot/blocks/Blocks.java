@@ -47,15 +47,4 @@ public final class Blocks {
             new String[] {"topic", "ts", "k", "v"});
     return replies.flatMap(new Unpack(position)).returns(type).name(name).uid(name).startNewChain();
   }
-
-  /**
-   * @param position of a field of bytes in the rows
-   * @param column what it is called from now on
-   * @return a table's rows, of those that have it
-   */
-  public static DataStream<RowData> field(DataStream<Row> replies, int position, String column, String name) {
-    InternalTypeInfo<RowData> type =
-        InternalTypeInfo.ofFields(new LogicalType[] {BYTES}, new String[] {column});
-    return replies.flatMap(new Field(position)).returns(type).name(name).uid(name);
-  }
 }

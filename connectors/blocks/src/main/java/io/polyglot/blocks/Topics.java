@@ -5,16 +5,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.table.data.RowData;
 
-/** Topics of undecoded records as streams, and back; called through PyFlink's gateway. Names are uids as well. */
+/** Topics as streams, and back; called through PyFlink's gateway. Names are uids as well. */
 public final class Topics {
   private Topics() {}
 
@@ -38,17 +40,46 @@ public final class Topics {
       long boundMs,
       long idleMs,
       boolean bounded) {
+    return source(env, name, topics, properties, group, new ReadRecord(), marks(boundMs, idleMs), bounded);
+  }
+
+  /**
+   * Reads one topic in the same way, for who needs no more than the decoded values.
+   *
+   * @param values what becomes of a value; null is left out
+   */
+  public static DataStream<RowData> decoded(
+      StreamExecutionEnvironment env,
+      String name,
+      String topic,
+      Map<String, String> properties,
+      String group,
+      DeserializationSchema<RowData> values,
+      boolean bounded) {
+    var records = KafkaRecordDeserializationSchema.valueOnly(values);
+    return source(env, name, List.of(topic), properties, group, records, WatermarkStrategy.noWatermarks(), bounded);
+  }
+
+  private static DataStream<RowData> source(
+      StreamExecutionEnvironment env,
+      String name,
+      List<String> topics,
+      Map<String, String> properties,
+      String group,
+      KafkaRecordDeserializationSchema<RowData> records,
+      WatermarkStrategy<RowData> marks,
+      boolean bounded) {
     KafkaSourceBuilder<RowData> builder =
         KafkaSource.<RowData>builder()
             .setProperties(filled(properties))
             .setTopics(topics)
             .setGroupId(group)
             .setStartingOffsets(OffsetsInitializer.earliest())
-            .setDeserializer(new ReadRecord());
+            .setDeserializer(records);
     if (bounded) {
       builder.setBounded(OffsetsInitializer.latest());
     }
-    return env.fromSource(builder.build(), marks(boundMs, idleMs), name).uid(name);
+    return env.fromSource(builder.build(), marks, name).uid(name);
   }
 
   private static WatermarkStrategy<RowData> marks(long boundMs, long idleMs) {

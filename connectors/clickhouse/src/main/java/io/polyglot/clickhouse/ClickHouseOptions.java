@@ -3,14 +3,16 @@ package io.polyglot.clickhouse;
 import java.io.Serializable;
 import java.net.URI;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
-import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.table.api.ValidationException;
 
-/** The options of a sink table, checked. */
+/** What a job says about a table and how it is written, checked. */
 record ClickHouseOptions(
         URI url,
         String database,
@@ -77,12 +79,17 @@ record ClickHouseOptions(
             .defaultValue(Duration.ofSeconds(60))
             .withDescription("How long one INSERT may take before it counts as failed.");
 
-    static final Set<ConfigOption<?>> REQUIRED = Set.of(URL, TABLE_NAME);
-    static final Set<ConfigOption<?>> OPTIONAL = Set.of(
-            DATABASE_NAME, USERNAME, PASSWORD, CA_LOCATION, BATCH_SIZE, BATCH_BYTES, FLUSH_INTERVAL, MAX_RETRIES,
-            INITIAL_BACKOFF, MAX_BACKOFF, REQUEST_TIMEOUT);
+    private static final Set<ConfigOption<?>> ALL = Set.of(
+            URL, TABLE_NAME, DATABASE_NAME, USERNAME, PASSWORD, CA_LOCATION, BATCH_SIZE, BATCH_BYTES, FLUSH_INTERVAL,
+            MAX_RETRIES, INITIAL_BACKOFF, MAX_BACKOFF, REQUEST_TIMEOUT);
 
-    static ClickHouseOptions of(ReadableConfig config) {
+    /** @throws ValidationException if an option is missing, unknown, or has a value that it cannot have */
+    static ClickHouseOptions of(Map<String, String> given) {
+        Configuration config = Configuration.fromMap(given);
+        Set<String> known = ALL.stream().map(ConfigOption::key).collect(Collectors.toSet());
+        given.forEach((key, value) -> require(known.contains(key), key, value));
+        require(config.contains(URL), URL.key(), null);
+        require(config.contains(TABLE_NAME), TABLE_NAME.key(), null);
         ClickHouseOptions options = new ClickHouseOptions(
                 URI.create(config.get(URL)),
                 config.get(DATABASE_NAME),
@@ -97,17 +104,17 @@ record ClickHouseOptions(
                 config.get(INITIAL_BACKOFF),
                 config.get(MAX_BACKOFF),
                 config.get(REQUEST_TIMEOUT));
-        require(Set.of("http", "https").contains(String.valueOf(options.url.getScheme())), URL, options.url);
-        require(options.batchSize > 0, BATCH_SIZE, options.batchSize);
-        require(options.batchBytes > 0, BATCH_BYTES, options.batchBytes);
-        require(options.flushInterval.compareTo(Duration.ZERO) > 0, FLUSH_INTERVAL, options.flushInterval);
-        require(options.maxRetries >= 0, MAX_RETRIES, options.maxRetries);
+        require(Set.of("http", "https").contains(String.valueOf(options.url.getScheme())), URL.key(), options.url);
+        require(options.batchSize > 0, BATCH_SIZE.key(), options.batchSize);
+        require(options.batchBytes > 0, BATCH_BYTES.key(), options.batchBytes);
+        require(options.flushInterval.compareTo(Duration.ZERO) > 0, FLUSH_INTERVAL.key(), options.flushInterval);
+        require(options.maxRetries >= 0, MAX_RETRIES.key(), options.maxRetries);
         return options;
     }
 
-    private static void require(boolean ok, ConfigOption<?> option, Object value) {
+    private static void require(boolean ok, String option, Object value) {
         if (!ok) {
-            throw new ValidationException("Option '" + option.key() + "' cannot be " + value);
+            throw new ValidationException("Option '" + option + "' cannot be " + value);
         }
     }
 

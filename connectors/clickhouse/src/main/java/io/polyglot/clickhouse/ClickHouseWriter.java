@@ -14,22 +14,20 @@ import org.apache.flink.table.data.RowData;
  */
 final class ClickHouseWriter implements SinkWriter<RowData> {
     private final InsertClient client;
-    private final JsonRows rows;
+    private final NativeBlock batch;
     private final ClickHouseOptions options;
     private final ProcessingTimeService time;
     private final SinkWriterMetricGroup metrics;
-    private final JsonBuffer batch = new JsonBuffer();
-    private int count;
     private boolean timerSet;
 
     ClickHouseWriter(
             InsertClient client,
-            JsonRows rows,
+            NativeBlock batch,
             ClickHouseOptions options,
             ProcessingTimeService time,
             SinkWriterMetricGroup metrics) {
         this.client = client;
-        this.rows = rows;
+        this.batch = batch;
         this.options = options;
         this.time = time;
         this.metrics = metrics;
@@ -38,7 +36,7 @@ final class ClickHouseWriter implements SinkWriter<RowData> {
     @Override
     public void write(RowData row, Context context) throws IOException, InterruptedException {
         switch (row.getRowKind()) {
-            case INSERT, UPDATE_AFTER -> rows.write(row, batch);
+            case INSERT, UPDATE_AFTER -> batch.add(row);
             // The new row replaces the old one by its version.
             case UPDATE_BEFORE -> {
                 return;
@@ -46,8 +44,7 @@ final class ClickHouseWriter implements SinkWriter<RowData> {
             case DELETE -> throw new IOException(
                     options + " cannot delete: a key can only be replaced by a higher version. Row: " + row);
         }
-        count++;
-        if (count >= options.batchSize() || batch.size() >= options.batchBytes()) {
+        if (batch.rows() >= options.batchSize() || batch.size() >= options.batchBytes()) {
             send();
         } else if (!timerSet) {
             timerSet = true;
@@ -69,13 +66,13 @@ final class ClickHouseWriter implements SinkWriter<RowData> {
     }
 
     private void send() throws IOException, InterruptedException {
-        if (count == 0) {
+        if (batch.rows() == 0) {
             return;
         }
-        client.insert(batch.toBytes(), count);
-        metrics.getNumRecordsSendCounter().inc(count);
-        metrics.getNumBytesSendCounter().inc(batch.size());
+        byte[] body = batch.toBytes();
+        client.insert(body, batch.rows());
+        metrics.getNumRecordsSendCounter().inc(batch.rows());
+        metrics.getNumBytesSendCounter().inc(body.length);
         batch.reset();
-        count = 0;
     }
 }

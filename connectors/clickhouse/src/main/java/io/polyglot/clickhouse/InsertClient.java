@@ -101,7 +101,7 @@ final class InsertClient {
     private static URI target(ClickHouseOptions options, List<String> columns) {
         String names = columns.stream().map(InsertClient::quote).collect(Collectors.joining(", "));
         String sql = "INSERT INTO " + quote(options.database()) + "." + quote(options.table()) + " (" + names
-                + ") FORMAT JSONEachRow";
+                + ") FORMAT Native";
         String query = "query=" + URLEncoder.encode(sql, StandardCharsets.UTF_8)
                 // A null in a column that has none is an error, not silently the default.
                 + "&input_format_null_as_default=0"

@@ -1,14 +1,19 @@
 package io.polyglot.clickhouse;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.URLDecoder;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -21,7 +26,7 @@ import javax.net.ssl.SSLContext;
 final class FakeServer implements AutoCloseable {
     record Answer(int status, String body) {}
 
-    final List<String> bodies = new CopyOnWriteArrayList<>();
+    final List<byte[]> bodies = new CopyOnWriteArrayList<>();
     final List<String> queries = new CopyOnWriteArrayList<>();
     final List<String> users = new CopyOnWriteArrayList<>();
     final ConcurrentLinkedQueue<Answer> failures = new ConcurrentLinkedQueue<>();
@@ -63,12 +68,48 @@ final class FakeServer implements AutoCloseable {
         return scheme + "://127.0.0.1:" + port;
     }
 
+    /** What was inserted, of columns that are texts, 64-bit integers and decimals of 128 bits: values joined by {@code |}. */
     List<String> rows() {
-        return bodies.stream().flatMap(String::lines).toList();
+        return bodies.stream().flatMap(body -> rows(ByteBuffer.wrap(body).order(ByteOrder.LITTLE_ENDIAN)).stream()).toList();
+    }
+
+    private static List<String> rows(ByteBuffer in) {
+        int columns = varint(in);
+        String[] rows = new String[varint(in)];
+        for (int column = 0; column < columns; column++) {
+            text(in);
+            String type = text(in);
+            for (int row = 0; row < rows.length; row++) {
+                Object value = switch (type) {
+                    case "String" -> text(in);
+                    case "Int64" -> in.getLong();
+                    case "Decimal(38, 12)" -> {
+                        long low = in.getLong();
+                        assertThat(in.getLong()).isEqualTo(low >> 63);
+                        yield BigDecimal.valueOf(low, 12);
+                    }
+                    default -> throw new AssertionError(type);
+                };
+                rows[row] = column == 0 ? value.toString() : rows[row] + "|" + value;
+            }
+        }
+        assertThat(in.hasRemaining()).isFalse();
+        return List.of(rows);
+    }
+
+    private static int varint(ByteBuffer in) {
+        int next = in.get();
+        return next >= 0 ? next : next & 0x7f | varint(in) << 7;
+    }
+
+    private static String text(ByteBuffer in) {
+        byte[] utf8 = new byte[varint(in)];
+        in.get(utf8);
+        return new String(utf8, StandardCharsets.UTF_8);
     }
 
     private void answer(HttpExchange exchange) throws IOException {
-        String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
+        byte[] body = exchange.getRequestBody().readAllBytes();
         Answer failure = failures.poll();
         if (failure == null) {
             queries.add(URLDecoder.decode(exchange.getRequestURI().getRawQuery(), StandardCharsets.UTF_8));

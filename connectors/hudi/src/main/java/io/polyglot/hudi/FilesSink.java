@@ -14,33 +14,36 @@ import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessageTypeInfo;
 import org.apache.flink.streaming.api.connector.sink2.SupportsPreCommitTopology;
 import org.apache.flink.streaming.api.datastream.DataStream;
-import org.apache.flink.table.data.RowData;
+import org.apache.flink.types.Row;
 
 /**
  * Exactly-once sink of complete Parquet files: as many writers as there are tasks stage them, one committer makes one
  * commit of each checkpoint's files.
  */
 final class FilesSink
-        implements Sink<RowData>, SupportsCommitter<StagedBatch>, SupportsPreCommitTopology<StagedFile, StagedBatch> {
+        implements Sink<Row>, SupportsCommitter<StagedBatch>, SupportsPreCommitTopology<StagedFile, StagedBatch> {
     private static final long serialVersionUID = 1L;
 
     private final TableSpec spec;
+    private final int position;
 
-    FilesSink(TableSpec spec) {
+    /** @param position of the files in the rows */
+    FilesSink(TableSpec spec, int position) {
         this.spec = spec;
+        this.position = position;
     }
 
     @Override
-    public CommittingSinkWriter<RowData, StagedFile> createWriter(WriterInitContext context) throws IOException {
+    public CommittingSinkWriter<Row, StagedFile> createWriter(WriterInitContext context) throws IOException {
         HudiSink.giveWay();
-        return new FilesWriter(spec, context.metricGroup());
+        return new FilesWriter(spec, position, context.metricGroup());
     }
 
     @Override
     public DataStream<CommittableMessage<StagedBatch>> addPreCommitTopology(DataStream<CommittableMessage<StagedFile>> staged) {
         return staged.global()
                 .transform("one commit", CommittableMessageTypeInfo.of(Serializers.Batches::new), new OneCommit())
-                // Flink puts the sink's own uid before it, and asks for one; so jobs need table.exec.uid.generation = ALWAYS.
+                // Flink puts the sink's own uid before it, and asks for one.
                 .uid("one-commit")
                 .setParallelism(1)
                 .setMaxParallelism(1)

@@ -11,7 +11,7 @@ import org.apache.hudi.keygen.constant.KeyGeneratorType;
 import org.apache.hudi.storage.StorageConfiguration;
 import org.apache.hudi.storage.hadoop.HadoopStorageConfiguration;
 
-/** Hudi and Hadoop settings of one table: defaults chosen for many small commits by one writer, then the DDL's own. */
+/** Hudi and Hadoop settings of one table: defaults chosen for many small commits by one writer, then the table's own. */
 final class HudiConfigs {
     private static final Map<String, String> DEFAULTS = Map.ofEntries(
             // One writer with file:// needs no server beside it, and its classes are not in the jar.
@@ -64,10 +64,9 @@ final class HudiConfigs {
                 .build();
     }
 
-    static StorageConfiguration<Configuration> storage(TableSpec spec) {
+    static StorageConfiguration<Configuration> storage() {
         var conf = new Configuration();
         conf.setClass("fs.file.impl", LocalFiles.class, FileSystem.class);
-        spec.hadoop().forEach(conf::set);
         return new HadoopStorageConfiguration(conf);
     }
 }

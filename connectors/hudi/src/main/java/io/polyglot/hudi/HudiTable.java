@@ -53,7 +53,7 @@ final class HudiTable implements AutoCloseable {
     private HudiTable(TableSpec spec, RowCodec codec) throws IOException {
         this.spec = spec;
         this.config = HudiConfigs.write(spec, codec.schema());
-        StorageConfiguration<?> storage = HudiConfigs.storage(spec);
+        StorageConfiguration<?> storage = HudiConfigs.storage();
         this.context = new HoodieJavaEngineContext(storage);
         this.metaClient = loadOrCreate(storage, codec);
         this.client = new HoodieJavaWriteClient<>(context, config);
@@ -251,7 +251,7 @@ final class HudiTable implements AutoCloseable {
     private void requireSame(String what, Object stored, Object wanted) {
         if (!stored.equals(wanted)) {
             throw new ValidationException("the Hudi table at " + spec.path() + " has " + what + " " + stored
-                    + ", the DDL says " + wanted);
+                    + ", the job says " + wanted);
         }
     }
 }

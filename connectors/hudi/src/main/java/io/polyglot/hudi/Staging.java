@@ -18,7 +18,7 @@ final class Staging {
 
     Staging(TableSpec spec) throws IOException {
         this.folder = new StoragePath(new StoragePath(spec.path(), HoodieTableMetaClient.METAFOLDER_NAME), ".staged");
-        this.storage = HoodieStorageUtils.getStorage(folder, HudiConfigs.storage(spec));
+        this.storage = HoodieStorageUtils.getStorage(folder, HudiConfigs.storage());
     }
 
     StagedFile put(LakeFile file) throws IOException {

@@ -63,7 +63,7 @@ final class Benchmark {
 
     private static void upsert(Path path, Map<String, String> hoodie, HoodieTableType type) throws Exception {
         var spec = new TableSpec(path.toUri().toString(), "bars", type, WriteOperationType.UPSERT,
-                TRADE, List.of("entity_id", "trade_id"), List.of("day"), List.of("entity_seq"), hoodie, Map.of());
+                TRADE, List.of("entity_id", "trade_id"), List.of("day"), List.of("entity_seq"), hoodie);
         try (var run = new SinkRun(spec)) {
             for (int commit = 0; commit < 30; commit++) {
                 var rows = new java.util.ArrayList<RowData>();

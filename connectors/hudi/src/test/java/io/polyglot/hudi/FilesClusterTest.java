@@ -1,7 +1,6 @@
 package io.polyglot.hudi;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -9,12 +8,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
-import org.apache.flink.table.api.TableResult;
-import org.apache.flink.table.api.ValidationException;
-import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
-import org.apache.flink.table.functions.ScalarFunction;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.test.junit5.MiniClusterExtension;
+import org.apache.flink.types.Row;
 import org.apache.hudi.common.model.WriteOperationType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,9 +44,7 @@ class FilesClusterTest {
     @Test
     void rowsBalanceThroughFailures() throws Exception {
         Jobs.Fail.left.set(3);
-        var env = environment(null, 2);
-        Jobs.source(env, 400, 150);
-        append(env).await(2, TimeUnit.MINUTES);
+        Jobs.await(append(environment(null, 2), 400, 150));
         assertThat(Jobs.Fail.left).as("the failures happened").hasValue(0);
         assertThat(Fixtures.ids(table())).isEqualTo(expected(400));
         assertThat(Fixtures.pendingInstants(table())).isZero();
@@ -60,9 +58,7 @@ class FilesClusterTest {
         String savepoint = null;
         int commits = 0;
         for (int parallelism : new int[] {2, 1}) {
-            var env = environment(savepoint, parallelism);
-            Jobs.source(env, 500, 50);
-            var job = append(env).getJobClient().orElseThrow();
+            var job = append(environment(savepoint, parallelism), 500, 50);
             Jobs.awaitCommit(table());
             while (Fixtures.completedCommits(table()) <= commits) {
                 Thread.sleep(50);
@@ -72,42 +68,26 @@ class FilesClusterTest {
             // How many there are is a matter of time; on a slow machine it may be all of them.
             assertThat(Fixtures.ids(table())).hasSizeBetween(1, 1_500).doesNotHaveDuplicates();
         }
-        var last = environment(savepoint, 2);
-        Jobs.source(last, 500, 500);
-        append(last).await(2, TimeUnit.MINUTES);
+        Jobs.await(append(environment(savepoint, 2), 500, 500));
         assertThat(Fixtures.ids(table())).isEqualTo(expected(500));
         try (var staged = Files.list(table().resolve(".hoodie/.staged"))) {
             assertThat(staged).isEmpty();
         }
     }
 
-    @Test
-    void refusesColumnsOfItsOwn() {
-        var env = environment(null, 1);
-        env.executeSql("CREATE TABLE sink (id STRING, files BYTES) WITH ('connector' = 'hudi-files', 'path' = '" + table().toUri()
-                + "', 'columns' = '" + COLUMNS + "')");
-        assertThatThrownBy(() -> env.explainSql("INSERT INTO sink SELECT 'a', CAST(NULL AS BYTES)"))
-                .hasRootCauseInstanceOf(ValidationException.class).rootCause().hasMessageContaining("has one column, of type BYTES");
-    }
-
     private Path table() {
         return dir.resolve("table");
     }
 
-    private StreamTableEnvironment environment(String savepoint, int parallelism) {
-        var env = Jobs.environment(dir, savepoint, parallelism);
-        env.createTemporarySystemFunction("file", File.class);
-        // For rescaling; without the nodes' numbers, which go on from one job to the next in this JVM.
-        env.getConfig().set("table.exec.uid.generation", "ALWAYS");
-        env.getConfig().set("table.exec.uid.format", "<transformation>");
-        return env;
+    private StreamExecutionEnvironment environment(String savepoint, int parallelism) {
+        return Jobs.environment(dir, savepoint, parallelism);
     }
 
-    private TableResult append(StreamTableEnvironment env) {
-        env.executeSql("CREATE TABLE sink (files BYTES) WITH ('connector' = 'hudi-files', 'path' = '" + table().toUri()
-                + "', 'hoodie.table.name' = 't', 'columns' = '" + COLUMNS + "', 'hoodie.datasource.write.recordkey.field' = 'id',"
-                + " 'hoodie.datasource.write.partitionpath.field' = 'day')");
-        return env.executeSql("INSERT INTO sink SELECT file(fail(id)) FROM src");
+    /** Every file with three rows of its own. */
+    private JobClient append(StreamExecutionEnvironment env, int files, int perSecond) throws Exception {
+        var rows = Jobs.source(env, files, perSecond, FilesClusterTest::file, Types.ROW(PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
+        Lake.append(rows, 0, "files", table().toUri().toString(), "t", COLUMNS, "id", "day");
+        return env.executeAsync();
     }
 
     private static List<String> expected(int files) {
@@ -124,11 +104,8 @@ class FilesClusterTest {
         return Fixtures.spec(table, WriteOperationType.BULK_INSERT);
     }
 
-    /** A file with three rows of its own for each number. */
-    public static final class File extends ScalarFunction {
-        public byte[] eval(Long n) throws IOException {
-            int from = (int) (10 * n);
-            return LakeFiles.frame(LakeFiles.of(spec(Path.of("/unused")), from, from + 6));
-        }
+    private static Row file(long n) throws IOException {
+        int from = (int) (10 * n);
+        return Row.of((Object) LakeFiles.frame(LakeFiles.of(spec(Path.of("/unused")), from, from + 6)));
     }
 }

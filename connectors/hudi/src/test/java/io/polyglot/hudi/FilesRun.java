@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.UUID;
 import org.apache.flink.core.io.SimpleVersionedSerialization;
 import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
-import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.types.Row;
 
 /**
  * One attempt of a job with two writers of files, reduced to the calls that Flink makes on the sink, so that a test
@@ -31,7 +31,7 @@ final class FilesRun implements AutoCloseable {
         number = from.number;
         complete();
         for (int i = 0; i < writers.length; i++) {
-            writers[i] = new FilesWriter(spec, UnregisteredMetricsGroup.createSinkWriterMetricGroup());
+            writers[i] = new FilesWriter(spec, 0, UnregisteredMetricsGroup.createSinkWriterMetricGroup());
         }
     }
 
@@ -40,7 +40,7 @@ final class FilesRun implements AutoCloseable {
     }
 
     FilesRun write(int writer, LakeFile... files) throws IOException {
-        writers[writer].write(GenericRowData.of((Object) LakeFiles.frame(files)), null);
+        writers[writer].write(Row.of((Object) LakeFiles.frame(files)), null);
         return this;
     }
 

@@ -47,7 +47,7 @@ final class Fixtures {
     static TableSpec spec(Path path, WriteOperationType operation, Map<String, String> hoodie) {
         boolean upsert = operation == WriteOperationType.UPSERT;
         return new TableSpec(path.toUri().toString(), "t", HoodieTableType.COPY_ON_WRITE, operation, ROW, List.of("id"),
-                List.of("day"), upsert ? List.of("version") : List.of(), hoodie, Map.of());
+                List.of("day"), upsert ? List.of("version") : List.of(), hoodie);
     }
 
     static RowData row(int id, int day, long version) {

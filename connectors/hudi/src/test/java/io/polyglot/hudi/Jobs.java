@@ -4,19 +4,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.api.common.functions.MapFunction;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
-import org.apache.flink.table.functions.ScalarFunction;
 
-/** What tests need that run whole jobs in SQL on a Flink cluster. */
+/** What tests need that run whole jobs on a Flink cluster. */
 final class Jobs {
     private Jobs() {}
 
     /** @param savepoint to go on from, or null */
-    static StreamTableEnvironment environment(Path dir, String savepoint, int parallelism) {
+    static StreamExecutionEnvironment environment(Path dir, String savepoint, int parallelism) {
         var conf = new Configuration();
         conf.setString("execution.checkpointing.interval", "300 ms");
         conf.setString("execution.checkpointing.storage", "filesystem");
@@ -25,21 +27,24 @@ final class Jobs {
         conf.setString("restart-strategy.fixed-delay.attempts", "5");
         conf.setString("restart-strategy.fixed-delay.delay", "100 ms");
         conf.setString("pipeline.max-parallelism", "8");
-        // Datagen emits in a thread of its own. If what is chained to it throws, a checkpoint that waits for its lock may
-        // be taken before the failure is told, and then misses that row, whatever the sink does.
-        conf.setString("pipeline.operator-chaining.enabled", "false");
         conf.setString("parallelism.default", String.valueOf(parallelism));
         if (savepoint != null) {
             conf.setString("execution.state-recovery.path", savepoint);
         }
-        var env = StreamTableEnvironment.create(StreamExecutionEnvironment.getExecutionEnvironment(conf));
-        env.createTemporarySystemFunction("fail", Fail.class);
-        return env;
+        return StreamExecutionEnvironment.getExecutionEnvironment(conf);
     }
 
-    static void source(StreamTableEnvironment env, int rows, int perSecond) {
-        env.executeSql("CREATE TABLE src (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '" + perSecond
-                + "', 'fields.id.kind' = 'sequence', 'fields.id.start' = '0', 'fields.id.end' = '" + (rows - 1) + "')");
+    /**
+     * The numbers below {@code rows} in their order, as {@code values} makes them, with failures among them. Chained to a
+     * sink whose commits take longer than checkpoints are apart, the source would read next to nothing; so it is not.
+     */
+    static <T> DataStream<T> source(
+            StreamExecutionEnvironment env, int rows, int perSecond, MapFunction<Long, T> values, TypeInformation<T> type) {
+        long nanos = TimeUnit.SECONDS.toNanos(1) * env.getParallelism() / perSecond;
+        return env.fromSequence(0, rows - 1).uid("numbers").map(id -> {
+            LockSupport.parkNanos(nanos);
+            return values.map(Fail.at(id));
+        }).returns(type).uid("rows").rebalance();
     }
 
     /** By the name of a completed instant's file: the table itself may be in the middle of being created. */
@@ -57,26 +62,25 @@ final class Jobs {
         }
     }
 
+    static void await(JobClient job) throws Exception {
+        job.getJobExecutionResult().get(2, TimeUnit.MINUTES);
+    }
+
     static String stop(JobClient job, Path dir) throws Exception {
         return job.stopWithSavepoint(false, dir.resolve("savepoints").toUri().toString(), SavepointFormatType.CANONICAL)
                 .get(1, TimeUnit.MINUTES);
     }
 
-    /** Passes its argument on; while failures are left, throws one at every so many rows after the first few. */
-    public static final class Fail extends ScalarFunction {
+    /** While failures are left, throws one at every so many rows after the first few. */
+    static final class Fail {
         static final AtomicInteger left = new AtomicInteger();
         static volatile int every = 3_000;
 
-        public Long eval(Long id) {
+        static long at(long id) {
             if (id > every && id % every == 0 && left.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
                 throw new IllegalStateException("failure made by the test at row " + id);
             }
             return id;
-        }
-
-        @Override
-        public boolean isDeterministic() {
-            return false;
         }
     }
 }

@@ -32,7 +32,7 @@ final class LakeFiles {
         var path = Files.createTempDirectory("lake").resolve("file");
         long rows = 0;
         try (var out = AvroParquetWriter.<GenericRecord>builder(new org.apache.hadoop.fs.Path(path.toUri())).withSchema(schema)
-                .withConf(HudiConfigs.storage(spec).unwrap())
+                .withConf(HudiConfigs.storage().unwrap())
                 .withCompressionCodec(CompressionCodecName.UNCOMPRESSED).build()) {
             for (int id = from; id < to; id += 2) {
                 var row = codec.toAvro(Fixtures.row(id, day, 1));

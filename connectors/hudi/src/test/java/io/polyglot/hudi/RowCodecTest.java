@@ -93,6 +93,6 @@ class RowCodecTest {
     private static RowCodec codec(DataType type) {
         var row = (RowType) DataTypes.ROW(DataTypes.FIELD("c", type)).getLogicalType();
         return RowCodec.of(new TableSpec("file:///t", "t", HoodieTableType.COPY_ON_WRITE, WriteOperationType.BULK_INSERT, row, List.of(),
-                List.of(), List.of(), Map.of(), Map.of()));
+                List.of(), List.of(), Map.of()));
     }
 }

@@ -80,12 +80,12 @@ class RowKeysTest {
         var nullVersion = GenericRowData.of(null, null);
         var row = (RowType) DataTypes.ROW(DataTypes.FIELD("k", DataTypes.STRING()), DataTypes.FIELD("v", DataTypes.BIGINT())).getLogicalType();
         var spec = new TableSpec("file:///t", "t", HoodieTableType.COPY_ON_WRITE, WriteOperationType.UPSERT, row, List.of("k"),
-                List.of(), List.of("v"), Map.of(), Map.of());
+                List.of(), List.of("v"), Map.of());
         assertThatThrownBy(() -> RowKeys.of(spec).ordering(nullVersion)).hasMessageContaining("'v' is null");
     }
 
     private static TableSpec spec(List<String> key, List<String> partition, List<String> ordering, Map<String, String> hoodie) {
         return new TableSpec("file:///t", "t", HoodieTableType.COPY_ON_WRITE, WriteOperationType.UPSERT, ROW, key, partition, ordering,
-                hoodie, Map.of());
+                hoodie);
     }
 }

@@ -106,7 +106,7 @@ class UpsertTest {
         new SinkRun(spec()).close();
         var other = spec();
         var wrongKey = new TableSpec(other.path(), other.name(), other.type(), other.operation(), other.rowType(),
-                List.of("id", "version"), other.partitionFields(), other.orderingFields(), Map.of(), Map.of());
+                List.of("id", "version"), other.partitionFields(), other.orderingFields(), Map.of());
         assertThatThrownBy(() -> new SinkRun(wrongKey))
                 .isInstanceOf(ValidationException.class).hasMessageContaining("record key [id]");
     }
@@ -172,7 +172,7 @@ class UpsertTest {
 
     private TableSpec spec(HoodieTableType type, Map<String, String> hoodie) {
         return new TableSpec(dir.toUri().toString(), "t", type, WriteOperationType.UPSERT, Fixtures.ROW, List.of("id"), List.of("day"),
-                List.of("version"), hoodie, Map.of());
+                List.of("version"), hoodie);
     }
 
     private Map<String, Long> view() {

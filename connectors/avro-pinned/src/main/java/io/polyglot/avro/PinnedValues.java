@@ -1,38 +1,52 @@
 package io.polyglot.avro;
 
 import io.polyglot.avro.PinnedSchemas.Version;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.avro.Schema;
-import org.apache.flink.api.common.serialization.DeserializationSchema;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.metrics.Counter;
+import org.apache.flink.api.common.serialization.AbstractDeserializationSchema;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.logical.RowType;
-import org.apache.flink.util.Collector;
+import org.apache.flink.table.types.logical.utils.LogicalTypeParser;
 
-/** Reads {@code 0x00, id (4 bytes, big endian), Avro body} into rows of the declared columns only. */
-public final class AvroPinnedDeserializationSchema implements DeserializationSchema<RowData> {
+/**
+ * Reads values in Confluent's wire format, whose ids are pinned in a lock file: {@code 0x00, id (4 bytes, big endian), Avro
+ * body} become rows of the declared columns only. Jobs make it through PyFlink's gateway.
+ */
+public final class PinnedValues extends AbstractDeserializationSchema<RowData> {
     private static final long serialVersionUID = 1L;
     static final int HEADER = 5;
 
     private final PinnedSchemas schemas;
     private final RowType columns;
-    private final TypeInformation<RowData> produced;
-    private final OnError onError;
 
     private transient Map<Integer, RowPlan> plans;
     private transient WireReader in;
     private transient int lastId;
     private transient RowPlan lastPlan;
-    private transient Counter skipped;
 
-    AvroPinnedDeserializationSchema(
-            PinnedSchemas schemas, RowType columns, TypeInformation<RowData> produced, OnError onError) {
+    private PinnedValues(PinnedSchemas schemas, RowType columns) {
+        super(InternalTypeInfo.of(columns));
         this.schemas = schemas;
         this.columns = columns;
-        this.produced = produced;
-        this.onError = onError;
+    }
+
+    /**
+     * @param folder with the .avsc files and ids.lock; read here and now, not where the job runs
+     * @param contract whose newest pinned version says what the columns mean
+     * @param columns that are read, as in a CREATE TABLE: name and type, comma separated
+     * @throws org.apache.flink.table.api.ValidationException if a column cannot be read from every pinned version
+     */
+    public static PinnedValues of(String folder, String contract, String columns) {
+        RowType row = (RowType) LogicalTypeParser.parse("ROW<" + columns + ">", PinnedValues.class.getClassLoader());
+        return of(PinnedSchemas.load(Path.of(folder), contract), row);
+    }
+
+    static PinnedValues of(PinnedSchemas schemas, RowType columns) {
+        plans(schemas, columns);
+        return new PinnedValues(schemas, columns);
     }
 
     @Override
@@ -40,10 +54,9 @@ public final class AvroPinnedDeserializationSchema implements DeserializationSch
         plans = plans(schemas, columns);
         in = new WireReader();
         lastPlan = null;
-        skipped = context.getMetricGroup().counter("avroPinnedSkipped");
     }
 
-    /** One plan per pinned version; also the check, when the job is planned, that every column can be read. */
+    /** One plan per pinned version; also the check, when the job is built, that every column can be read. */
     static Map<Integer, RowPlan> plans(PinnedSchemas schemas, RowType columns) {
         RowPlan.checkColumns(schemas, columns);
         Schema reader = schemas.newest().schema();
@@ -54,15 +67,7 @@ public final class AvroPinnedDeserializationSchema implements DeserializationSch
         return plans;
     }
 
-    @Override
-    public void deserialize(byte[] message, Collector<RowData> out) {
-        RowData row = deserialize(message);
-        if (row != null) {
-            out.collect(row);
-        }
-    }
-
-    /** @return null for a tombstone, and for a bad message when those are skipped */
+    /** @return null for a tombstone, which Flink leaves out */
     @Override
     public RowData deserialize(byte[] message) {
         if (message == null) {
@@ -73,10 +78,6 @@ public final class AvroPinnedDeserializationSchema implements DeserializationSch
             in.reset(message, HEADER);
             return plan.read(in);
         } catch (WireException e) {
-            if (onError == OnError.SKIP) {
-                skipped.inc();
-                return null;
-            }
             throw new WireException("Bad '" + schemas.name() + "' message of " + message.length + " bytes: "
                     + e.getMessage(), e);
         }
@@ -100,15 +101,5 @@ public final class AvroPinnedDeserializationSchema implements DeserializationSch
             lastId = id;
         }
         return lastPlan;
-    }
-
-    @Override
-    public boolean isEndOfStream(RowData nextElement) {
-        return false;
-    }
-
-    @Override
-    public TypeInformation<RowData> getProducedType() {
-        return produced;
     }
 }
