@@ -52,8 +52,8 @@ OF_WINDOWS = (
     ),
     (
         "law 5: a window with a revision is asked for",
-        "udfs/windows/revisions.py",
-        "|= at.CHANGED | at.REVISED",
+        "udfs/windows/reduce.py",
+        "|= at.CHANGED | at.LEFT",
         "|= at.CHANGED",
         (WINDOW_CASES,),
     ),
@@ -102,8 +102,8 @@ OF_WINDOWS = (
     (
         "law 6: nothing is forgotten that was not told",
         "udfs/windows/sweep.py",
-        "s.rows[x + at.FLAGS] & ~at.REVISED == 0 and",
-        "s.rows[x + at.FLAGS] & ~at.DIRTY == 0 and",
+        "s.rows[x + at.FLAGS] & at.UNSETTLED == 0 and",
+        "s.rows[x + at.FLAGS] & at.CHANGED == 0 and",
         (WINDOW_CASES, WINDOW_FOLD),
     ),
     (
@@ -116,8 +116,8 @@ OF_WINDOWS = (
     (
         "law 6: what was not saved is not put away",
         "udfs/windows/packed.py",
-        "& ~at.REVISED != 0)",
-        "& ~at.REVISED == at.DIRTY)",
+        "& at.UNSETTLED != 0)",
+        "& at.UNSETTLED == at.DIRTY)",
         (COLD_CASES,),
     ),
     (

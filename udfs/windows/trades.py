@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from udfs.codec.jit import BYTES, I64, LONG, inlined, kernel
+from udfs.codec.jit import BYTES, I64, LONG, helper, inlined, kernel
 from udfs.codec.slices import Longs, Octets
 from udfs.windows import layout as at
 from udfs.windows.index import same_bytes
+from udfs.windows.log import log_trade
 from udfs.windows.reading import has_header, read_head, take_decimal, take_id, take_text
 from udfs.windows.reduce import (
     admit,
     follows,
     is_cold,
     keep_text,
+    kept,
+    leave,
     lower_to,
     lowest_window,
     name,
@@ -94,6 +97,32 @@ def _mark(s: State, x: int, data: Octets) -> None:
     keep_text(s, x + at.MARK_ID, s.record, at.R_ID, data)
 
 
+@helper
+def _fold_logged(s: State, row: int, data: Octets) -> None:
+    """Log the trade in hand, and add it to its windows as what is known of it leaves it.
+
+    A trade that is older than the log (an amended one) may be one that a revision waits for that is forgotten: if there
+    was one, its windows are left to repair.
+    """
+    record = s.record
+    water = s.entities[record[at.R_CODE] * at.E_WIDTH + at.E_WATER]
+    verdict = np.int64(0)
+    if kept(s, water, np.int64(0), record[at.R_TIME]):
+        verdict = log_trade(s, row, data)
+        if verdict == at.CORRECTED:
+            multiply(record)
+    elif s.rows[row * at.WIDTH + at.FLAGS] & at.APPLIED:
+        leave(s, row)
+    while row >= 0:
+        x = row * at.WIDTH
+        if verdict == at.CANCELLED:
+            s.rows[x + at.EVENTS] += 1
+            touch(s, x, row)
+        else:
+            add_trade(s, row, data)
+        row = s.rows[x + at.PARENT]
+
+
 @kernel(LONG, STATE, BYTES, I64, I64, LONG, BYTES, BYTES)
 def fold_trades(s: State, data: Octets, start: Longs, size: Longs, first: int, header: Octets, buy: Octets) -> int:
     """Fold the records of a block from ``first`` on; return the first that was not: ``STOPPED`` says why."""
@@ -110,6 +139,9 @@ def fold_trades(s: State, data: Octets, start: Longs, size: Longs, first: int, h
         if not admit(s, STREAM):
             continue
         row = lowest_window(s)
+        if row >= 0 and s.entities[s.record[at.R_CODE] * at.E_WIDTH + at.E_FLAGS] & at.LOGGED:
+            _fold_logged(s, row, data)
+            continue
         while row >= 0:
             add_trade(s, row, data)
             row = s.rows[row * at.WIDTH + at.PARENT]
