@@ -24,7 +24,6 @@ from property.window_oracle import DAY, HORIZON, SECOND, SKEW, Key, Revision, Tr
 
 from udfs.bars import INTERVALS
 from udfs.codec.slices import Slices
-from udfs.windows import layout as at
 from udfs.windows.definition import BARS, Limits
 from udfs.windows.fold import Told, WindowFold
 
@@ -107,4 +106,3 @@ class RevisedRun(Run):
 def test_bars_of_revised_trades_in_any_history(log: Log, steps: list[tuple[str, int, str]], silent: int) -> None:
     run = RevisedRun.new(silent)
     live(run, log, steps)
-    assert run.fold.count(at.OPENED_NONE) == run.plain.opened_none

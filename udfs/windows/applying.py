@@ -32,15 +32,15 @@ def _clear(s: State, x: int) -> None:
 def _put_logged(s: State, x: int, b: int) -> None:
     """Let a trade of the log be the first or last of a window."""
     for k in range(2):
-        s.rows[x + k] = s.log[b + at.L_TIME + k]
-        s.rows[x + at.MARK_VALUES + k] = s.log[b + at.L_PRICE + k]
-    keep_text(s, x + at.MARK_ID, s.log, b + at.L_ID, s.texts)
+        s.rows[x + k] = s.tape[b + at.L_TIME + k]
+        s.rows[x + at.MARK_VALUES + k] = s.tape[b + at.L_PRICE + k]
+    keep_text(s, x + at.MARK_ID, s.tape, b + at.L_ID, s.texts)
 
 
 @inlined
 def _reduce_second(s: State, row: int) -> None:
     """Reduce a second anew from its trades."""
-    rows, log, scratch = s.rows, s.log, s.record
+    rows, log, scratch = s.rows, s.tape, s.record
     x = row * at.WIDTH
     _clear(s, x)
     first, last = np.int64(-1), np.int64(-1)

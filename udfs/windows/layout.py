@@ -91,7 +91,7 @@ R_REVISION, R_DECIDED = 16, 17
 #: saved, how many there are, and its revisions; -1: none.
 C_WIDTH = 5
 C_HEAD, C_TAIL, C_TOLD, C_COUNT, C_REVISED = range(5)
-#: A trade, in ``State.log``: the next older one of its second, time, order, id, price and size as they count, flags.
+#: A trade, in ``State.tape``: the next older one of its second, time, order, id, price and size as they count, flags.
 L_WIDTH = 10
 L_NEXT, L_TIME, L_ORDER, L_ID, L_PRICE, L_SIZE, L_FLAGS = 0, 1, 2, 3, 5, 7, 9
 #: Flags of a trade: the taker bought; it is cancelled.

@@ -36,7 +36,7 @@ def drop_log(s: State, row: int) -> None:
     c = row * at.C_WIDTH
     if s.chains[c + at.C_HEAD] >= 0:
         tail = np.int64(s.chains[c + at.C_TAIL])
-        s.log[tail * at.L_WIDTH + at.L_NEXT] = s.facts[at.LOG_FREE]
+        s.tape[tail * at.L_WIDTH + at.L_NEXT] = s.facts[at.LOG_FREE]
         s.facts[at.LOG_FREE] = np.int64(s.chains[c + at.C_HEAD])
         s.facts[at.IN_LOG] -= np.int64(s.chains[c + at.C_COUNT])
         s.chains[c + at.C_HEAD] = -1
@@ -50,7 +50,7 @@ def drop_log(s: State, row: int) -> None:
 def has_room(s: State) -> bool:
     """Tell whether one more trade and one more revision can be logged."""
     facts = s.facts
-    return (facts[at.LOG_FREE] >= 0 or (facts[at.LOG_MADE] + 1) * at.L_WIDTH <= len(s.log)) and (
+    return (facts[at.LOG_FREE] >= 0 or (facts[at.LOG_MADE] + 1) * at.L_WIDTH <= len(s.tape)) and (
         facts[at.REVISIONS_FREE] >= 0 or (facts[at.REVISIONS_MADE] + 1) * at.V_WIDTH <= len(s.revisions)
     )
 
@@ -60,12 +60,12 @@ def new_trade(s: State, row: int) -> int:
     """Return where a new trade of a second lies in the log. The caller has made room."""
     entry = s.facts[at.LOG_FREE]
     if entry >= 0:
-        s.facts[at.LOG_FREE] = s.log[entry * at.L_WIDTH + at.L_NEXT]
+        s.facts[at.LOG_FREE] = s.tape[entry * at.L_WIDTH + at.L_NEXT]
     else:
         entry = s.facts[at.LOG_MADE]
         s.facts[at.LOG_MADE] = entry + 1
     c = row * at.C_WIDTH
-    s.log[entry * at.L_WIDTH + at.L_NEXT] = np.int64(s.chains[c + at.C_HEAD])
+    s.tape[entry * at.L_WIDTH + at.L_NEXT] = np.int64(s.chains[c + at.C_HEAD])
     if s.chains[c + at.C_HEAD] < 0:
         s.chains[c + at.C_TAIL] = entry
     s.chains[c + at.C_HEAD] = entry
@@ -147,7 +147,7 @@ def log_trade(s: State, row: int, data: Octets) -> int:
                     record[at.R_PRICE + k] = s.revisions[v + at.V_PRICE + k]
                     record[at.R_AMOUNT + k] = s.revisions[v + at.V_SIZE + k]
     begin = new_trade(s, row)
-    log = s.log
+    log = s.tape
     log[begin + at.L_TIME] = record[at.R_TIME]
     log[begin + at.L_ORDER] = record[at.R_ORDER]
     keep_id(s, log, begin + at.L_ID, record, at.R_ID, data)
@@ -172,7 +172,7 @@ def is_later(s: State, v: int, revision: int, decided: int, order: int) -> bool:
 @inlined
 def revise(s: State, row: int, v: int) -> bool:
     """Let the trades of a second that a revision means be as it leaves them; tell whether that changed one."""
-    kept, log = s.revisions, s.log
+    kept, log = s.revisions, s.tape
     changed = False
     entry = np.int64(s.chains[row * at.C_WIDTH + at.C_HEAD])
     while entry >= 0:

@@ -37,7 +37,7 @@ def count_log(s: State, rows: Codes, whole: int, counts: Longs) -> int:
         entry = np.int64(s.chains[c + at.C_HEAD])
         while entry >= 0 and entry != told:
             counts[2 * k] += 1
-            entry = s.log[entry * at.L_WIDTH + at.L_NEXT]
+            entry = s.tape[entry * at.L_WIDTH + at.L_NEXT]
         v = np.int64(s.chains[c + at.C_REVISED])
         while v >= 0:
             counts[2 * k + 1] += 1
@@ -55,8 +55,8 @@ def take_log(s: State, rows: Codes, counts: Longs, trades: Longs, revisions: Lon
         entry = np.int64(s.chains[c + at.C_HEAD])
         for _ in range(counts[2 * k]):
             for m in range(TRADE):
-                trades[t * TRADE + m] = s.log[entry * at.L_WIDTH + 1 + m]
-            entry = s.log[entry * at.L_WIDTH + at.L_NEXT]
+                trades[t * TRADE + m] = s.tape[entry * at.L_WIDTH + 1 + m]
+            entry = s.tape[entry * at.L_WIDTH + at.L_NEXT]
             t += 1
         v = np.int64(s.chains[c + at.C_REVISED])
         for _ in range(counts[2 * k + 1]):
@@ -88,7 +88,7 @@ def put_log(s: State, whole: int, keys: Longs, starts: Longs, counts: Longs, tra
         for n in range(t + counts[2 * k] - 1, t - 1, -1):
             begin = new_trade(s, row)
             for m in range(TRADE):
-                s.log[begin + 1 + m] = trades[n * TRADE + m]
+                s.tape[begin + 1 + m] = trades[n * TRADE + m]
         t += counts[2 * k]
         for n in range(r, r + counts[2 * k + 1]):
             begin = new_revision(s, row)

@@ -63,8 +63,8 @@ def room_for_entities(s: State, more: int, name_bytes: int) -> State:
 
 def room_for_log(s: State, trades: int, revisions: int) -> State:
     """Return the state with room for more trades in the log, and for more revisions of them."""
-    if (int(s.facts[at.LOG_MADE]) + trades) * at.L_WIDTH > len(s.log):
-        s = s._replace(log=_longer(s.log, trades * at.L_WIDTH))
+    if (int(s.facts[at.LOG_MADE]) + trades) * at.L_WIDTH > len(s.tape):
+        s = s._replace(tape=_longer(s.tape, trades * at.L_WIDTH))
     if (int(s.facts[at.REVISIONS_MADE]) + revisions) * at.V_WIDTH > len(s.revisions):
         s = s._replace(revisions=_longer(s.revisions, revisions * at.V_WIDTH))
     return s

@@ -30,7 +30,7 @@ class State(NamedTuple):
     holes: Longs  # HOLE_WIDTH words each: what is to be asked for
     record: Longs  # R_WIDTH: the record being read
     chains: Codes  # C_WIDTH per row: where its log lies
-    log: Longs  # L_WIDTH each: trades of venues that revise
+    tape: Longs  # L_WIDTH each: trades of venues that revise
     revisions: Longs  # V_WIDTH each: what is revised of trades
     venues: Octets  # those that revise: of each the size of its name with the colon, and that
 
@@ -104,7 +104,7 @@ def empty(
         holes=np.zeros(256 * at.HOLE_WIDTH, dtype=np.int64),
         record=np.zeros(at.R_WIDTH, dtype=np.int64),
         chains=no_chains(rows),
-        log=np.zeros(entities * at.L_WIDTH, dtype=np.int64),
+        tape=np.zeros(entities * at.L_WIDTH, dtype=np.int64),
         revisions=np.zeros(entities * at.V_WIDTH, dtype=np.int64),
         venues=np.frombuffer(b"".join(bytes([len(each) + 1]) + f"{each}:".encode() for each in venues), dtype=np.uint8),
     )

@@ -86,8 +86,8 @@ def _pack_ids(s: State, row: int, out: Octets, used: int) -> int:
     """Copy the long ids of a second's log; return where they end."""
     entry = np.int64(s.chains[row * at.C_WIDTH + at.C_HEAD])
     while entry >= 0:
-        used = _pack_id(s, s.log, entry * at.L_WIDTH + at.L_ID, out, used)
-        entry = s.log[entry * at.L_WIDTH + at.L_NEXT]
+        used = _pack_id(s, s.tape, entry * at.L_WIDTH + at.L_ID, out, used)
+        entry = s.tape[entry * at.L_WIDTH + at.L_NEXT]
     v = np.int64(s.chains[row * at.C_WIDTH + at.C_REVISED])
     while v >= 0:
         used = _pack_id(s, s.revisions, v * at.V_WIDTH + at.V_ID, out, used)
