@@ -75,7 +75,7 @@ OF_WINDOWS = (
     (
         "law 5: a cancel wins over a correction",
         "udfs/windows/log.py",
-        "return at.CANCELLED if flags & at.CANCELLED else flags",
+        "return np.int64(at.CANCELLED) if flags & at.CANCELLED else flags",
         "return flags",
         (REVISED_CASES, REVISED),
     ),

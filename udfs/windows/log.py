@@ -155,7 +155,7 @@ def log_trade(s: State, row: int, data: Octets) -> int:
         log[begin + at.L_PRICE + k] = record[at.R_PRICE + k]
         log[begin + at.L_SIZE + k] = record[at.R_AMOUNT + k]
     log[begin + at.L_FLAGS] = (at.BOUGHT if record[at.R_BOUGHT] else 0) | (flags & at.CANCELLED)
-    return at.CANCELLED if flags & at.CANCELLED else flags
+    return np.int64(at.CANCELLED) if flags & at.CANCELLED else flags
 
 
 @inlined

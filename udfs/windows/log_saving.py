@@ -48,20 +48,21 @@ def count_log(s: State, rows: Codes, whole: int, counts: Longs) -> int:
 
 @kernel(LONG, STATE, I32, I64, I64, I64)
 def take_log(s: State, rows: Codes, counts: Longs, trades: Longs, revisions: Longs) -> int:
-    """Write what `count_log` counted, oldest trades last. Returns how many trades that are."""
+    """Write what `count_log` counted, column by column, oldest trades last. Returns how many trades that are."""
     t, r = 0, 0
+    every, each = len(trades) // TRADE, len(revisions) // REVISION
     for k in range(len(rows)):
         c = np.int64(rows[k]) * at.C_WIDTH
         entry = np.int64(s.chains[c + at.C_HEAD])
         for _ in range(counts[2 * k]):
             for m in range(TRADE):
-                trades[t * TRADE + m] = s.tape[entry * at.L_WIDTH + 1 + m]
+                trades[m * every + t] = s.tape[entry * at.L_WIDTH + 1 + m]
             entry = s.tape[entry * at.L_WIDTH + at.L_NEXT]
             t += 1
         v = np.int64(s.chains[c + at.C_REVISED])
         for _ in range(counts[2 * k + 1]):
             for m in range(REVISION):
-                revisions[r * REVISION + m] = s.revisions[v * at.V_WIDTH + 1 + m]
+                revisions[m * each + r] = s.revisions[v * at.V_WIDTH + 1 + m]
             v = s.revisions[v * at.V_WIDTH + at.V_NEXT]
             r += 1
     return t
@@ -74,6 +75,7 @@ def put_log(s: State, whole: int, keys: Longs, starts: Longs, counts: Longs, tra
     What a window has of it is saved then.
     """
     t, r, put = 0, 0, 0
+    every, each = len(trades) // TRADE, len(revisions) // REVISION
     for k in range(len(keys)):
         _, row = find(s, keys[k], starts[k])
         if row < 0:
@@ -88,12 +90,12 @@ def put_log(s: State, whole: int, keys: Longs, starts: Longs, counts: Longs, tra
         for n in range(t + counts[2 * k] - 1, t - 1, -1):
             begin = new_trade(s, row)
             for m in range(TRADE):
-                s.tape[begin + 1 + m] = trades[n * TRADE + m]
+                s.tape[begin + 1 + m] = trades[m * every + n]
         t += counts[2 * k]
         for n in range(r, r + counts[2 * k + 1]):
             begin = new_revision(s, row)
             for m in range(REVISION):
-                s.revisions[begin + 1 + m] = revisions[n * REVISION + m]
+                s.revisions[begin + 1 + m] = revisions[m * each + n]
             revise(s, row, begin)
         r += counts[2 * k + 1]
         s.chains[c + at.C_TOLD] = s.chains[c + at.C_HEAD]
@@ -116,11 +118,11 @@ def encode_log(s: State, rows: Codes, *, whole: bool) -> list[Any]:
 
 
 def _columns(s: State, words: Longs, width: int, ids: int) -> tuple[list[bytes], list[bytes]]:
-    table = words.reshape(-1, width)
-    long = table[table[:, ids + 1] >> 56 == -1]
-    spans = zip(long[:, ids].tolist(), (long[:, ids + 1] & at.SIZE_MASK).tolist(), strict=True)
+    table = words.reshape(width, -1)
+    long = table[ids + 1] >> 56 == -1
+    spans = zip(table[ids, long].tolist(), (table[ids + 1, long] & at.SIZE_MASK).tolist(), strict=True)
     texts = [s.texts[begin : begin + size].tobytes() for begin, size in spans]
-    return [pack(table[:, m]) for m in range(width)], texts
+    return [pack(column) for column in table], texts
 
 
 def decode_log(s: State, part: list[Any], texts: Codes) -> State:
@@ -140,7 +142,7 @@ def decode_log(s: State, part: list[Any], texts: Codes) -> State:
 
 
 def _table(s: State, columns: list[bytes], ids: list[bytes], word: int) -> Longs:
-    table = np.ascontiguousarray(np.stack([unpack(column) for column in columns], axis=1))
+    table = np.stack([unpack(column) for column in columns])
     content = b"".join(ids)
     begin = int(s.facts[at.TEXT_BYTES])
     s.texts[begin : begin + len(content)] = np.frombuffer(content, dtype=np.uint8)
@@ -148,5 +150,5 @@ def _table(s: State, columns: list[bytes], ids: list[bytes], word: int) -> Longs
     size = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
     if len(ids):
         s.facts[at.LONGEST] = max(int(s.facts[at.LONGEST]), int(size.max()))
-    table[table[:, word + 1] >> 56 == -1, word] = begin + np.cumsum(size) - size
+    table[word, table[word + 1] >> 56 == -1] = begin + np.cumsum(size) - size
     return table.reshape(-1)

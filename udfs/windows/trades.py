@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from udfs.codec.jit import BYTES, I64, LONG, helper, inlined, kernel
+from udfs.codec.jit import BYTES, I64, LONG, inlined, kernel
 from udfs.codec.slices import Longs, Octets
 from udfs.windows import layout as at
 from udfs.windows.index import same_bytes
@@ -97,30 +97,25 @@ def _mark(s: State, x: int, data: Octets) -> None:
     keep_text(s, x + at.MARK_ID, s.record, at.R_ID, data)
 
 
-@helper
-def _fold_logged(s: State, row: int, data: Octets) -> None:
-    """Log the trade in hand, and add it to its windows as what is known of it leaves it.
+@inlined
+def _logged(s: State, row: int, data: Octets) -> int:
+    """Log the trade in hand, if its venue revises; return what became of it, as ``log_trade``.
 
     A trade that is older than the log (an amended one) may be one that a revision waits for that is forgotten: if there
     was one, its windows are left to repair.
     """
     record = s.record
-    water = s.entities[record[at.R_CODE] * at.E_WIDTH + at.E_WATER]
-    verdict = np.int64(0)
-    if kept(s, water, np.int64(0), record[at.R_TIME]):
+    e = record[at.R_CODE] * at.E_WIDTH
+    if row < 0 or s.entities[e + at.E_FLAGS] & at.LOGGED == 0:
+        return np.int64(0)
+    if kept(s, s.entities[e + at.E_WATER], np.int64(0), record[at.R_TIME]):
         verdict = log_trade(s, row, data)
         if verdict == at.CORRECTED:
             multiply(record)
-    elif s.rows[row * at.WIDTH + at.FLAGS] & at.APPLIED:
+        return verdict
+    if s.rows[row * at.WIDTH + at.FLAGS] & at.APPLIED:
         leave(s, row)
-    while row >= 0:
-        x = row * at.WIDTH
-        if verdict == at.CANCELLED:
-            s.rows[x + at.EVENTS] += 1
-            touch(s, x, row)
-        else:
-            add_trade(s, row, data)
-        row = s.rows[x + at.PARENT]
+    return np.int64(0)
 
 
 @kernel(LONG, STATE, BYTES, I64, I64, LONG, BYTES, BYTES)
@@ -139,10 +134,12 @@ def fold_trades(s: State, data: Octets, start: Longs, size: Longs, first: int, h
         if not admit(s, STREAM):
             continue
         row = lowest_window(s)
-        if row >= 0 and s.entities[s.record[at.R_CODE] * at.E_WIDTH + at.E_FLAGS] & at.LOGGED:
-            _fold_logged(s, row, data)
-            continue
+        verdict = _logged(s, row, data)
         while row >= 0:
-            add_trade(s, row, data)
+            if verdict == at.CANCELLED:
+                s.rows[row * at.WIDTH + at.EVENTS] += 1
+                touch(s, row * at.WIDTH, row)
+            else:
+                add_trade(s, row, data)
             row = s.rows[row * at.WIDTH + at.PARENT]
     return len(start)

@@ -144,8 +144,8 @@ def test_revisions_of_old_trades_are_repaired(pipeline, tmp_path):
     trades = [trade(n) for n in range(1, 601)]
     old = [revision(1, 1, 600), revision(2, 2, 600, "7.5")]
     fresh = [revision(3, 590, 600)]
-    feed_old(pipeline, tmp_path / "trades", trades)
-    feed_old(pipeline, tmp_path / "fresh", fresh)
+    feed(pipeline, FRAMES)
+    feed_old(pipeline, tmp_path / "trades", [*trades, *fresh])
     assert asked(pipeline) == []
     feed_old(pipeline, tmp_path / "old", old)
     left = windows_of(1) | windows_of(2)
