@@ -6,7 +6,8 @@ own: the stream may still publish the ten trades while a replay already knows of
 published only
 
 1. after the stream has taken in all revisions that there are, by a completed checkpoint: from then on it publishes
-   nothing of their windows, whatever happens to it; and
+   nothing of the windows that it has left to repair, whatever happens to it, and no other set under the last version
+   of those that it computes itself; and
 2. if its version is above all that the topic has of it: what the stream said before then knew less.
 """
 

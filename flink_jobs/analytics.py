@@ -5,7 +5,7 @@ normalized.quote.v1 ──(blocks per shard)────────────
              ┌────────────────────────────────────────────────────────────────────────────────────────────────┘
              ├──► analytics.bar.v1 ───────► Gold bars, ClickHouse bars
              ├──► analytics.quote_bar.v1 ─► Gold quote bars, ClickHouse quote bars
-             └──► repair.analytics.v1 (numbers are missing, or a window holds a revision: a replay computes it)
+             └──► repair.analytics.v1 (numbers are missing, or a revision's trade is too old: a replay computes it)
 """
 
 from __future__ import annotations

@@ -57,13 +57,15 @@ class Table:
 class Venue:
     """A venue: its wire dialect, and each of its channels with the kind it is normalized to ('' = not yet).
 
-    ``sequences`` are the channels in which it numbers an instrument's events without a hole.
+    ``sequences`` are the channels in which it numbers an instrument's events without a hole. ``revises``: it cancels
+    and corrects trades, of which the newest are kept for that.
     """
 
     name: str
     dialect: str
     channels: dict[str, str]
     sequences: tuple[str, ...]
+    revises: bool = False
 
     def read(self, channel: str) -> bool:
         """Whether normalization reads a channel: for its kind, or for its numbers alone."""
@@ -92,6 +94,10 @@ class Domains:
             if kind in kinds
         ]
         return [self.topics[name] for name in sorted(names)]
+
+    def revising(self) -> tuple[str, ...]:
+        """Return the venues that cancel and correct trades."""
+        return tuple(sorted(venue.name for venue in self.venues.values() if venue.revises))
 
     def lateness_ms(self) -> int:
         """Return how far behind the newest one an accepted trade or quote may be: windows wait for it that long."""
@@ -159,7 +165,9 @@ def domains() -> Domains:
     doc = tomllib.loads((FOLDER / "domains.toml").read_text())
     defaults = doc["defaults"]
     venues = {
-        name: Venue(name, spec["dialect"], dict(spec["channels"]), tuple(spec.get("sequences", ())))
+        name: Venue(
+            name, spec["dialect"], dict(spec["channels"]), tuple(spec.get("sequences", ())), spec.get("revises", False)
+        )
         for name, spec in doc["venues"].items()
     }
     topics: dict[str, Topic] = {}

@@ -14,7 +14,7 @@ from udfs.times import DAY
 from udfs.venues.frames import RevisionRow
 from udfs.wire import write_decimal, write_long, write_text
 
-KINDS = ("trade_cancel", "trade_correct")
+KINDS = CANCEL, CORRECT = ("trade_cancel", "trade_correct")
 _DIGITS = 28  # of a price or size
 
 

@@ -23,7 +23,9 @@ _HIGHEST = 0
 class Audit:
     """Reads each record once, over all rounds of a run.
 
-    ``conflicting_copies``: records of one sequence number, or of one bar and version, with different bytes.
+    ``conflicting_copies``: records of one sequence number, or of one bar and version, with different bytes. Of a
+    bar with cancels or corrections only the highest version counts: a job that restarts may read these before other
+    trades than it did the first time, so that two sets on the way to the last one have one version (law 5).
     ``transport_copies``: the same record again, and ``rewound_versions``: a version below one that is there already.
     Both are what at-least-once delivery does after a restart; consumers drop them by number and by version.
     """
@@ -34,6 +36,8 @@ class Audit:
             for topic, name in (_KINDS | _BARS).items()
         ]
         self.found = {"conflicting_copies": 0, "transport_copies": 0, "rewound_versions": 0}
+        self._revised: set[tuple[Any, ...]] = set()
+        self._disputed: dict[tuple[Any, ...], tuple[dict[int, int], set[int]]] = {}
 
     def run(self) -> dict[str, int]:
         """Read what is new; return all counts so far, and how many sequence numbers are missing (loss)."""
@@ -43,14 +47,20 @@ class Audit:
         missing = sum(
             missing_numbers(seen) for _, name, seen in self._sources if name in _KINDS.values()
         )  # fmt: skip
-        return {"missing_sequence_numbers": missing, **self.found}
+        disputed = sum(numbers[_HIGHEST] in versions for numbers, versions in self._disputed.values())
+        conflicts = self.found["conflicting_copies"] + disputed
+        return {"missing_sequence_numbers": missing, **self.found, "conflicting_copies": conflicts}
 
     def note(self, seen: _Seen, name: str, row: dict[str, Any], value: bytes) -> None:
         """Count one record of a topic."""
+        key: tuple[Any, ...] = ()
         if name in _KINDS.values():
             numbers, number = seen[row["entity_id"], row["ingest_date"]], row["entity_seq"]
         else:
-            numbers, number = seen[row["entity_id"], row.get("interval"), row["window_start"]], row["version"]
+            key = row["entity_id"], row.get("interval"), row["window_start"]
+            numbers, number = seen[key], row["version"]
+            if row.get("trade_count", number) != number:
+                self._revised.add(key)
             self.found["rewound_versions"] += number < numbers.get(_HIGHEST, 0)
         numbers[_HIGHEST] = max(number, numbers.get(_HIGHEST, 0))
         digest = hash(value)
@@ -58,6 +68,8 @@ class Audit:
             numbers[number] = digest
         elif numbers[number] == digest:
             self.found["transport_copies"] += 1
+        elif name == "bar" and key in self._revised:
+            self._disputed.setdefault(key, (numbers, set()))[1].add(number)
         else:
             self.found["conflicting_copies"] += 1
 

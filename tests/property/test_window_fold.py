@@ -29,7 +29,7 @@ from udfs.codec.slices import Slices
 from udfs.operator import Journal
 from udfs.windows import layout as at
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition, Limits
-from udfs.windows.fold import NEVER, WindowFold
+from udfs.windows.fold import NEVER, Told, WindowFold
 
 START = 1_723_161_600 * SECOND  # midnight, UTC
 ENTITIES = ("v:A", "v:A@agg", "venue:" + "LONG" * 9, "v:B")
@@ -117,10 +117,10 @@ class Run:
         self.fold.fold(self.topic, Slices.of([record.wire() for record in records]))
 
     def tell(self, mark: int, *, tick: bool = False, budget: int = 1_000) -> None:
-        told = self.fold.emit(mark, tick=tick, budget=budget)
-        self.see(told.results)
+        self.see(self.fold.emit(mark, tick=tick, budget=budget))
 
-    def see(self, results: Any) -> None:
+    def see(self, told: Told) -> None:
+        results = told.results
         keys = results.entity_ids().texts()
         for value, name, time in zip(results.wire().tolist(), keys, results.times.tolist(), strict=True):
             bar = self.definition.record(value)
@@ -141,7 +141,7 @@ class Run:
         self.journal = Journal(entries, least=1, budget=3)
 
     def finish(self) -> None:
-        self.see(self.fold.close().results)
+        self.see(self.fold.close())
         assert self.view == {key: len(records) for key, records in self.plain.windows.items()}
         assert len(self.fold.close().results) == 0
 
@@ -184,7 +184,7 @@ def live(run: Run, log: list[Any], steps: list[tuple[str, int, str]]) -> None:
             run.tell(mark, tick=True, budget=count)
         elif step in ("save", "rest"):
             if step == "rest":  # all is told, so that what is silent is packed
-                run.see(run.fold.close().results)
+                run.see(run.fold.close())
             run.save()
             saved = done
             run.tell(mark)

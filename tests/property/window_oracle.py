@@ -58,20 +58,37 @@ class Quote(NamedTuple):
 
 
 class Revision(NamedTuple):
-    """A cancel; ``time`` is that of the trade."""
+    """A cancel, or a correction: it has a price and a size. ``time`` is that of the trade, ``decided`` its own."""
 
     entity: str
     time: int
     ingest: int
     seq: int
+    trade_id: str = "7"
+    revision: int = 1
+    decided: int = 0
+    price: int = 0
+    size: int = 0
+
+    @property
+    def kind(self) -> str:
+        return "trade_correct" if self.price else "trade_cancel"
+
+    @property
+    def rank(self) -> tuple[int, int, int, int]:
+        """By which the last one wins."""
+        return self.revision, self.decided, self.ingest // DAY, self.seq
 
     def wire(self) -> bytes:
-        fields = head("trade_cancel", self, sourced=False)
-        return b"".join([*fields, write_text("7"), write_long(self.time), write_long(1)])
+        fields = head(self.kind, self, sourced=False)
+        fields += [write_text(self.trade_id), write_long(self.time), write_long(self.revision)]
+        numbers = (self.price, self.size) if self.price else ()
+        return b"".join([*fields, *(write_decimal(number, 28) for number in numbers)])
 
 
 def head(name: str, record: Trade | Quote | Revision, *, sourced: bool = True) -> list[bytes]:
     """Write what records begin with."""
+    event = record.decided if isinstance(record, Revision) else record.time
     venue, symbol = record.entity.split(":", 1)
     return [
         contract(name).header,
@@ -79,7 +96,7 @@ def head(name: str, record: Trade | Quote | Revision, *, sourced: bool = True) -
         write_text(record.entity),
         write_text(venue),
         write_text(symbol),
-        write_long(record.time),
+        write_long(event),
         *([write_text("venue")] if sourced else []),
         write_long(record.ingest),
         write_long(record.ingest // DAY),

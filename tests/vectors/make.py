@@ -10,6 +10,7 @@ import json
 import random
 import sys
 from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from property.frames import NUMBERS, TOPICS, _Log  # noqa: E402 - found by the line above
 from property.oracle import envelope  # noqa: E402
+from property.window_oracle import SECOND, Revision, Trade  # noqa: E402
 
 from schemas.contracts import contract  # noqa: E402
 from udfs import ingest, normalize  # noqa: E402
@@ -31,6 +33,7 @@ from udfs.windows import fold as windows  # noqa: E402
 from udfs.windows import saving  # noqa: E402
 
 NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1")
+CANCELS = "normalized.trade_cancel.v1"
 #: How a fold is made anew or of a state, given its topic; and the topics that it is for.
 FOLDS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "normalize": (Normalizer.restore, tuple(TOPICS)),
@@ -40,17 +43,20 @@ FOLDS: dict[str, tuple[Any, tuple[str, ...]]] = {
         ("normalized.trade.v1", "normalized.quote.v1"),
     ),
     "bars": (lambda _, log: windows.restore("bar", log), ("normalized.trade.v1",)),
+    "revised bars": (lambda _, log: windows.restore("bar", log), (CANCELS,)),
     "quote bars": (lambda _, log: windows.restore("quote_bar", log), ("normalized.quote.v1",)),
 }
 VERSIONS = {
     "normalize": normalize.STATE_VERSION, "ingest": ingest.STATE_VERSION, "silver": silver.STATE_VERSION,
-    "bars": saving.VERSION, "quote bars": saving.VERSION,
+    "bars": saving.VERSION, "revised bars": saving.VERSION, "quote bars": saving.VERSION,
 }  # fmt: skip
 RECORDS = 160
 
 
 def log(topic: str) -> list[bytes]:
     """Return a topic's values; of a raw one with everything that happens: copies, holes, late and broken records."""
+    if topic == CANCELS:
+        return _revised()
     if topic.startswith("normalized."):
         return _normalized(topic)
     chance = random.Random(topic)
@@ -70,6 +76,29 @@ def _normalized(topic: str) -> list[bytes]:
     return found[:RECORDS]
 
 
+def _revised() -> list[bytes]:
+    """Return trades of a venue that revises, with cancels and corrections behind and before them, and of old ones."""
+    chance, start = random.Random("revised"), 1_723_161_600 * SECOND
+    trades = [
+        Trade("sim:A", start + n * SECOND, start + n * SECOND, n, str(n) * (1 + n % 9), 10**13 + n, 10**12, side)
+        for n in range(1, 200)
+        for side in [chance.choice(["buy", "sell"])]
+    ]
+    found, numbers = [], {0: 0, 1: 0}
+    for n, trade in enumerate(trades):
+        found.append(trade.wire())
+        if n % 4 == 0:
+            meant = trades[max(0, min(n + chance.choice([-180, -20, -3, 0, 2]), len(trades) - 1))]
+            price = chance.choice([0, 7 * 10**12])
+            numbers[price > 0] += 1
+            seq = numbers[price > 0]
+            revision = Revision(
+                "sim:A", meant.time, trade.ingest, seq, meant.trade_id, seq % 3, trade.time, price, price
+            )
+            found.append(revision.wire())
+    return found
+
+
 def step(name: str, fold: Any, values: list[bytes], start: int) -> list[bytes]:
     """Let a fold process values; return all that comes of it, in order."""
     if name == "ingest":
@@ -81,8 +110,9 @@ def step(name: str, fold: Any, values: list[bytes], start: int) -> list[bytes]:
         batches = fold.process(f"normalized.{kind}.v1", Slices.of(values))
         return [json.dumps(row, default=str).encode() for _, batch in batches for row in batch.to_pylist()]
     if name.endswith("bars"):
-        (topic, *_) = fold.definition.topics
-        fold.fold(topic, Slices.of(values))
+        kinds = {contract(topic.split(".")[1]).header: topic for topic in fold.definition.topics}
+        for header, part in groupby(values, key=lambda value: value[:5]):
+            fold.fold(kinds[header], Slices.of(list(part)))
         told = fold.tick(-1, everything=True)
         return [*told.results.wire().tolist(), *(request.encode() for request in told.requests)]
     out = fold.process(decode(values)[0])

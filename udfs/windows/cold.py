@@ -7,11 +7,13 @@ something is cold never changes a result: what is packed was told and saved, and
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from udfs.codec.slices import Codes, Octets
 from udfs.windows import layout as at
+from udfs.windows.log_saving import decode_log, encode_log
 from udfs.windows.packed import MOST_BYTES, drop_rows, kept_rows, pack_rows, put_packed, silent_entities
 from udfs.windows.room import room_for_rows, room_for_texts
 from udfs.windows.state import State
@@ -24,12 +26,17 @@ _LOOKS = 64
 _ROUNDS = 8
 
 
+#: A cold entity: its code, its windows, and what they have in the log.
+Put = tuple[int, bytes, list[Any]]
+
+
 class Cold:
     """The cold entities of one fold; ``texts`` are the words of a window that are texts."""
 
     def __init__(self, texts: Codes) -> None:
         self._texts = texts
         self._packed: dict[int, bytes] = {}  # by the entity's code
+        self._logs: dict[int, list[Any]] = {}  # of those that have trades in the log
         self._new: set[int] = set()  # packed since the log was last told
         self._rows: Codes = np.empty(_MOST, dtype=np.int32)
         self._codes: Codes = np.empty(_LOOKS, dtype=np.int32)
@@ -63,6 +70,7 @@ class Cold:
                 rows = self._rows[:count]
                 self._make_room(s, rows)
                 self._packed[code] = self._out[: pack_rows(s, rows, self._texts, self._out)].tobytes()
+                self._keep_log(code, encode_log(s, rows, whole=True))
                 self._new.add(code)
                 drop_rows(s, code, rows)
 
@@ -81,7 +89,7 @@ class Cold:
         s = room_for_rows(s, len(packed) // 4)  # a window takes its bitmap at least
         s = room_for_texts(s, len(packed), self._texts)
         put_packed(s, code, np.frombuffer(packed, dtype=np.uint8), self._texts)
-        return s
+        return decode_log(s, self._logs.pop(code, []), self._texts)
 
     def unpack_all(self, s: State, codes: Iterable[int]) -> State:
         """Return the state with the windows of those that are cold back in the table."""
@@ -89,7 +97,7 @@ class Cold:
             s = self.unpack(s, code)
         return s
 
-    def put(self, s: State, code: int, packed: bytes) -> None:
+    def put(self, s: State, code: int, packed: bytes, log: list[Any]) -> None:
         """Take a cold entity from a log: what the log said of its windows before is replaced.
 
         Raises:
@@ -100,13 +108,20 @@ class Cold:
             raise ValueError("the state lacks the clock of a cold entity: a part of its log is missing")
         drop_rows(s, code, self._rows[:count])
         self._packed[code] = packed
+        self._keep_log(code, log)
 
-    def take_new(self) -> list[tuple[int, bytes]]:
+    def _keep_log(self, code: int, log: list[Any]) -> None:
+        self._logs.pop(code, None)
+        if log:
+            self._logs[code] = log
+
+    def take_new(self) -> list[Put]:
         """Return what was packed since the last call."""
-        new = [(code, self._packed[code]) for code in sorted(self._new)]
+        new = self.among(sorted(self._new))
         self._new.clear()
         return new
 
-    def among(self, codes: Iterable[int]) -> list[tuple[int, bytes]]:
+    def among(self, codes: Iterable[int]) -> list[Put]:
         """Return those of some entities that are cold."""
-        return [(code, self._packed[code]) for code in codes if code in self._packed] if self._packed else []
+        found = [code for code in codes if code in self._packed] if self._packed else []
+        return [(code, self._packed[code], self._logs.get(code, [])) for code in found]

@@ -12,6 +12,7 @@ from schemas.contracts import contract
 from schemas.domains import domains
 from udfs.bars import INTERVALS
 from udfs.codec.slices import Codes, Longs, Octets, Slices
+from udfs.revisions import CORRECT
 from udfs.revisions import KINDS as REVISIONS
 from udfs.rules import rules
 from udfs.times import SECOND
@@ -38,6 +39,8 @@ class Limits:
     dates: int
     #: How far the shard's newest ingest time moves on before an entity that says nothing is put away.
     silent: int = 7_200 * SECOND
+    #: Venues that cancel and correct trades: those of the newest seconds are logged.
+    revising: tuple[str, ...] = ()
 
     @property
     def keep(self) -> int:
@@ -72,6 +75,8 @@ class Definition:
     wire: bytes = b""
     #: The word of a finished record that says which of the lengths it is of, if its contract has an interval.
     level: int = -1
+    #: Whether revisions of trades in the log are applied to it.
+    revisable: bool = False
 
     @property
     def topic(self) -> str:
@@ -105,6 +110,7 @@ class Definition:
             max(each.horizon for each in found),
             max(each.max_skew for each in found),
             max(each.days_kept for each in found),
+            revising=domains().revising() if self.revisable else (),
         )
 
 
@@ -127,9 +133,10 @@ def _quotes() -> Reader:
 
 
 def revisions(kind: str, stream: int) -> Reader:
-    """Return the reader of cancels or corrections, which marks the windows of their trades."""
+    """Return the reader of cancels or corrections."""
     head = header(kind)
-    return lambda s, values, first: fold_revisions(s, *values.parts, first, head, stream)
+    corrects = int(kind == CORRECT)
+    return lambda s, values, first: fold_revisions(s, *values.parts, first, head, stream, corrects)
 
 
 BARS = Definition(
@@ -150,6 +157,7 @@ BARS = Definition(
     text_columns=bars.TEXTS,
     level=bars.B_LEVEL,
     texts=(at.OPEN + at.MARK_ID, at.CLOSE + at.MARK_ID),
+    revisable=True,
 )
 QUOTE_BARS = Definition(
     contract="quote_bar",

@@ -39,7 +39,7 @@ def _tell(s: State, row: int) -> None:
     if flags & at.CHANGED == 0:
         push(s, at.CHANGED_ROWS, row)
     s.rows[x + at.FLAGS] = (flags & ~at.DIRTY) | at.CHANGED
-    push(s, at.ASKED if flags & at.REVISED else at.DUE, row)
+    push(s, at.ASKED if flags & at.LEFT else at.DUE, row)
 
 
 @kernel(LONG, STATE, LONG, LONG, LONG)

@@ -24,7 +24,7 @@ from udfs.windows.definition import DEFINITIONS, Definition, Limits, Reader
 from udfs.windows.due import collect
 from udfs.windows.merging import name_entities
 from udfs.windows.results import Results
-from udfs.windows.room import room_for_entities, room_for_rows, room_for_texts, take_holes
+from udfs.windows.room import room_for_entities, room_for_log, room_for_rows, room_for_texts, take_holes
 from udfs.windows.state import empty
 from udfs.windows.sweep import live_rows, sweep
 
@@ -35,6 +35,10 @@ TICK_BUDGET = 4_096
 #: A tick is for windows shorter than an hour; every fifth one is for all.
 _SHORT = 3_600_000_000
 _ALL_TICKS = 5
+#: Rows that are looked at per row made, to forget windows; more where each may have thousands of trades in the log.
+_SWEEPS, _SWEEPS_OF_LOGS = 3, 12
+#: Trades in the log per row of a slice at most.
+_LOGGED_PER_ROW = 8
 _ROWS, _TEXTS = 256, 4_096  # how much room is made at least
 
 
@@ -80,6 +84,7 @@ class WindowFold:
             streams=len(definition.readers),
             dates=limits.dates,
             numbered=numbered,
+            venues=limits.revising if definition.revisable else (),
         )
         self._cold = Cold(self._texts)
         self._named = 0  # entities whose names the log has
@@ -130,7 +135,8 @@ class WindowFold:
         levels = len(s.lengths)
         s = room_for_rows(s, levels * max(1, min(records, _ROWS)))
         s = room_for_entities(s, 1, size)
-        s = room_for_texts(s, max(_TEXTS, 2 * levels * size), self._texts)
+        s = room_for_texts(s, max(_TEXTS, 2 * (levels + 1) * max(size, int(s.facts[at.LONGEST]))), self._texts)
+        s = room_for_log(s, int(s.facts[at.LOG_FREE] < 0), int(s.facts[at.REVISIONS_FREE] < 0))
         if (s.facts[at.HOLES] + 2) * at.HOLE_WIDTH > len(s.holes):
             s = s._replace(holes=np.concatenate([s.holes, np.zeros_like(s.holes)]))
         self._state = s
@@ -150,7 +156,7 @@ class WindowFold:
         s = self._state
         waiting = collect(s, mark, self._ticked() if tick else 0, budget)
         told = Told(self._finish(), self._requests(), waiting)
-        sweep(s, 3 * int(s.facts[at.MADE]) + 64)
+        sweep(s, (_SWEEPS_OF_LOGS if s.facts[at.LOG_MADE] else _SWEEPS) * int(s.facts[at.MADE]) + 64)
         if s.facts[at.NUMBERED]:
             self._cold.pack(s)
         return told
@@ -228,7 +234,7 @@ class WindowFold:
         return bound
 
     def _requests(self) -> list[RepairRequest]:
-        """Return requests for windows that hold a revision and changed, and for what numbers were missing before."""
+        """Return requests for windows that are left to repair and changed, and for what numbers were missing before."""
         s = self._state
         kind, lengths = self.definition.kind, self.definition.lengths
         found = []
@@ -296,8 +302,8 @@ class WindowFold:
         known = self.count(at.ENTITIES)
         cold = self._cold.take_new()
         if cold:  # their clocks come with them: a round that has begun may not have come to them
-            moved = np.union1d(moved, np.array([code for code, _ in cold], dtype=np.int64))
-        part = saving.encode(s, self._list(at.CHANGED_ROWS), moved, self._named, known, self._texts, cold)
+            moved = np.union1d(moved, np.array([code for code, *_ in cold], dtype=np.int64))
+        part = saving.encode(s, self._list(at.CHANGED_ROWS), moved, self._named, known, self._texts, cold, whole=False)
         self._named = known
         saving.mark_saved(s)
         return part
@@ -306,22 +312,31 @@ class WindowFold:
         """Return part of all there is, and where to go on; -1: that was the last of the round.
 
         A round begins at 0. With the deltas from then on its slices are the whole state. Entities come first, then the
-        windows that are not over.
+        windows that are not over, with their trades in the log: fewer at once where these are many.
         """
-        s = self._state
         if begin == 0:
             self._slicing = self.count(at.ENTITIES)
         end = begin + budget
+        first = max(0, begin - self._slicing)
+        logged = self._state.chains.reshape(-1, at.C_WIDTH)[first : max(first, end - self._slicing), at.C_COUNT]
+        over = np.flatnonzero(np.cumsum(logged) > _LOGGED_PER_ROW * budget)
+        if len(over):
+            end = self._slicing + first + max(1, int(over[0]))
+        return self._slice(begin, end)
+
+    def _slice(self, begin: int, end: int) -> tuple[bytes, int]:
+        s = self._state
         codes = np.arange(begin, min(end, self._slicing), dtype=np.int64)
         rows_end = min(max(0, end - self._slicing), self.count(at.ROWS))
         live = self._live(max(0, begin - self._slicing), rows_end)
         cold = self._cold.among(codes.tolist())
-        part = saving.encode(s, live, codes, begin, begin + len(codes), self._texts, cold)
+        part = saving.encode(s, live, codes, begin, begin + len(codes), self._texts, cold, whole=True)
         return part, -1 if end - self._slicing >= self.count(at.ROWS) else end
 
     def snapshot(self) -> bytes:
         """Return the whole state in one part."""
-        part, _ = self.slice(0, self.count(at.ENTITIES) + self.count(at.ROWS) + 1)
+        self._slicing = self.count(at.ENTITIES)
+        part, _ = self._slice(0, self._slicing + self.count(at.ROWS) + 1)
         self._named = self.count(at.ENTITIES)
         self._cold.take_new()
         saving.mark_saved(self._state)

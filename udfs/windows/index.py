@@ -14,6 +14,7 @@ from udfs.codec.jit import LONG, inlined, kernel
 from udfs.codec.slices import Longs, Octets
 from udfs.codec.writing import put_raw
 from udfs.windows import layout as at
+from udfs.windows.log import drop_log
 from udfs.windows.state import STATE, State
 from udfs.windows.words import U
 
@@ -45,6 +46,18 @@ def same_bytes(left: Octets, left_at: int, right: Octets, right_at: int, size: i
         if left[left_at + k] != right[right_at + k]:
             return False
     return True
+
+
+@inlined
+def is_revising(s: State, data: Octets, begin: int, size: int) -> bool:
+    """Tell whether an entity is of a venue that revises: ``State.venues`` has their sizes and names, with the colon."""
+    place = 0
+    while place < len(s.venues):
+        length = np.int64(s.venues[place])
+        if length <= size and same_bytes(s.venues, place + 1, data, begin, length):
+            return True
+        place += 1 + length
+    return False
 
 
 @inlined
@@ -82,7 +95,7 @@ def _add_entity(s: State, slot: int, tag: int, data: Octets, begin: int, size: i
     s.entities[e + at.E_WATER] = -1
     s.entities[e + at.E_TIME] = -1
     s.entities[e + at.E_CURRENT] = -1
-    s.entities[e + at.E_CHANGED] = 0
+    s.entities[e + at.E_FLAGS] = at.LOGGED if is_revising(s, data, begin, size) else 0
     s.entities[e + at.E_HEARD] = -1
     s.entities[e + at.E_TOP] = -1
     per = s.facts[at.STREAMS] * s.facts[at.DATES]
@@ -204,6 +217,7 @@ def remove(s: State, row: int) -> None:
             hole = k
     s.slots[hole] = -1
     s.rows[x + at.KEY] = -1
+    drop_log(s, row)
     push(s, at.FREE, row)
 
 

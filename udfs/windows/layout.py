@@ -44,8 +44,11 @@ MARK_TIME, MARK_ORDER, MARK_VALUES = 0, 1, 2
 #: Where the id lies in a trade's mark.
 MARK_ID = 4
 
-#: Flags: not told since it changed; not saved since it changed; holds a cancel or a correction.
-DIRTY, CHANGED, REVISED = 1, 2, 4
+#: Flags: not told since it changed; not saved since it changed; left to repair, because it holds a revision of a trade
+#: that the log does not have; holds a revision of a trade that the log had, or waits for.
+DIRTY, CHANGED, LEFT, APPLIED = 1, 2, 4, 8
+#: Flags of the moment, and those that last.
+UNSETTLED, LASTING = DIRTY | CHANGED, LEFT | APPLIED
 
 # --- entities: words --------------------------------------------------------------------------------------------------
 E_WIDTH = 8
@@ -58,7 +61,9 @@ E_TIME = 3
 #: packed (`udfs.windows.cold`).
 E_CURRENT = 4
 COLD = -2
-E_CHANGED = 5
+#: Flags: changed since it was saved; of a venue that revises, so its trades are logged.
+E_FLAGS = 5
+MOVED, LOGGED = 1, 2
 #: The shard's newest ingest time when the entity last spoke.
 E_HEARD = 6
 #: Newest time of a window that no event made: of a revision, or of a restored state.
@@ -78,6 +83,25 @@ R_PRICE, R_ID = 6, 8
 R_AMOUNT = 10  # size, 2
 R_PRODUCT = 12  # price·size, 3
 R_BOUGHT = 15
+#: Of a revision: the venue's number of it, and its own event time.
+R_REVISION, R_DECIDED = 16, 17
+
+# --- the log of trades ------------------------------------------------------------------------------------------------
+#: A second's part of the log, in ``State.chains`` (one per row): its newest trade, its oldest, the newest one that is
+#: saved, how many there are, and its revisions; -1: none.
+C_WIDTH = 5
+C_HEAD, C_TAIL, C_TOLD, C_COUNT, C_REVISED = range(5)
+#: A trade, in ``State.tape``: the next older one of its second, time, order, id, price and size as they count, flags.
+L_WIDTH = 10
+L_NEXT, L_TIME, L_ORDER, L_ID, L_PRICE, L_SIZE, L_FLAGS = 0, 1, 2, 3, 5, 7, 9
+#: Flags of a trade: the taker bought; it is cancelled.
+BOUGHT, CANCELLED = 1, 2
+#: What is revised of a trade, in ``State.revisions``: the next one of its second, the trade's time and id, flags, and
+#: the last correction: its revision, event time and order, price and size.
+V_WIDTH = 12
+V_NEXT, V_TIME, V_ID, V_FLAGS, V_REVISION, V_DECIDED, V_ORDER, V_PRICE, V_SIZE = 0, 1, 2, 4, 5, 6, 7, 8, 10
+#: Flag of a revision besides ``CANCELLED``.
+CORRECTED = 4
 
 # --- texts in two words -----------------------------------------------------------------------------------------------
 #: Up to this many bytes lie in the words themselves, the size in the topmost byte.
@@ -112,7 +136,10 @@ KEEP, STREAMS, DATES, FAR, NUMBERED = (ROWS + 12 + k for k in range(5))
 LOOKED = ROWS + 17
 #: Newest ingest time of the shard; by how much it moves on before an entity is silent; where the look for these is.
 SHARD_WATER, SILENT, COLD_HAND = (LOOKED + LEVELS + k for k in range(3))
-FACTS = LOOKED + LEVELS + 3
+#: Free entries of the log (the first of a chain), and entries ever made; the same of revisions; trades in the log;
+#: bytes of the longest id that may be copied when windows are computed anew.
+LOG_FREE, LOG_MADE, REVISIONS_FREE, REVISIONS_MADE, IN_LOG, LONGEST = (LOOKED + LEVELS + 3 + k for k in range(6))
+FACTS = LOOKED + LEVELS + 9
 
 #: An entry of ``State.holes``: entity code, stream, event time, reason.
 HOLE_WIDTH = 4

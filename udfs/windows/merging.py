@@ -14,7 +14,19 @@ from udfs.windows.words import add_words
 
 
 @inlined
-def _put_trade(s: State, x: int, words: Longs, w: int, texts: Octets) -> None:
+def merge_sums(rows: Longs, x: int, new: bool, words: Longs, w: int) -> None:
+    """Merge the sums and extremes of a window of trades into those of another, which may be ``new``: empty."""
+    add_words(rows, x + at.VOLUME, 2, words, w + at.VOLUME)
+    add_words(rows, x + at.NOTIONAL, 3, words, w + at.NOTIONAL)
+    add_words(rows, x + at.BUY_VOLUME, 2, words, w + at.BUY_VOLUME)
+    add_words(rows, x + at.BUY_NOTIONAL, 3, words, w + at.BUY_NOTIONAL)
+    raise_to(rows, x + at.HIGH, new, words, w + at.HIGH)
+    lower_to(rows, x + at.LOW, new, words, w + at.LOW)
+
+
+@inlined
+def put_mark(s: State, x: int, words: Longs, w: int, texts: Octets) -> None:
+    """Put the first or last trade of a window into another one."""
     for k in range(at.MARK_ID):
         s.rows[x + k] = words[w + k]
     keep_text(s, x + at.MARK_ID, words, w + at.MARK_ID, texts)
@@ -33,18 +45,13 @@ def merge_trades(s: State, codes: Longs, words: Longs, texts: Octets) -> int:
         x = row * at.WIDTH
         if words[w + at.COUNT] > 0:
             new = rows[x + at.COUNT] == 0
-            add_words(rows, x + at.VOLUME, 2, words, w + at.VOLUME)
-            add_words(rows, x + at.NOTIONAL, 3, words, w + at.NOTIONAL)
-            add_words(rows, x + at.BUY_VOLUME, 2, words, w + at.BUY_VOLUME)
-            add_words(rows, x + at.BUY_NOTIONAL, 3, words, w + at.BUY_NOTIONAL)
-            raise_to(rows, x + at.HIGH, new, words, w + at.HIGH)
-            lower_to(rows, x + at.LOW, new, words, w + at.LOW)
+            merge_sums(rows, x, new, words, w)
             mark = w + at.OPEN
             if new or precedes(words[mark], words[mark + at.MARK_ORDER], rows, x + at.OPEN):
-                _put_trade(s, x + at.OPEN, words, mark, texts)
+                put_mark(s, x + at.OPEN, words, mark, texts)
             mark = w + at.CLOSE
             if new or follows(words[mark], words[mark + at.MARK_ORDER], rows, x + at.CLOSE):
-                _put_trade(s, x + at.CLOSE, words, mark, texts)
+                put_mark(s, x + at.CLOSE, words, mark, texts)
         rows[x + at.COUNT] += words[w + at.COUNT]
         rows[x + at.EVENTS] += words[w + at.EVENTS]
         touch(s, x, row)

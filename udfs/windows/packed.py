@@ -15,7 +15,8 @@ from udfs.codec.slices import Codes, Longs, Octets
 from udfs.codec.writing import put_long, put_raw
 from udfs.windows import layout as at
 from udfs.windows.index import find, new_row, remove
-from udfs.windows.reduce import is_long
+from udfs.windows.reading import is_long
+from udfs.windows.reduce import held_by
 from udfs.windows.state import STATE, State
 from udfs.windows.words import U
 
@@ -60,14 +61,15 @@ def kept_rows(s: State, code: int, clean: int, found: Codes) -> int:
     count = 0
     for level in range(len(s.lengths) - 1, -1, -1):
         length = s.lengths[level]
-        least = max(np.int64(0), s.entities[e + at.E_WATER] - s.facts[at.KEEP] - length + 1)
+        held = s.lengths[held_by(s, code, level)]
+        least = max(np.int64(0), s.entities[e + at.E_WATER] - s.facts[at.KEEP] - held + 1)
         if (newest - least) // length > len(found):
             return -1
         start = newest - newest % length
         while start >= least:
             _, row = find(s, (code << at.LEVEL_BITS) | level, start)
             if row >= 0:
-                if count == len(found) or (clean == 1 and s.rows[row * at.WIDTH + at.FLAGS] & ~at.REVISED != 0):
+                if count == len(found) or (clean == 1 and s.rows[row * at.WIDTH + at.FLAGS] & at.UNSETTLED != 0):
                     return -1
                 found[count] = row
                 count += 1
@@ -88,7 +90,7 @@ def drop_rows(s: State, code: int, rows: Codes) -> int:
 def _content(s: State, x: int, word: int, texts: Codes) -> int:
     """Return a word as it is packed: without flags of the moment, and without where a long text lies."""
     if word == at.SAVED:
-        return s.rows[x + at.FLAGS] & at.REVISED
+        return s.rows[x + at.FLAGS] & at.LASTING
     for k in range(len(texts)):
         if texts[k] == word and is_long(s.rows[x + word + 1]):
             return np.int64(0)
@@ -159,6 +161,7 @@ def put_packed(s: State, code: int, packed: Octets, texts: Codes) -> int:
                 put_raw(s.texts, s.facts[at.TEXT_BYTES], packed, place, size)
                 s.rows[x + texts[t]] = s.facts[at.TEXT_BYTES]
                 s.facts[at.TEXT_BYTES] += size
+                s.facts[at.LONGEST] = max(s.facts[at.LONGEST], size)
                 place += size
         level = (word[at.KEY] & at.LEVEL_MASK) + 1
         if level < len(s.lengths):

@@ -89,6 +89,12 @@ def take_id(data: Octets, place: int, end: int, record: Longs, word: int) -> int
 
 
 @inlined
+def is_long(word: int) -> bool:
+    """Tell whether the second word of a text says that it lies elsewhere."""
+    return np.uint64(word) >> U(56) == U(at.LONG_TEXT)
+
+
+@inlined
 def read_head(data: Octets, place: int, end: int, record: Longs, sourced: bool) -> int:
     """Read what records begin with, up to ``source_seq``, behind the header; return the next position.
 

@@ -14,20 +14,24 @@ from udfs.codec.slices import Longs, Octets
 from udfs.codec.writing import put_raw
 from udfs.windows import layout as at
 from udfs.windows.index import entity_code, push, same_bytes, window
+from udfs.windows.log import has_room
+from udfs.windows.reading import is_long
 from udfs.windows.sequence import ask, is_new
 from udfs.windows.state import State
-from udfs.windows.words import U, below
+from udfs.windows.words import below
 
 
 @inlined
 def room_for(s: State, size: int) -> bool:
-    """Tell whether there is room for whatever a record of ``size`` bytes can need."""
+    """Tell whether there is room for whatever a record of ``size`` bytes can need; ids that are there may be copied."""
     facts = s.facts
+    longest = max(size, facts[at.LONGEST])
     return (
         facts[at.FREE] + facts[at.CAPACITY] - facts[at.ROWS] >= len(s.lengths)
         and facts[at.ENTITIES] < len(s.moved)
         and facts[at.NAME_BYTES] + size <= len(s.names)
-        and facts[at.TEXT_BYTES] + 2 * len(s.lengths) * size <= len(s.texts)
+        and facts[at.TEXT_BYTES] + 2 * (len(s.lengths) + 1) * longest <= len(s.texts)
+        and has_room(s)
         and (facts[at.HOLES] + 2) * at.HOLE_WIDTH <= len(s.holes)
     )
 
@@ -74,6 +78,17 @@ def kept(s: State, water: int, level: int, time: int) -> bool:
 
 
 @inlined
+def held_by(s: State, code: int, level: int) -> int:
+    """Return the level of the window that says how long one of a level stays in the table.
+
+    Where trades are logged a window stays until the next longer one is over, which is computed anew from it.
+    """
+    if s.entities[code * at.E_WIDTH + at.E_FLAGS] & at.LOGGED and level + 1 < len(s.lengths):
+        return level + 1
+    return level
+
+
+@inlined
 def lowest_window(s: State) -> int:
     """Move the entity's clock by the record in hand; return the shortest window that still takes it, or -1.
 
@@ -89,8 +104,8 @@ def lowest_window(s: State) -> int:
     s.facts[at.SHARD_WATER] = max(s.facts[at.SHARD_WATER], water)
     s.entities[e + at.E_HEARD] = s.facts[at.SHARD_WATER]
     if not kept(s, water, 0, time):
-        level = np.int64(1)
-        while level < len(s.lengths) and not kept(s, water, level, time):
+        level = np.int64(0)
+        while level < len(s.lengths) and not kept(s, water, held_by(s, code, level), time):
             level += 1
         if level == len(s.lengths):
             s.facts[at.OPENED_NONE] += 1
@@ -123,6 +138,17 @@ def touch(s: State, x: int, row: int) -> None:
 
 
 @inlined
+def leave(s: State, row: int) -> None:
+    """Leave a window and the longer ones to repair: from now on they are asked for, and never told."""
+    while row >= 0:
+        x = row * at.WIDTH
+        if s.rows[x + at.FLAGS] & at.CHANGED == 0:
+            push(s, at.CHANGED_ROWS, row)
+        s.rows[x + at.FLAGS] |= at.CHANGED | at.LEFT
+        row = s.rows[x + at.PARENT]
+
+
+@inlined
 def precedes(time: int, order: int, rows: Longs, mark: int) -> bool:
     """Tell whether a record is before the one that a mark holds."""
     return time < rows[mark] or (time == rows[mark] and order < rows[mark + at.MARK_ORDER])
@@ -146,12 +172,6 @@ def lower_to(rows: Longs, x: int, new: bool, value: Longs, v: int) -> None:
     """Keep the smaller of two unsigned numbers of two words."""
     if new or below(np.uint64(value[v]), np.uint64(value[v + 1]), np.uint64(rows[x]), np.uint64(rows[x + 1])):
         rows[x], rows[x + 1] = value[v], value[v + 1]
-
-
-@inlined
-def is_long(word: int) -> bool:
-    """Tell whether the second word of a text says that it lies elsewhere."""
-    return np.uint64(word) >> U(56) == U(at.LONG_TEXT)
 
 
 @inlined

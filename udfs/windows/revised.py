@@ -69,7 +69,7 @@ def count_revisions(s: State, data: Octets, start: Longs, size: Longs, first: in
     for i in range(first, len(start)):
         if not room_for(s, size[i]):
             return stop(s, at.NO_ROOM, i)
-        if not read_revision(data, start[i], size[i], header, s.record):
+        if not read_revision(data, start[i], size[i], header, s.record, 0):
             return stop(s, at.MALFORMED, i)
         name(s, data, last_name, last_size)
         last_name, last_size = s.record[at.R_NAME], s.record[at.R_SIZE]

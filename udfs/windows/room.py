@@ -7,7 +7,7 @@ import numpy as np
 from udfs.codec.slices import Codes, Longs
 from udfs.windows import layout as at
 from udfs.windows.index import index_entities, index_rows
-from udfs.windows.state import State, aligned, power_of_two
+from udfs.windows.state import State, aligned, no_chains, power_of_two
 from udfs.windows.sweep import pack_texts
 
 
@@ -27,6 +27,9 @@ def room_for_rows(s: State, more: int) -> State:
         count = int(facts[which])
         lists[which * capacity : which * capacity + count] = s.lists[which * before : which * before + count]
     facts[at.CAPACITY] = capacity
+    chains = no_chains(capacity)
+    chains[: used * at.C_WIDTH] = s.chains[: used * at.C_WIDTH]
+    s = s._replace(chains=chains)
     if 2 * capacity <= len(s.slots):
         return s._replace(rows=rows, lists=lists)
     grown = s._replace(rows=rows, lists=lists, slots=np.full(power_of_two(2 * capacity), -1, dtype=np.int32))
@@ -56,6 +59,21 @@ def room_for_entities(s: State, more: int, name_bytes: int) -> State:
         names[: len(s.names)] = s.names
         s = s._replace(names=names)
     return s
+
+
+def room_for_log(s: State, trades: int, revisions: int) -> State:
+    """Return the state with room for more trades in the log, and for more revisions of them."""
+    if (int(s.facts[at.LOG_MADE]) + trades) * at.L_WIDTH > len(s.tape):
+        s = s._replace(tape=_longer(s.tape, trades * at.L_WIDTH))
+    if (int(s.facts[at.REVISIONS_MADE]) + revisions) * at.V_WIDTH > len(s.revisions):
+        s = s._replace(revisions=_longer(s.revisions, revisions * at.V_WIDTH))
+    return s
+
+
+def _longer(words: Longs, more: int) -> Longs:
+    longer = np.zeros(len(words) + max(more, len(words) // 2), dtype=np.int64)
+    longer[: len(words)] = words
+    return longer
 
 
 def room_for_texts(s: State, more: int, words: Codes) -> State:

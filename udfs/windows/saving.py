@@ -1,9 +1,10 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""The state as bytes, explicitly: what changed, a slice of all, and all of it back (state version 2).
+"""The state as bytes, explicitly: what changed, a slice of all, and all of it back (state version 3).
 
-A part is msgpack: ``[version, first code, names, entities, rows, texts, cold]``. ``names`` are of new entities, whose
-codes begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the ids
-that are too long for two words, in the order of ``rows``; ``cold`` are codes and bytes of silent entities.
+A part is msgpack: ``[version, first code, names, entities, rows, texts, cold, log]``. ``names`` are of new entities,
+whose codes begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the
+ids that are too long for two words, in the order of ``rows``; ``cold`` are codes and bytes of silent entities;
+``log`` is of the rows' trades (`udfs.windows.log_saving`).
 Parts may repeat: the last word on an entity or a window holds. A window of a cold entity says that it has spoken.
 """
 
@@ -19,16 +20,19 @@ from udfs.codec.jit import I64, LONG, kernel
 from udfs.codec.slices import Codes, Longs
 from udfs.packing import pack, unpack
 from udfs.windows import layout as at
-from udfs.windows.cold import Cold
+from udfs.windows.cold import Cold, Put
 from udfs.windows.index import find, index_entities, new_row, push
+from udfs.windows.log_saving import decode_log, encode_log
 from udfs.windows.packed import shard_water
 from udfs.windows.room import room_for_entities, room_for_rows, room_for_texts
 from udfs.windows.state import STATE, State
 
-VERSION = 2
+VERSION = 3
+#: The version before: no trades were logged. Its entities go on as those of venues that do not revise.
+_BEFORE = 2
 #: Words of a window in a state: those before ``PARENT``, and the flags.
 WORDS = at.SAVED + 1
-_SAVED_FLAGS = at.DIRTY | at.REVISED
+_SAVED_FLAGS = at.DIRTY | at.LASTING
 
 
 @kernel(LONG, STATE)
@@ -38,9 +42,10 @@ def mark_saved(s: State) -> int:
     for k in range(count):
         row = np.int64(s.lists[at.CHANGED_ROWS * s.facts[at.CAPACITY] + k])
         s.rows[row * at.WIDTH + at.FLAGS] &= ~at.CHANGED
+        s.chains[row * at.C_WIDTH + at.C_TOLD] = s.chains[row * at.C_WIDTH + at.C_HEAD]
     s.facts[at.CHANGED_ROWS] = 0
     for k in range(s.facts[at.CHANGED_ENTITIES]):
-        s.entities[np.int64(s.moved[k]) * at.E_WIDTH + at.E_CHANGED] = 0
+        s.entities[np.int64(s.moved[k]) * at.E_WIDTH + at.E_FLAGS] &= ~at.MOVED
     s.facts[at.CHANGED_ENTITIES] = 0
     return count
 
@@ -86,7 +91,15 @@ def link_rows(s: State) -> int:
 
 
 def encode(
-    s: State, rows: Codes, entities: Longs, first: int, end: int, texts: Codes, cold: Sequence[tuple[int, bytes]]
+    s: State,
+    rows: Codes,
+    entities: Longs,
+    first: int,
+    end: int,
+    texts: Codes,
+    cold: Sequence[Put],
+    *,
+    whole: bool,
 ) -> bytes:
     """Return a part of the state.
 
@@ -98,6 +111,7 @@ def encode(
         end: and end before this one.
         texts: where a row has texts.
         cold: silent entities to tell, packed, by code.
+        whole: all that the windows have in the log is told, else what is new there.
     """
     table = s.rows[: int(s.facts[at.ROWS]) * at.WIDTH].reshape(-1, at.WIDTH)[rows]
     columns = [pack(table[:, word]) for word in range(at.SAVED)] if len(rows) else []
@@ -108,11 +122,12 @@ def encode(
     per = int(s.facts[at.STREAMS] * s.facts[at.DATES])
     seen = s.seen.reshape(-1, per)[entities]
     facts = [pack(entities), pack(people[entities, at.E_WATER]), pack(people[entities, at.E_TIME])]
-    facts.append(pack(people[entities, at.E_HEARD]))
+    facts += [pack(people[entities, at.E_HEARD]), pack(people[entities, at.E_FLAGS] & at.LOGGED)]
     facts += [pack(seen[:, k]) for k in range(per)]
     names = [s.names[begin : begin + size].tobytes() for begin, size in spans]
-    packed = [pack([code for code, _ in cold]), [content for _, content in cold]]
-    return msgspec.msgpack.encode((VERSION, first, names, facts, columns, _long_texts(s, table, texts), packed))
+    packed = [pack([code for code, *_ in cold]), [content for _, content, _ in cold], [log for *_, log in cold]]
+    log = encode_log(s, rows, whole=whole) if s.facts[at.LOG_MADE] or s.facts[at.REVISIONS_MADE] else []
+    return msgspec.msgpack.encode((VERSION, first, names, facts, columns, _long_texts(s, table, texts), packed, log))
 
 
 def _long_texts(s: State, table: Longs, texts: Codes) -> list[list[bytes]]:
@@ -139,7 +154,7 @@ def restore(s: State, log: Iterable[bytes], texts: Codes, cold: Cold) -> State:
     """
     parts = [msgspec.msgpack.decode(part) for part in log]
     for version, *_ in parts:
-        if version != VERSION:
+        if version not in (VERSION, _BEFORE):
             raise ValueError(f"state of version {version}, expected {VERSION}")
     names: dict[int, bytes] = {}
     for _, first, told, *_ in parts:
@@ -147,13 +162,16 @@ def restore(s: State, log: Iterable[bytes], texts: Codes, cold: Cold) -> State:
     if names and max(names) != len(names) - 1:
         raise ValueError("the state lacks the names of entities: a part of its log is missing")
     s = _with_names(s, [names[code] for code in range(len(names))])
-    for _, _, _, entities, columns, long_texts, packed in parts:
-        _put_entities(s, [unpack(column) for column in entities])
+    for version, _, _, entities, columns, long_texts, packed, *of_log in parts:
+        _put_entities(s, [unpack(column) for column in entities], logged=version > _BEFORE)
         if columns:
             s = _put_windows(s, [unpack(column) for column in columns], long_texts, texts, cold)
-        for code, content in zip(unpack(packed[0]).tolist(), packed[1], strict=True):
+        if of_log:
+            s = decode_log(s, of_log[0], texts)
+        codes = unpack(packed[0]).tolist()
+        for code, content, of in zip(codes, packed[1], packed[2] if of_log else [[]] * len(codes), strict=True):
             _known(s, code)
-            cold.put(s, code, content)
+            cold.put(s, code, content, of)
     shard_water(s)
     link_rows(s)
     return s
@@ -166,7 +184,7 @@ def _with_names(s: State, names: Sequence[bytes]) -> State:
     people[: len(names), at.E_SIZE] = size
     people[: len(names), at.E_NAME] = np.cumsum(size) - size
     people[: len(names), [at.E_WATER, at.E_TIME, at.E_CURRENT, at.E_HEARD, at.E_TOP]] = -1
-    people[: len(names), at.E_CHANGED] = 0
+    people[: len(names), at.E_FLAGS] = 0
     used = int(size.sum())
     s.names[:used] = np.frombuffer(b"".join(names), dtype=np.uint8)
     s.facts[at.NAME_BYTES] = used
@@ -175,7 +193,7 @@ def _with_names(s: State, names: Sequence[bytes]) -> State:
     return s
 
 
-def _put_entities(s: State, columns: list[Longs]) -> None:
+def _put_entities(s: State, columns: list[Longs], *, logged: bool) -> None:
     codes, water, time, heard, *seen = columns
     if not len(codes):
         return
@@ -184,6 +202,8 @@ def _put_entities(s: State, columns: list[Longs]) -> None:
     people[codes, at.E_WATER] = water
     people[codes, at.E_TIME] = time
     people[codes, at.E_HEARD] = heard
+    if logged:
+        people[codes, at.E_FLAGS] = seen.pop(0)
     s.seen.reshape(-1, len(seen))[codes] = np.stack(seen, axis=1)
 
 
@@ -212,5 +232,6 @@ def put_texts(s: State, words: Longs, long_texts: list[list[bytes]], texts: Code
         s.texts[begin : begin + len(content)] = np.frombuffer(content, dtype=np.uint8)
         s.facts[at.TEXT_BYTES] = begin + len(content)
         size = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+        s.facts[at.LONGEST] = max(int(s.facts[at.LONGEST]), int(size.max(initial=0)))
         words[is_long_text(words[:, word + 1]), word] = begin + np.cumsum(size) - size
     return s

@@ -31,8 +31,8 @@ def is_new(s: State, entity: int, stream: int, order: int) -> bool:
     s.facts[at.LOST] += (order & at.SEQ_MASK) - before - 1
     s.seen[place] = order
     e = entity * at.E_WIDTH
-    if s.entities[e + at.E_CHANGED] == 0:
-        s.entities[e + at.E_CHANGED] = 1
+    if s.entities[e + at.E_FLAGS] & at.MOVED == 0:
+        s.entities[e + at.E_FLAGS] |= at.MOVED
         s.moved[s.facts[at.CHANGED_ENTITIES]] = entity
         s.facts[at.CHANGED_ENTITIES] += 1
     return True

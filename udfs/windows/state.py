@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numba import types
 
-from udfs.codec.jit import I32, I64, OUT
+from udfs.codec.jit import BYTES, I32, I64, OUT
 from udfs.codec.slices import Codes, Longs, Octets
 from udfs.windows import layout as at
 
@@ -28,10 +29,14 @@ class State(NamedTuple):
     texts: Octets  # ids that are too long for two words
     holes: Longs  # HOLE_WIDTH words each: what is to be asked for
     record: Longs  # R_WIDTH: the record being read
+    chains: Codes  # C_WIDTH per row: where its log lies
+    tape: Longs  # L_WIDTH each: trades of venues that revise
+    revisions: Longs  # V_WIDTH each: what is revised of trades
+    venues: Octets  # those that revise: of each the size of its name with the colon, and that
 
 
 #: The same as numba's type.
-STATE = types.NamedTuple((I64, I64, I64, I64, OUT, I64, I64, I32, I32, I32, OUT, I64, I64), State)
+STATE = types.NamedTuple((I64, I64, I64, I64, OUT, I64, I64, I32, I32, I32, OUT, I64, I64, I32, I64, I64, BYTES), State)
 
 
 def aligned(words: int, fill: int = 0) -> Longs:
@@ -41,12 +46,29 @@ def aligned(words: int, fill: int = 0) -> Longs:
     return room[skip : skip + words]
 
 
+def no_chains(rows: int) -> Codes:
+    """Return the logs of so many rows: empty ones."""
+    chains = np.full((rows, at.C_WIDTH), -1, dtype=np.int32)
+    chains[:, at.C_COUNT] = 0
+    return chains.reshape(-1)
+
+
 def power_of_two(least: int) -> int:
     """Return the lowest power of two that is not below ``least``."""
     return 1 << max(0, least - 1).bit_length()
 
 
-def empty(lengths: Longs, *, keep: int, far: int, silent: int, streams: int, dates: int, numbered: bool) -> State:
+def empty(
+    lengths: Longs,
+    *,
+    keep: int,
+    far: int,
+    silent: int,
+    streams: int,
+    dates: int,
+    numbered: bool,
+    venues: Sequence[str] = (),
+) -> State:
     """Return a state without entities.
 
     Args:
@@ -57,11 +79,13 @@ def empty(lengths: Longs, *, keep: int, far: int, silent: int, streams: int, dat
         streams: how many topics with numbers of their own there are.
         dates: ingest dates, the newest and those before it, that a record can still have.
         numbered: whether records are held against their ``entity_seq`` at all.
+        venues: those that revise, whose trades are logged.
     """
     facts = np.zeros(at.FACTS, dtype=np.int64)
     facts[at.KEEP], facts[at.FAR], facts[at.SILENT] = keep, far, silent
     facts[at.SHARD_WATER] = -1
     facts[at.STREAMS], facts[at.DATES], facts[at.NUMBERED] = streams, dates, int(numbered)
+    facts[at.LOG_FREE] = facts[at.REVISIONS_FREE] = -1
     facts[at.LOOKED : at.LOOKED + at.LEVELS] = -1
     rows, entities = 256, 16
     facts[at.CAPACITY] = rows
@@ -79,4 +103,8 @@ def empty(lengths: Longs, *, keep: int, far: int, silent: int, streams: int, dat
         texts=np.zeros(1024, dtype=np.uint8),
         holes=np.zeros(256 * at.HOLE_WIDTH, dtype=np.int64),
         record=np.zeros(at.R_WIDTH, dtype=np.int64),
+        chains=no_chains(rows),
+        tape=np.zeros(entities * at.L_WIDTH, dtype=np.int64),
+        revisions=np.zeros(entities * at.V_WIDTH, dtype=np.int64),
+        venues=np.frombuffer(b"".join(bytes([len(each) + 1]) + f"{each}:".encode() for each in venues), dtype=np.uint8),
     )

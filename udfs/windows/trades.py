@@ -9,12 +9,15 @@ from udfs.codec.jit import BYTES, I64, LONG, inlined, kernel
 from udfs.codec.slices import Longs, Octets
 from udfs.windows import layout as at
 from udfs.windows.index import same_bytes
+from udfs.windows.log import log_trade
 from udfs.windows.reading import has_header, read_head, take_decimal, take_id, take_text
 from udfs.windows.reduce import (
     admit,
     follows,
     is_cold,
     keep_text,
+    kept,
+    leave,
     lower_to,
     lowest_window,
     name,
@@ -94,6 +97,27 @@ def _mark(s: State, x: int, data: Octets) -> None:
     keep_text(s, x + at.MARK_ID, s.record, at.R_ID, data)
 
 
+@inlined
+def _logged(s: State, row: int, data: Octets) -> int:
+    """Log the trade in hand, if its venue revises; return what became of it, as ``log_trade``.
+
+    A trade that is older than the log (an amended one) may be one that a revision waits for that is forgotten: if there
+    was one, its windows are left to repair.
+    """
+    record = s.record
+    e = record[at.R_CODE] * at.E_WIDTH
+    if row < 0 or s.entities[e + at.E_FLAGS] & at.LOGGED == 0:
+        return np.int64(0)
+    if kept(s, s.entities[e + at.E_WATER], np.int64(0), record[at.R_TIME]):
+        verdict = log_trade(s, row, data)
+        if verdict == at.CORRECTED:
+            multiply(record)
+        return verdict
+    if s.rows[row * at.WIDTH + at.FLAGS] & at.APPLIED:
+        leave(s, row)
+    return np.int64(0)
+
+
 @kernel(LONG, STATE, BYTES, I64, I64, LONG, BYTES, BYTES)
 def fold_trades(s: State, data: Octets, start: Longs, size: Longs, first: int, header: Octets, buy: Octets) -> int:
     """Fold the records of a block from ``first`` on; return the first that was not: ``STOPPED`` says why."""
@@ -110,7 +134,12 @@ def fold_trades(s: State, data: Octets, start: Longs, size: Longs, first: int, h
         if not admit(s, STREAM):
             continue
         row = lowest_window(s)
+        verdict = _logged(s, row, data)
         while row >= 0:
-            add_trade(s, row, data)
+            if verdict == at.CANCELLED:
+                s.rows[row * at.WIDTH + at.EVENTS] += 1
+                touch(s, row * at.WIDTH, row)
+            else:
+                add_trade(s, row, data)
             row = s.rows[row * at.WIDTH + at.PARENT]
     return len(start)

@@ -9,7 +9,7 @@ from udfs.codec.jit import inlined
 from udfs.codec.slices import Longs, Octets
 from udfs.codec.writing import put_long, put_raw, put_text
 from udfs.windows import layout as at
-from udfs.windows.reduce import is_long
+from udfs.windows.reading import is_long
 from udfs.windows.words import U, bits64, minus
 
 #: Decimals of a notional: those of a price and of a size.

@@ -1,5 +1,5 @@
-"""The venue cancels and corrects trades: the stream never contradicts a revision that it knows, and says what a replay
-must compute; once `repair` has answered, every store is equal to the batch and to an oracle.
+"""The venue cancels and corrects trades: fresh revisions are applied by the stream, and every store is equal to the
+batch and to an oracle without a repair. Of trades older than the log the stream says what a replay must compute.
 """
 
 import json
@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import pytest
 from support.metrics import suite
+from support.oracle import LENGTHS
 from support.pipeline import bar_key
 from support.revised import revised_bars
 from support.topics import records, view
@@ -76,7 +77,55 @@ def assert_equal(stack, expected):
     assert (topics["missing_sequence_numbers"], topics["conflicting_copies"]) == (0, 0)
 
 
-def test_bars_are_restated(pipeline):
+OLD = "sim:OLDUSDT"
+NOON = 1_767_614_400_000  # 2026-01-05T12:00Z, ms: another day than the simulator's
+
+
+def trade(number):
+    """One trade a second, of an instrument of its own."""
+    time = NOON + 1_000 * number
+    body = {"e": "trade", "E": time, "T": time, "s": "OLDUSDT", "t": number, "p": f"{100 + number}", "q": "2"}
+    return {**body, "m": number % 3 == 0}
+
+
+def revision(number, of, at, price=None):
+    """A revision of the trade ``of``, made when the trade ``at`` was."""
+    time = NOON + 1_000 * at
+    body = {"E": time, "T": time, "s": "OLDUSDT", "i": number, "t": of, "O": NOON + 1_000 * of, "r": number}
+    if price is None:
+        return {"e": "tradeCancel", **body}
+    return {"e": "tradeCorrect", **body, "p": price, "q": "3"}
+
+
+def feed_old(stack, path, bodies):
+    """Feed frames, each received 50 ms after its event."""
+    lines = [f"{(body['E'] + 50) * 1_000_000} {json.dumps(body, separators=(',', ':'))}\n" for body in bodies]
+    path.write_text("".join(lines))
+    stack.json("feed", "sim", "--capture", str(path))
+    return stack.json("drain", "--timeout", "600")
+
+
+def positions(bodies):
+    """Return frames with their positions in the logs of their kinds."""
+    counts = Counter()
+    for body in bodies:
+        counts[body["e"]] += 1
+        yield body, counts[body["e"]]
+
+
+def asked(stack):
+    rows = records(stack.settings.kafka.bootstrap_servers, "repair.analytics.v1", "repair_request")
+    assert {row["reason"] for row in rows} <= {"revised"}
+    return [(row["entity_id"], row["window_start"], row["window_end"]) for row in rows]
+
+
+def windows_of(number, *names):
+    time = 1_000 * (NOON + 1_000 * number)
+    lengths = {name: seconds * 1_000_000 for name, seconds in LENGTHS.items() if not names or name in names}
+    return {(OLD, time // length * length, time // length * length + length) for length in lengths.values()}
+
+
+def test_fresh_revisions_need_no_repair(pipeline):
     broker = pipeline.settings.kafka.bootstrap_servers
     manifest = feed(pipeline, FRAMES)["manifest"]["normalized"]
     frames = accepted(FRAMES)
@@ -84,35 +133,53 @@ def test_bars_are_restated(pipeline):
     assert (manifest["trade_cancel"], manifest["trade_correct"]) == (sent["tradeCancel"], sent["tradeCorrect"])
     for kind in ("trade_cancel", "trade_correct"):
         assert len(records(broker, f"normalized.{kind}.v1", kind)) == manifest[kind] > 20
-
     expected, revised = oracle(frames)
-    requests = records(broker, "repair.analytics.v1", "repair_request")
-    asked = [
-        (row["entity_id"], row["window_start"], row["window_end"]) for row in requests if row["reason"] == "revised"
-    ]
-    lengths = {"1s": 1, "1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400}
-    assert set(asked) == {(entity, start, start + lengths[name] * 1_000_000) for entity, name, start in revised}
+    assert len(revised) > 20
+    assert asked(pipeline) == []
+    assert_equal(pipeline, expected)
+
+
+def test_revisions_of_old_trades_are_repaired(pipeline, tmp_path):
+    """Ten minutes of trades; then the first is cancelled and the second corrected, and a fresh one cancelled."""
+    trades = [trade(n) for n in range(1, 601)]
+    old = [revision(1, 1, 600), revision(2, 2, 600, "7.5")]
+    fresh = [revision(3, 590, 600)]
+    feed(pipeline, FRAMES)
+    feed_old(pipeline, tmp_path / "trades", [*trades, *fresh])
+    assert asked(pipeline) == []
+    feed_old(pipeline, tmp_path / "old", old)
+    left = windows_of(1) | windows_of(2)
+    assert set(asked(pipeline)) == left
+    feed_old(pipeline, tmp_path / "more", [trade(601)])
+    assert set(asked(pipeline)) == left
+    assert Counter(asked(pipeline)).keys() >= windows_of(601, "1h", "1d")
+
+    expected, _ = oracle(accepted(FRAMES))
+    expected |= revised_bars(positions([*trades, *fresh, *old, trade(601)]), OLD)
     before = view(published(pipeline), bar_key)
-    assert all(before[key]["version"] < expected[key]["version"] for key in revised & before.keys())
-    assert all(before[key]["version"] == expected[key]["version"] for key in expected.keys() - revised)
-    assert suite(pipeline)["polyglot_repair_requests_open", "revised"] == len(asked) > len(revised)
+    keys = {key for key in expected if key[0] == OLD}
+    behind = {key for key in keys if before[key]["version"] < expected[key]["version"]}
+    assert {(key[0], key[2], key[2] + LENGTHS[key[1]] * 1_000_000) for key in behind} == left
+    count = len(asked(pipeline))
+    assert suite(pipeline)["polyglot_repair_requests_open", "revised"] == count
 
     # However often a window asked: it is published once, and so is nothing else.
     done = pipeline.json("repair")
-    assert (done["requests"], done["published"]) == (len(requests), len(revised))
+    assert (done["requests"], done["published"]) == (count, len(left))
     assert_equal(pipeline, expected)
     exposed = suite(pipeline)
-    assert exposed["polyglot_repair_requests_total", "revised"] == len(asked)
+    assert exposed["polyglot_repair_requests_total", "revised"] == count
     assert exposed["polyglot_repair_requests_open", "revised"] == 0
 
 
-def test_a_watch_restates_while_trading_goes_on(pipeline):
-    """The windows of the test before have been revised and are open: each further trade asks for them again."""
+def test_a_watch_restates_while_trading_goes_on(pipeline, tmp_path):
+    """The hour and the day of the test before are left to repair: each further trade asks for them again."""
     command = [sys.executable, "-m", "polyglot.cli", "repair", "--watch", "--every", "1"]
     log = pipeline.layout.logs / "watch.out"
     with log.open("w") as output, subprocess.Popen(command, env=pipeline.env, stderr=output) as watch:
         try:
             feed(pipeline, MORE)
+            feed_old(pipeline, tmp_path / "rest", [trade(n) for n in range(602, 620)])
             deadline = time.monotonic() + 240
             while count_open(pipeline.settings):
                 assert watch.poll() is None, log.read_text()
@@ -123,4 +190,5 @@ def test_a_watch_restates_while_trading_goes_on(pipeline):
     assert watch.returncode == 0, log.read_text()
     assert "requests answered" in log.read_text()
     expected, _ = oracle(accepted(MORE))
-    assert_equal(pipeline, expected)
+    every = [*(trade(n) for n in range(1, 620)), revision(3, 590, 600), revision(1, 1, 600), revision(2, 2, 600, "7.5")]
+    assert_equal(pipeline, expected | revised_bars(positions(every), OLD))

@@ -29,6 +29,16 @@ def test_a_hole_and_a_conflict_are_found_in_a_sequence(audit):
     assert audit.found == {"conflicting_copies": 1, "transport_copies": 1, "rewound_versions": 0}
 
 
+def test_a_revised_bar_may_differ_on_the_way_but_not_in_its_last_version(audit, monkeypatch):
+    monkeypatch.setattr(audit, "_sources", [])
+    seen = defaultdict(dict)
+    for version, trades, value in ((2, 2, b"two"), (2, 1, b"one, cancelled"), (3, 2, b"all"), (2, 2, b"two")):
+        audit.note(seen, "bar", bar(version) | {"trade_count": trades}, value)
+    assert audit.run()["conflicting_copies"] == 0
+    audit.note(seen, "bar", bar(3) | {"trade_count": 2}, b"other")
+    assert audit.run()["conflicting_copies"] == 1
+
+
 def test_versions_may_rewind_but_never_differ(audit):
     seen = defaultdict(dict)
     for version, value in ((1, b"1"), (3, b"3"), (2, b"2"), (3, b"3"), (2, b"x")):

@@ -36,6 +36,12 @@ def test_every_venue_has_a_topic_per_channel_and_one_for_frames_of_no_entity():
         assert set(venue.sequences) <= set(venue.channels)
 
 
+def test_venues_that_revise_are_those_with_cancels_and_corrections():
+    kinds = {"trade_cancel", "trade_correct"}
+    revising = {venue.name for venue in domains().venues.values() if kinds & set(venue.channels.values())}
+    assert set(domains().revising()) == revising == {"sim"}
+
+
 def test_raw_topics_that_are_normalized_are_those_with_a_kind_or_a_sequence_and_the_unassigned():
     every, normalized = domains().raw_topics(), domains().raw_topics(normalized_only=True)
     assert set(every) - set(normalized) == {name for name in every if name.split(".")[2] == "control"}
