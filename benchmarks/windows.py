@@ -33,6 +33,8 @@ START = 1_767_571_200 * SECOND
 RATE = 5_000  # trades per second of event time
 LATE, LATEST = 0.05, 30 * SECOND
 ENTITIES = (10, 1_000, 100_000)
+#: It does not revise, so its trades are not logged.
+VENUE = "binance_usdm"
 TICK, SAVE = 2 * SECOND, 10 * SECOND
 
 
@@ -50,9 +52,10 @@ class Made:
             seqs[who] += 1
             price, size = 10**12 * 100 + rng.randrange(10**12), rng.randrange(1, 10**13)
             side = "buy" if rng.random() < 0.5 else "sell"
-            name = f"sim:SYM{who:05d}"
+            symbol = f"SYM{who:05d}"
+            name = f"{VENUE}:{symbol}"
             parts = [
-                head, write_text(f"{name}:trade:{i}"), write_text(name), write_text("sim"), write_text(name[4:]),
+                head, write_text(f"{name}:trade:{i}"), write_text(name), write_text(VENUE), write_text(symbol),
                 write_long(time), write_text("venue"), write_long(ingest), write_long(ingest // DAY),
                 write_long(seqs[who]), write_text("sim-1"), write_long(i), write_text(str(i)),
             ]  # fmt: skip
