@@ -29,7 +29,7 @@ def main() -> None:
     quality = load(job.settings.quality_file)
     for definition, name in ((BARS, "bars"), (QUOTE_BARS, "quote bars")):
         source, group = f"{definition.kind} topics", f"polyglot-analytics-{definition.kind}"
-        records = topics.read(job, source, definition.topics, group, fetch=topics.WINDOWS, watermark=True)
+        records = topics.read(job, source, definition.topics, group, watermark=True)
         folded = fold_shards(job, records, windows(definition, quality), {"reply": BYTES}, name=name)
         topics.write(job, unpacked(folded, 0, name=f"{name}: records"), f"{name}: topics")
     _tails(job, "bar", "bars")

@@ -13,7 +13,8 @@ from pyflink.datastream import StreamExecutionEnvironment
 from polyglot.config import ROOT, Settings, settings
 
 #: Options of all jobs. What goes from task to task is a block of records, so each is sent at once: threads that flush
-#: buffers by the clock would cost more, whether or not there is anything in them.
+#: buffers by the clock would cost more, whether or not there is anything in them. A Python bundle is a few elements for
+#: the same reason.
 DEFAULTS = {
     "execution.buffer-timeout.interval": "0 ms",
     "pipeline.object-reuse": "true",
@@ -23,10 +24,8 @@ DEFAULTS = {
     # How many key groups there are is part of every key of a shard, and of every savepoint (connectors/blocks).
     "pipeline.max-parallelism": "128",
     "python.execution-mode": "process",
-    # A bundle is a block of each of a topic's four partitions, which come together. The time is that of a timer which
-    # never rests.
-    "python.fn-execution.bundle.size": "4",
-    "python.fn-execution.bundle.time": "20",
+    "python.fn-execution.bundle.size": "8",
+    "python.fn-execution.bundle.time": "10",
     # Folds read their state once and keep it (operators/fold.py); PyFlink's cache would hold it once more.
     "python.state.cache-size": "1",
     "execution.checkpointing.mode": "EXACTLY_ONCE",

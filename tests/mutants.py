@@ -97,6 +97,20 @@ NOTICED = (
         (UIDS,),
     ),
     Mutation(
+        "law 1: of several jobs each starts from its own checkpoint",
+        "flink_jobs/together.py",
+        'module, _, runtime.origin = argument.partition("=")',
+        'module, _, _ = argument.partition("=")',
+        ("tests/unit/flink_jobs/test_together.py",),
+    ),
+    Mutation(
+        "law 1: Gold's rows have their key",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/KeyAndDate.java",
+        'text.isEmpty() ? "" : "|"',
+        'text.isEmpty() ? "" : ":"',
+        ("connectors/hudi/src/test/java/io/polyglot/hudi/LakeTest.java",),
+    ),
+    Mutation(
         "law 1: a checkpoint's files are committed once",
         "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
         "if (committed.contains(batch.id())) {",

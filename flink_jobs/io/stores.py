@@ -85,7 +85,7 @@ def clickhouse(job: Job, bar: str, name: str) -> None:
     """
     found = columns(bar, times="TIMESTAMP_LTZ(6)")
     topic = f"{bar} topic for ClickHouse".replace("_", " ")
-    rows = topics.tail(job, topic, bar, found, f"polyglot-clickhouse_{bar}", fetch=topics.ROWS)
+    rows = topics.tail(job, topic, bar, found, f"polyglot-clickhouse_{bar}", fetch=topics.SHARDS)
     get_gateway().jvm.io.polyglot.clickhouse.ClickHouse.insert(rows, name, clickhouse_options(job.settings, f"{bar}s"))
 
 

@@ -43,12 +43,8 @@ class Fetch:
     partition_bytes: int
 
 
-#: On the way from raw to normalized records.
+#: On the way to a fold, and to ClickHouse.
 SHARDS = Fetch(50, 64 * 1024, 1024 * 1024)
-#: On the way to bars. What this takes longer, `ROWS` takes less.
-WINDOWS = Fetch(100, 64 * 1024, 1024 * 1024)
-#: To ClickHouse: answered with the first record. Bars come in few requests, since windows end together.
-ROWS = Fetch(500, 1, 4 * 1024 * 1024)
 #: For what shows nothing before its next commit anyway.
 STORES = Fetch(500, 512 * 1024, 4 * 1024 * 1024)
 

@@ -29,8 +29,8 @@ def test_watermarks_are_on_the_sources_of_windows(monkeypatch):
     monkeypatch.setattr(analytics, "stores", MagicMock())
     analytics.main()
     assert [call.args[1] for call in folded.call_args_list] == [
-        ("trade topics", {"watermark": True, "fetch": analytics.topics.WINDOWS}),
-        ("quote topics", {"watermark": True, "fetch": analytics.topics.WINDOWS}),
+        ("trade topics", {"watermark": True}),
+        ("quote topics", {"watermark": True}),
     ]
 
 
