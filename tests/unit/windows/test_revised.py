@@ -85,7 +85,9 @@ def test_all_trades_of_an_id_and_a_time_are_meant_and_no_others(trade_id: str) -
 @pytest.mark.parametrize("past", [0, 1])
 def test_the_log_has_a_trade_as_long_as_one_can_come_to_its_second(past: int) -> None:
     run = RevisedRun.new(7_200 * SECOND)
-    feed(run, ONE, trade(2, SECOND + KEEP - 1 + past), cancel(1, ONE))
+    feed(run, ONE, trade(2, SECOND + KEEP - 1 + past))
+    run.tell(NEVER)  # what is over is forgotten
+    feed(run, cancel(1, ONE))
     run.finish()
     assert (run.plain.too_old, len(run.asked)) == (past, 5 * past)
 
