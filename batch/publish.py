@@ -14,7 +14,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from batch.handover import publishable
+from batch.publish_barrier import publishable
 from batch.replay import records
 
 #: Kind → topic, the columns that order an entity's records, and the record time (µs) as the stream sets it.
@@ -43,7 +43,7 @@ def publish(
 
     Raises:
         PublishError: the broker refused or was not there.
-        HandoverError: bars have revisions that the stream has not taken in.
+        PublishBarrierError: bars have revisions that the stream has not taken in.
     """
     sent = {}
     for kind in kinds:

@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from batch import kernels, windows
 from batch.bronze import Which, newest_instant, plan, read_bronze, sharded
 from batch.ranges import Span
-from batch.redriven import redriven
+from batch.redrive_verdicts import redriven
 from batch.revisions import Resolved, resolve
 from schemas.quality import Quality, default_quality
 from udfs.revisions import KINDS as REVISIONS

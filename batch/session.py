@@ -44,7 +44,7 @@ def _jars(folder: Path) -> list[Path]:
     if not any(jar.name.startswith("hudi-spark") for jar in jars):
         raise SparkUnavailableError(
             f"no Hudi bundle in {folder}: run `polyglot up` once, or "
-            f"`mvn -f polyglot/stack/jars package -Djars.dir={folder.parent}`"
+            f"`mvn -f runtime/jars package -Djars.dir={folder.parent}`"
         )
     return jars
 

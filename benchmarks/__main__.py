@@ -18,9 +18,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from polyglot.config import ROOT, Settings, settings
-from polyglot.console import Console
-from polyglot.stack.control import down, up
+from devstack.local.control import down, up
+from runtime.config import ROOT, Settings, settings
+from runtime.console import Console
 
 _PORTS = {
     "POLYGLOT_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:49092",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pyflink.table import StreamTableEnvironment
 
+from flink_jobs.environment import start
 from flink_jobs.io.topics import SHARDS, consumer, producer
-from flink_jobs.runtime import start
 from schemas.domains import domains
 
 #: The topic that the floor writes; created by the benchmark.

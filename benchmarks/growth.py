@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.measure import spread
 from benchmarks.windows import ENTITIES, RATE, START, Made, run_fold
-from polyglot.console import CommandError
+from runtime.console import CommandError
 from schemas.domains import domains, raw_topic
 from udfs.codec.slices import Slices
 from udfs.envelope import decode, encode_one

@@ -10,12 +10,12 @@ import time
 from typing import Any, Self
 
 from benchmarks.whole import WARM_UP_S, feed
-from polyglot.clickhouse.client import connect
-from polyglot.config import Settings
-from polyglot.console import CommandError, Console
-from polyglot.demo.latency import LatencyProbe, percentiles
-from polyglot.jobs import JOBS
-from polyglot.jobs.lifecycle import submit
+from devstack.demo.latency import LatencyProbe, percentiles
+from operations.jobs import JOBS
+from operations.lifecycle import submit
+from runtime.clickhouse.client import connect
+from runtime.config import Settings
+from runtime.console import CommandError, Console
 
 #: Messages per second whose way is timed, and those during which somebody asks for bars.
 LATENCY_RATE, QUERY_RATE = 5_000, 1_000

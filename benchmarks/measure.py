@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from polyglot.config import Settings
-from polyglot.console import CommandError
-from polyglot.jobs.offsets import OffsetReader
+from runtime.config import Settings
+from runtime.console import CommandError
+from runtime.offsets import OffsetReader
 
 #: Start-up and run-out are left out of a rate.
 FIRST, LAST = 0.10, 0.95

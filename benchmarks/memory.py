@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import psutil
 
-from polyglot.config import Settings
-from polyglot.stack.layout import Layout
-from polyglot.stack.state import read_state
+from runtime.config import Settings
+from runtime.layout import Layout
+from runtime.stack_state import read_state
 
 
 def stack_bytes(settings: Settings) -> dict[str, int]:

@@ -15,13 +15,13 @@ from typing import Any
 from orjson import loads
 
 from benchmarks.topics import ENVELOPES_PART, FRAMES, FRAMES_PART, Digest, make
-from polyglot.collect.block import Block
-from polyglot.collect.producer import RawProducer
-from polyglot.collect.pump import venue_topics
-from polyglot.collect.sim import SimSpec, Simulator
-from polyglot.collect.sim.spec import VENUE
-from polyglot.collect.wrap import Wrapper
-from polyglot.config import Settings
+from collectors.block import Block
+from collectors.producer import RawProducer
+from collectors.pump import venue_topics
+from collectors.sim import SimSpec, Simulator
+from collectors.sim.spec import VENUE
+from collectors.wrap import Wrapper
+from runtime.config import Settings
 from schemas.domains import raw_topic
 from udfs.envelope import decode
 from udfs.normalize import Normalizer

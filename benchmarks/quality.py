@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from polyglot.collect.block import Block
-from polyglot.collect.capture import Capture
-from polyglot.collect.sim import SimSpec
-from polyglot.collect.sim.source import Simulator
-from polyglot.collect.wrap import Wrapper
+from collectors.block import Block
+from collectors.capture import Capture
+from collectors.sim import SimSpec
+from collectors.sim.source import Simulator
+from collectors.wrap import Wrapper
 from schemas.domains import domains
 from schemas.quality import Quality, default_quality
 from udfs.codec.slices import Slices

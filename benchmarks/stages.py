@@ -22,14 +22,14 @@ from benchmarks.measure import Rounds, follow, source_counter, topic_counter
 from benchmarks.preload import CHANNELS, Expected, Loaded, longer
 from benchmarks.table import IN_MODES
 from benchmarks.topics import Digest, delete, empty, make, values
-from polyglot.collect.sim.spec import VENUE
-from polyglot.config import Settings
-from polyglot.console import CommandError, Console
-from polyglot.jobs.drain import await_bronze
-from polyglot.jobs.lifecycle import submit
-from polyglot.jobs.offsets import OffsetReader
-from polyglot.jobs.rest import FlinkRest
-from polyglot.readers.log import decode
+from collectors.sim.spec import VENUE
+from operations.drain import await_bronze
+from operations.lifecycle import submit
+from runtime.config import Settings
+from runtime.console import CommandError, Console
+from runtime.flink_rest import FlinkRest
+from runtime.offsets import OffsetReader
+from runtime.readers.log import decode
 from schemas.domains import domains
 
 #: Where kernels run.

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from polyglot.collect.pump import TICK_S
-from polyglot.collect.sim import SimSpec, Simulator
-from polyglot.collect.sim.spec import VENUE
-from polyglot.collect.wrap import Wrapper
-from polyglot.config import Settings
+from collectors.pump import TICK_S
+from collectors.sim import SimSpec, Simulator
+from collectors.sim.spec import VENUE
+from collectors.wrap import Wrapper
+from runtime.config import Settings
 from schemas.domains import raw_topic
 
 PARTS = 2

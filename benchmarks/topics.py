@@ -10,10 +10,10 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.measure import follow
-from polyglot.config import Settings
-from polyglot.jobs.offsets import OffsetReader
-from polyglot.readers.log import messages
-from polyglot.topics import apply, plan
+from operations.topics import apply, plan
+from runtime.config import Settings
+from runtime.offsets import OffsetReader
+from runtime.readers.log import messages
 
 PARTITIONS = 4
 #: The venue's JSON, without what the gate rejects: all of it, and the first part for what is slow.

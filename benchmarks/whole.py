@@ -16,14 +16,14 @@ from benchmarks.measure import follow, spread
 from benchmarks.memory import MemoryWatch
 from benchmarks.preload import preload
 from benchmarks.stock import remove, write
-from polyglot.collect.sim import DEFAULT_START_US, MAX_ID_STEP, SimSpec
-from polyglot.config import ROOT, Settings
-from polyglot.console import CommandError, Console
-from polyglot.jobs import JOBS, STAGES
-from polyglot.jobs.drain import drain
-from polyglot.jobs.lifecycle import submit
-from polyglot.jobs.offsets import OffsetReader, lag
-from polyglot.jobs.rest import FlinkRest
+from collectors.sim import DEFAULT_START_US, MAX_ID_STEP, SimSpec
+from operations.drain import drain
+from operations.jobs import JOBS, STAGES
+from operations.lifecycle import submit
+from runtime.config import ROOT, Settings
+from runtime.console import CommandError, Console
+from runtime.flink_rest import FlinkRest
+from runtime.offsets import OffsetReader, lag
 
 #: Fed before anything counts: workers import kernels when the first record comes, and the JVM's compilers take two to
 #: three minutes. The aims are for a stream that runs for days; one minute in, the compilers take half a core.

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from flink_jobs.environment import Job, python_options, start
 from flink_jobs.io import stores, topics
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Ticks, Work
 from flink_jobs.replies import bar_records, bars_by_the_clock, joined, last_bars
-from flink_jobs.runtime import Job, python_options, start
-from polyglot.config import settings
+from runtime.config import settings
 from schemas.quality import Quality, load
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
 from udfs.windows.fold import restore

@@ -7,10 +7,10 @@ raw.* ──(blocks per shard)──► fold: contract gate, first copy only ─
 
 from __future__ import annotations
 
+from flink_jobs.environment import start
 from flink_jobs.io import stores, topics
 from flink_jobs.lake_files import OUTPUT, BronzeFiles
 from flink_jobs.operators.blocks import fold_shards, unpacked
-from flink_jobs.runtime import start
 from schemas.domains import domains
 from udfs.lake import bronze
 

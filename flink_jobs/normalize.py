@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from functools import partial
 
+from flink_jobs.environment import Job, python_options, start
 from flink_jobs.io import stores, topics
 from flink_jobs.lake_files import SilverFiles
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import joined, normalized_records
-from flink_jobs.runtime import Job, python_options, start
-from polyglot.config import settings
+from runtime.config import settings
 from schemas.domains import domains
 from schemas.quality import load
 from udfs.lake import silver

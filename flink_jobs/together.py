@@ -9,13 +9,13 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from flink_jobs import runtime
+from flink_jobs import environment
 
 
 def main(arguments: Sequence[str]) -> None:
     """Build and submit the modules' jobs, in this order; each from a checkpoint or savepoint if there is one."""
     for argument in arguments:
-        module, _, runtime.origin = argument.partition("=")
+        module, _, environment.origin = argument.partition("=")
         importlib.import_module(module).main()
 
 

@@ -24,7 +24,19 @@ from mutants import NOTICED, Mutation
 from window_mutations import BATCH_WINDOWS, OF_WINDOWS
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("udfs", "sql", "schemas", "flink_jobs", "batch", "devstack", "polyglot", "tests")
+FOLDERS = (
+    "udfs",
+    "sql",
+    "schemas",
+    "runtime",
+    "flink_jobs",
+    "batch",
+    "collectors",
+    "operations",
+    "devstack",
+    "polyglot",
+    "tests",
+)
 FILES = ("pyproject.toml",)
 MODEL, FOLD = "tests/property/test_model.py", "tests/property/test_fold.py"
 RULES = "tests/unit/rules/test_jobs.py"
@@ -167,7 +179,7 @@ MUTATIONS = (
     ),
     Mutation(
         "law 4: identity is content, not arrival",
-        "polyglot/collect/block.py",
+        "collectors/block.py",
         "[one.event_id for one in found]",
         '[f"{one.event_id}:{at}" for one, at in zip(found, receive_us, strict=True)]',
         (MODEL,),
@@ -217,7 +229,7 @@ MUTATIONS = (
     ),
     Mutation(
         "law 6: no state expires by processing time",
-        "flink_jobs/runtime.py",
+        "flink_jobs/environment.py",
         '"pipeline.object-reuse": "true",',
         '"pipeline.object-reuse": "true",\n    "table.exec.state.ttl": "1 h",',
         (RULES,),

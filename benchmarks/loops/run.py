@@ -15,8 +15,8 @@ from benchmarks.loops.clients import Task
 from benchmarks.measure import Samples
 from benchmarks.preload import CHANNELS, Expected, numbered
 from benchmarks.topics import ENVELOPES_PART, FRAMES, Digest, delete, ends, make, values
-from polyglot.config import ROOT, Settings
-from polyglot.console import CommandError
+from runtime.config import ROOT, Settings
+from runtime.console import CommandError
 
 TARGET = "benchmark.loop"
 DEAD = ".dead"

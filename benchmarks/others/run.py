@@ -17,8 +17,8 @@ from benchmarks.loops.run import run as run_loop
 from benchmarks.measure import Rounds, follow, topic_counter
 from benchmarks.preload import Expected, preload
 from benchmarks.topics import FRAMES_PART, delete, ends, make
-from polyglot.config import ROOT, Settings
-from polyglot.console import CommandError, Console
+from runtime.config import ROOT, Settings
+from runtime.console import CommandError, Console
 
 LOCK = Path(__file__).with_name("requirements.lock")
 #: Name → arguments of Python, in their environment.

@@ -29,7 +29,7 @@ PR_SET_NO_NEW_PRIVS: Final = 38  # linux/prctl.h
 _LINUX_CAPABILITY_VERSION_3: Final = 0x20080522  # linux/capability.h
 #: CAP_DAC_OVERRIDE and CAP_FOWNER: root may keep a store that belongs to another user.
 _KEPT_CAPABILITIES: Final = 1 << 1 | 1 << 3
-#: The stack finds its processes by this variable (STACK_VARIABLE in polyglot/stack/process.py).
+#: The stack finds its processes by this variable (STACK_VARIABLE in runtime/process.py).
 _SHOWN: Final = ("POLYGLOT_STACK_ID",)
 #: Standard output and error, which go where the logs go: SQL can write there, at worst a line that looks like a log's.
 _OUTPUT: Final = (1, 2)

@@ -12,9 +12,9 @@ import pyarrow as pa
 from pyflink.datastream import DataStream
 from pyflink.java_gateway import get_gateway
 
+from flink_jobs.environment import Job
 from flink_jobs.io import topics
-from flink_jobs.runtime import Job
-from polyglot.config import Settings
+from runtime.config import Settings
 from schemas.contracts import contract
 from schemas.domains import domains
 

@@ -12,8 +12,8 @@ from typing import Any
 from py4j.java_gateway import JavaClass
 from pyflink.java_gateway import get_gateway
 
-from flink_jobs.runtime import Job
-from polyglot.config import FLINK_SHADING, Settings
+from flink_jobs.environment import Job
+from runtime.config import FLINK_SHADING, Settings
 from schemas.contracts import FOLDER
 
 #: How far a partition's watermark is behind its newest record, ms.

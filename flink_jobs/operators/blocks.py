@@ -13,9 +13,9 @@ from pyflink.common.typeinfo import TypeInformation
 from pyflink.datastream import DataStream, KeyedStream
 from pyflink.java_gateway import get_gateway
 
+from flink_jobs.environment import Job
 from flink_jobs.halt import HALT, halting
 from flink_jobs.operators.fold import ShardFold, Work
-from flink_jobs.runtime import Job
 
 #: Bytes at which a block is handed on. A subtask holds up to twice that for each partition number that it reads.
 FULL_BYTES = 1024 * 1024

@@ -1,7 +1,7 @@
 """The command line: ``polyglot``. Each module here that has ``register(app)`` adds its commands.
 
 A command module keeps imports of engines and clients inside its functions, so that ``--help`` stays instant; it writes
-through `polyglot.console.Console` and fails with `CommandError`, whose code becomes the exit code.
+through `runtime.console.Console` and fails with `CommandError`, whose code becomes the exit code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from pydantic import ValidationError
 
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 #: The ``--json`` option of every command.
 JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout, for machines.")]
@@ -53,7 +53,7 @@ def _command() -> Any:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with one of `polyglot.console.Exit`."""
+    """Run the command line and exit with one of `runtime.console.Exit`."""
     sys.exit(run(sys.argv[1:]))
 
 

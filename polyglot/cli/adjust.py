@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli._signals import until_stopped
 from polyglot.cli.replay import EntityOption, spark
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
-from polyglot.jobs.rules import rules
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from batch.adjusting import Places
+    from batch.adjust_run import Places
 
 PANEL = "Data"
 _EXAMPLES = """\
@@ -54,7 +54,7 @@ def adjust(
     and ClickHouse's tables are brought to what the topics say.
     """
     from batch.adjust import IncompleteError, reached  # noqa: PLC0415 - keeps --help instant
-    from batch.adjusting import follow, restate  # noqa: PLC0415
+    from batch.adjust_run import follow, restate  # noqa: PLC0415
     from batch.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415
     from batch.publish import PublishError  # noqa: PLC0415
     from batch.ranges import RangeError, parse_instant  # noqa: PLC0415
@@ -83,7 +83,7 @@ def adjust(
 
 
 def _places(settings: Settings) -> Places:
-    from batch.adjusting import Places  # noqa: PLC0415
+    from batch.adjust_run import Places  # noqa: PLC0415
     from polyglot.cli.verify import sources  # noqa: PLC0415
 
     found = sources(settings, clickhouse=settings.clickhouse.enabled)

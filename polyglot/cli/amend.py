@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli.repair import Session, lazily, restate_all, show
 from polyglot.cli.replay import PANEL
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
-from polyglot.jobs.rules import rules
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
     from batch.amend import Found, Late
@@ -55,9 +55,9 @@ def amend(
     into their raw topics once more, under ids of their own and with the wider horizon on record; the amendment itself
     goes to amendment.ingestion.v1. Copies of accepted events are left alone, and what is amended already.
     """
-    from polyglot.jobs.amending import catch_up, submit  # noqa: PLC0415 - keeps --help instant
-    from polyglot.jobs.drain import await_bronze  # noqa: PLC0415
-    from polyglot.jobs.tally import settle  # noqa: PLC0415
+    from operations.amending import catch_up, submit  # noqa: PLC0415 - keeps --help instant
+    from operations.drain import await_bronze  # noqa: PLC0415
+    from operations.tally import settle  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     span, reach = _span(start, end), _horizon(horizon)
@@ -162,8 +162,8 @@ def _restate(
 ) -> None:
     """Wait until the amended events came through; restate their windows, and whatever else asks for it."""
     from batch.requests import coalesce  # noqa: PLC0415
-    from polyglot.jobs.drain import drain  # noqa: PLC0415
-    from polyglot.jobs.repairs import commit, read_open  # noqa: PLC0415
+    from operations.drain import drain  # noqa: PLC0415
+    from operations.repairs import commit, read_open  # noqa: PLC0415
 
     drain(settings, console, timeout)
     backlog = read_open(settings)

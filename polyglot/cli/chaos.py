@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 PANEL = "Proof"
 _EXAMPLES = """\
@@ -47,9 +47,9 @@ def chaos(
     An earlier local stack is stopped and its data deleted; the new one is stopped at the end and keeps its data. Exits
     with 1 if anything was lost or a byte differs.
     """
-    from polyglot.chaos import campaign  # noqa: PLC0415 - keeps --help instant
-    from polyglot.chaos import report as reports  # noqa: PLC0415
-    from polyglot.chaos.faults import FAULTS  # noqa: PLC0415
+    from devstack.chaos import campaign  # noqa: PLC0415 - keeps --help instant
+    from devstack.chaos import report as reports  # noqa: PLC0415
+    from devstack.chaos.faults import FAULTS  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     names = fault or list(FAULTS)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from polyglot import accounts
 from polyglot.cli import JsonOption
-from polyglot.config import settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime import accounts
+from runtime.config import settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 PANEL = "Data"
 _EXAMPLES = """\

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.config import settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.config import settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 PANEL = "Contracts"
 
@@ -51,8 +51,8 @@ def check(
 
     Exits with 1 if a rule is broken. A shallow clone is compared with the commits it has, and says so.
     """
-    from polyglot.contracts.check import check as examine  # noqa: PLC0415 - keeps --help instant
-    from polyglot.contracts.history import HistoryError, committed, is_shallow  # noqa: PLC0415
+    from operations.contracts.check import check as examine  # noqa: PLC0415 - keeps --help instant
+    from operations.contracts.history import HistoryError, committed, is_shallow  # noqa: PLC0415
     from schemas.contracts import FOLDER  # noqa: PLC0415
 
     console = Console(json_output=json_output)
@@ -83,8 +83,8 @@ def pin(json_output: JsonOption = False) -> None:
 
     Nothing is pinned unless the whole folder passes the check.
     """
-    from polyglot.contracts.check import pin as add  # noqa: PLC0415
-    from polyglot.contracts.history import HistoryError, committed  # noqa: PLC0415
+    from operations.contracts.check import pin as add  # noqa: PLC0415
+    from operations.contracts.history import HistoryError, committed  # noqa: PLC0415
     from schemas.contracts import FOLDER  # noqa: PLC0415
 
     console = Console(json_output=json_output)
@@ -115,7 +115,7 @@ def register_all(
 
     Fails if the registry has or gives other ids than the pinned ones.
     """
-    from polyglot.contracts.registry import register_all as carry_out  # noqa: PLC0415
+    from operations.contracts.registry import register_all as carry_out  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     done = carry_out(settings().registry, imported=imported)

@@ -10,12 +10,12 @@ import typer
 
 from polyglot.cli import JsonOption
 from polyglot.cli.replay import spark
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from polyglot.letters.listing import Filter, Letter
-    from polyglot.letters.redrive import Known
+    from operations.dead_letters.listing import Filter, Letter
+    from operations.dead_letters.redrive import Known
     from udfs.conflicts import Place
 
 PANEL = "Data"
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 
 def _filter(domain: str, reason: str, entity: str, since: str, ids: list[str] | None = None) -> Filter:
     from batch.ranges import RangeError, parse_instant  # noqa: PLC0415 - keeps --help instant
-    from polyglot.letters.listing import Filter  # noqa: PLC0415
+    from operations.dead_letters.listing import Filter  # noqa: PLC0415
 
     try:
         return Filter(domain, reason, entity, parse_instant(since) if since else None, tuple(ids or ()))
@@ -66,7 +66,7 @@ def ls(
     json_output: JsonOption = False,
 ) -> None:
     """Count the dead letters by reason and topic, and list the last ones."""
-    from polyglot.letters.listing import counted, letters, when  # noqa: PLC0415
+    from operations.dead_letters.listing import counted, letters, when  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     found = letters(Settings(), _filter(domain, reason, entity, since))
@@ -92,7 +92,7 @@ def show(
 
     Of a conflict both contents: the copy that was rejected, and the first one, from its raw topic or from Bronze.
     """
-    from polyglot.letters.listing import letters  # noqa: PLC0415
+    from operations.dead_letters.listing import letters  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     found = []
@@ -107,8 +107,8 @@ def show(
 
 def _first_copy(settings: Settings, console: Console, letter: Letter) -> dict[str, Any] | None:
     """Return the other content of a conflict, where it lies and from where it was read; None for other letters."""
-    from polyglot.letters.listing import readable  # noqa: PLC0415
-    from polyglot.readers.conflicts import first_copy, first_place  # noqa: PLC0415
+    from operations.dead_letters.listing import readable  # noqa: PLC0415
+    from runtime.readers.conflicts import first_copy, first_place  # noqa: PLC0415
 
     place = first_place(asdict(letter))
     if place is None:
@@ -150,8 +150,8 @@ def redrive(
     original stays, here and in every replay. Letters of the ingestion domain are no records and cannot be sent again;
     nor can those about time (what came too late is for `polyglot amend`), and none twice.
     """
-    from polyglot.letters.listing import letters  # noqa: PLC0415
-    from polyglot.letters.redrive import copies, send  # noqa: PLC0415
+    from operations.dead_letters.listing import letters  # noqa: PLC0415
+    from operations.dead_letters.redrive import copies, send  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     if not (ids or reason or entity or since):
@@ -171,8 +171,8 @@ def redrive(
 def _known(settings: Settings, console: Console, found: list[Letter]) -> Known:
     """Ask Bronze."""
     from batch.bronze import read_bronze  # noqa: PLC0415
-    from batch.redriven import amended_events, newest_ingest_times, redriven  # noqa: PLC0415
-    from polyglot.letters.redrive import Known  # noqa: PLC0415
+    from batch.redrive_verdicts import amended_events, newest_ingest_times, redriven  # noqa: PLC0415
+    from operations.dead_letters.redrive import Known  # noqa: PLC0415
 
     if not found:
         return Known({})

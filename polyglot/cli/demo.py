@@ -10,8 +10,8 @@ import typer
 
 from polyglot.cli import JsonOption
 from polyglot.cli.verify import show
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, Console, Exit
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, Console, Exit
 
 PANEL = "Start here"
 _EXAMPLES = """\
@@ -45,7 +45,7 @@ def demo(
     An earlier local stack is stopped and its data deleted; the new one is left running. Exits with 1 if a count does
     not balance, is not what the simulator made, or a byte differs.
     """
-    from polyglot.demo.run import passed, run  # noqa: PLC0415 - keeps --help instant
+    from devstack.demo.run import passed, run  # noqa: PLC0415 - keeps --help instant
 
     settings, console = Settings(), Console(json_output=json_output)
     found = run(settings, console, capture or [], venue, simulate, seed)

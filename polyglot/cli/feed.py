@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from polyglot.collect.reference import Told
+    from collectors.reference import Told
 
 PANEL = "Data"
 EXAMPLES = (
@@ -105,9 +105,9 @@ def feed(
     A collector that was killed goes on where its last one was acknowledged; nothing is lost, copies are dropped
     downstream.
     """
-    from polyglot.collect import run  # noqa: PLC0415 - keeps --help instant
-    from polyglot.collect.reference import Told  # noqa: PLC0415
-    from polyglot.collect.sim import SimSpec  # noqa: PLC0415
+    from collectors import run  # noqa: PLC0415 - keeps --help instant
+    from collectors.reference import Told  # noqa: PLC0415
+    from collectors.sim import SimSpec  # noqa: PLC0415
     from schemas.domains import domains  # noqa: PLC0415
 
     console, extra = Console(json_output=json_output), more or []
@@ -161,8 +161,8 @@ def _feed_files(
     console: Console, venue: str, files: list[str], told: Told, *, backfill: bool, speed: str, resume: bool
 ) -> dict[str, Any]:
     """Feed REST answers, reference data or captures; what of `told` is no matter to these is not looked at."""
-    from polyglot.collect import run  # noqa: PLC0415
-    from polyglot.collect.reference import VENUE  # noqa: PLC0415
+    from collectors import run  # noqa: PLC0415
+    from collectors.reference import VENUE  # noqa: PLC0415
 
     if backfill:
         if not told.symbol:

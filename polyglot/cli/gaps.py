@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, Console
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, Console
 
 _EXAMPLES = "polyglot gaps\n\n    polyglot gaps --all --entity binance_usdm:BTCUSDT\n\n    polyglot gaps --json"
 
@@ -28,7 +28,7 @@ def gaps(
     json_output: JsonOption = False,
 ) -> None:
     """List the open gaps: numbers that the venue gave (trade ids, update ids of the book) and the log does not have."""
-    from polyglot.readers.gaps import gaps as read  # noqa: PLC0415 - keeps --help instant
+    from runtime.readers.gaps import gaps as read  # noqa: PLC0415 - keeps --help instant
 
     settings, console = Settings(), Console(json_output=json_output)
     found = read(settings, entity or None)

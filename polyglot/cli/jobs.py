@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 PANEL = "Jobs"
 
@@ -51,10 +51,10 @@ def submit(
     json_output: JsonOption = False,
 ) -> None:
     """Submit the jobs through `flink run`, each from its last checkpoint; what runs already is left alone."""
-    from polyglot.jobs import JOBS  # noqa: PLC0415 - keeps --help instant
-    from polyglot.jobs.bounded import JOBS as BOUNDED  # noqa: PLC0415
-    from polyglot.jobs.bounded import run  # noqa: PLC0415
-    from polyglot.jobs.lifecycle import submit as start  # noqa: PLC0415
+    from operations.bounded import JOBS as BOUNDED  # noqa: PLC0415
+    from operations.bounded import run  # noqa: PLC0415
+    from operations.jobs import JOBS  # noqa: PLC0415 - keeps --help instant
+    from operations.lifecycle import submit as start  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     wanted = names or list(JOBS)
@@ -79,7 +79,7 @@ def submit(
 
 def jobs(json_output: JsonOption = False) -> None:
     """List the cluster's jobs, newest first, and why one that failed did."""
-    from polyglot.jobs.rest import TROUBLED, FlinkRest  # noqa: PLC0415
+    from runtime.flink_rest import TROUBLED, FlinkRest  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     with FlinkRest(Settings().flink.url) as rest:
@@ -99,8 +99,8 @@ def drain(
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 900.0, json_output: JsonOption = False
 ) -> None:
     """Wait until everything that was fed has come through to every topic and store."""
-    from polyglot.jobs.drain import drain as wait  # noqa: PLC0415
-    from polyglot.jobs.repairs import count_open  # noqa: PLC0415
+    from operations.drain import drain as wait  # noqa: PLC0415
+    from operations.repairs import count_open  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     seconds = wait(settings, console, timeout)
@@ -122,8 +122,8 @@ def query(
     """
     from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415
 
-    from polyglot.clickhouse.client import connect  # noqa: PLC0415
-    from polyglot.clickhouse.values import plain, shown  # noqa: PLC0415
+    from runtime.clickhouse.client import connect  # noqa: PLC0415
+    from runtime.clickhouse.values import plain, shown  # noqa: PLC0415
 
     console, client = Console(json_output=json_output), connect(Settings())
     try:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli._signals import until_stopped
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
-from polyglot.jobs.rules import rules
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from polyglot.metrics.counts import Counts
+    from operations.metrics.counts import Counts
 
 PANEL = "Local stack"
 _EXAMPLES = """\
@@ -44,8 +44,8 @@ def metrics(
     They are counted in the topics, as `deadletters ls`, `quality` and `status` count them. Flink's own metrics are
     served by the JobManager and the TaskManager: `polyglot status` shows where.
     """
-    from polyglot.metrics.counts import count  # noqa: PLC0415 - keeps --help instant
-    from polyglot.metrics.exposition import families, text  # noqa: PLC0415
+    from operations.metrics.counts import count  # noqa: PLC0415 - keeps --help instant
+    from operations.metrics.exposition import families, text  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     counting = partial(count, settings, rules(settings))
@@ -64,8 +64,8 @@ def metrics(
 def _serve(settings: Settings, console: Console, counting: partial[Counts], host: str, port: int) -> None:
     from prometheus_client import start_http_server  # noqa: PLC0415
 
-    from polyglot.metrics.exposition import registry  # noqa: PLC0415
-    from polyglot.stack.ports import is_free, listener  # noqa: PLC0415
+    from operations.metrics.exposition import registry  # noqa: PLC0415
+    from runtime.ports import is_free, listener  # noqa: PLC0415
 
     if not is_free(port, host):
         raise CommandError(f"port {port} is used by {listener(port)}", hint="--port or POLYGLOT_METRICS__PORT moves it")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from operations.rules import rules
 from polyglot.cli import JsonOption
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, Console
-from polyglot.jobs.rules import rules
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, Console
 
 PANEL = "Data"
 _EXAMPLES = "Examples:\n\n    polyglot quality\n\n    polyglot quality --json\n"
@@ -24,7 +24,7 @@ def quality(json_output: JsonOption = False) -> None:
     Counted in the topics: rejected ones are dead letters, marked ones are in quality.normalization.v1; adjusted series
     carry the rules that spoke of them. A rule that stopped a job shows in `polyglot jobs`.
     """
-    from polyglot.letters.flags import counts  # noqa: PLC0415 - keeps --help instant
+    from operations.dead_letters.flags import counts  # noqa: PLC0415 - keeps --help instant
 
     settings, console = Settings(), Console(json_output=json_output)
     found = counts(settings, rules(settings))

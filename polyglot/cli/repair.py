@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli.replay import PANEL, spark
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
-from polyglot.jobs.rules import rules
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from batch.answered import Answered
+    from batch.repair_coverage import Coverage
     from batch.requests import Task
     from batch.restate import Restated
-    from polyglot.jobs.repairs import Backlog
+    from operations.repairs import Backlog
 
 #: Seconds between looks at the topic, and how long requests may keep coming before those that are there are answered.
 POLL_S, GATHER_S = 2.0, 30.0
@@ -63,12 +63,12 @@ def repair(
     with --watch those of a window that keeps changing at most once per rest, and not at all if nothing came since.
     Requests count as answered once the bars are published; answering one twice changes nothing.
     """
-    from batch.answered import Answered  # noqa: PLC0415 - keeps --help instant
+    from batch.repair_coverage import Coverage  # noqa: PLC0415 - keeps --help instant
 
     settings, console = Settings(), Console(json_output=json_output)
     if watch and json_output:
         raise CommandError("--watch has no end, and --json is one document", code=Exit.USAGE)
-    answered = Answered()
+    answered = Coverage()
     with lazily(settings, console) as session:
 
         def answer(backlog: Backlog) -> list[Restated]:
@@ -140,7 +140,7 @@ def lazily(settings: Settings, console: Console) -> Iterator[Session]:
 
 
 def _open(settings: Settings) -> Backlog:
-    from polyglot.jobs.repairs import read_open  # noqa: PLC0415 - keeps --help instant
+    from operations.repairs import read_open  # noqa: PLC0415 - keeps --help instant
 
     return read_open(settings)
 
@@ -162,13 +162,13 @@ def _answer(
     console: Console,
     session: Session,
     backlog: Backlog,
-    answered: Answered,
+    answered: Coverage,
     scratch: str,
     timeout: float,
 ) -> list[Restated]:
     from batch.requests import coalesce  # noqa: PLC0415
-    from polyglot.jobs.drain import await_bronze  # noqa: PLC0415
-    from polyglot.jobs.repairs import commit  # noqa: PLC0415
+    from operations.drain import await_bronze  # noqa: PLC0415
+    from operations.repairs import commit  # noqa: PLC0415
 
     for line in backlog.unreadable:
         console.warn(f"not a request that can be answered: {line}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations.rules import rules
 from polyglot.cli import JsonOption
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
-from polyglot.jobs.rules import rules
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -90,8 +90,8 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     from pyspark.errors import PythonException  # noqa: PLC0415
 
     from batch.bronze import BronzeError, reason  # noqa: PLC0415
-    from batch.handover import HandoverError  # noqa: PLC0415
     from batch.publish import PublishError  # noqa: PLC0415
+    from batch.publish_barrier import PublishBarrierError  # noqa: PLC0415
     from batch.replay import BalanceError  # noqa: PLC0415
     from batch.session import SparkUnavailableError, spark_session  # noqa: PLC0415
 
@@ -110,7 +110,7 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     except BronzeError as error:
         hint = "Bronze is written by the ingest job: polyglot submit ingest, then feed something and drain"
         raise CommandError(str(error), hint=hint, code=Exit.UNAVAILABLE) from None
-    except HandoverError as error:
+    except PublishBarrierError as error:
         raise CommandError(str(error), hint="polyglot drain, then once more", code=Exit.FAILED) from None
     except (BalanceError, PublishError) as error:
         raise CommandError(str(error), code=Exit.FAILED) from None

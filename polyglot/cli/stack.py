@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.config import Settings, settings
-from polyglot.console import EXIT_CODES_HELP, Console, Exit
+from runtime.config import Settings, settings
+from runtime.console import EXIT_CODES_HELP, Console, Exit
 
 if TYPE_CHECKING:
-    from polyglot.jobs.attention import Attention
+    from operations.attention import Attention
 
 PANEL = "Local stack"
 
@@ -40,7 +40,7 @@ def build(json_output: JsonOption = False) -> None:
 
     `up` does this by itself where it is needed.
     """
-    from polyglot.stack.maven import build_connectors, fetch_jars  # noqa: PLC0415 - keeps --help instant
+    from runtime.maven import build_connectors, fetch_jars  # noqa: PLC0415 - keeps --help instant
 
     conf, console = settings(), Console(json_output=json_output)
     with console.progress("build") as tracker:
@@ -71,8 +71,8 @@ def up(
     `adjust` restate bars and adjusted series without an operator, `metrics` serves `polyglot metrics`; settings start
     them, too (repair.enabled …).
     """
-    from polyglot.stack.control import up as start  # noqa: PLC0415 - keeps --help instant
-    from polyglot.stack.status import collect  # noqa: PLC0415
+    from devstack.local.control import up as start  # noqa: PLC0415 - keeps --help instant
+    from devstack.local.status import collect  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)
     seconds = start(conf, console, only=only or (), more=more or (), timeout_s=timeout, build=with_build)
@@ -90,7 +90,7 @@ def down(
 
     Data stay for the next `up` unless --wipe is given.
     """
-    from polyglot.stack.control import down as stop  # noqa: PLC0415
+    from devstack.local.control import down as stop  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     ran = stop(settings(), console, wipe=wipe)
@@ -103,8 +103,9 @@ def status(json_output: JsonOption = False) -> None:
 
     Exits with 0 if everything is healthy, 1 if something is not or a job has failed, 3 if nothing runs.
     """
-    from polyglot.jobs.rest import TROUBLED, FlinkRest  # noqa: PLC0415
-    from polyglot.stack.status import Health, collect, collect_groups, collect_jobs  # noqa: PLC0415
+    from devstack.local.status import Health, collect, collect_jobs  # noqa: PLC0415
+    from operations.lag import collect_groups  # noqa: PLC0415
+    from runtime.flink_rest import TROUBLED, FlinkRest  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)
     found = collect(conf)
@@ -142,7 +143,7 @@ def status(json_output: JsonOption = False) -> None:
 
 
 def _attention(conf: Settings) -> Attention | None:
-    from polyglot.jobs.attention import attention  # noqa: PLC0415
+    from operations.attention import attention  # noqa: PLC0415
 
     return attention(conf)
 
@@ -152,7 +153,7 @@ def doctor(json_output: JsonOption = False) -> None:
 
     Exits with 4 if something is missing.
     """
-    from polyglot.stack.doctor import examine  # noqa: PLC0415
+    from devstack.local.doctor import examine  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     findings = examine(settings())
@@ -174,8 +175,8 @@ def topics(
 
     Topics are created and reconfigured, never deleted or repartitioned.
     """
-    from polyglot.topics import apply as carry_out  # noqa: PLC0415
-    from polyglot.topics import plan  # noqa: PLC0415
+    from operations.topics import apply as carry_out  # noqa: PLC0415
+    from operations.topics import plan  # noqa: PLC0415
     from schemas.domains import domains  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli.replay import PANEL, EntityOption, FromOption, ToOption, spark
-from polyglot.config import Settings
-from polyglot.console import EXIT_CODES_HELP, CommandError, Console, Exit
-from polyglot.jobs.rules import rules
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
     from batch.verify import Sources

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from polyglot.stack import ports
+from runtime import ports
 
 _EACH = 4_000
 

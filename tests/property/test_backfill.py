@@ -15,8 +15,8 @@ from property.frames import MIDNIGHT, SECOND, Builder, binance_agg, binance_trad
 from property.oracle import read
 from support.captures import capture
 
-from polyglot.collect.backfill import Backfill
-from polyglot.collect.wrap import Wrapper
+from collectors.backfill import Backfill
+from collectors.wrap import Wrapper
 from schemas.domains import raw_topic
 from udfs import gaps
 from udfs.assign import assign

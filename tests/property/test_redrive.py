@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from property.frames import logs
 from property.oracle import envelope
 
-from polyglot.letters.listing import Letter
-from polyglot.letters.redrive import Known, copies
+from operations.dead_letters.listing import Letter
+from operations.dead_letters.redrive import Known, copies
 from schemas.quality import Quality, parse
 from udfs.envelope import decode
 from udfs.ingest import Ingestor

@@ -14,8 +14,8 @@ from property.flink import Place
 from property.model import SECOND, Raw, Reference, Verdict, avro
 from property.windows import Window, windows_of
 
-from polyglot.collect.block import assigned
-from polyglot.collect.wrap import Wrapper
+from collectors.block import assigned
+from collectors.wrap import Wrapper
 
 MIDNIGHT = 1_723_161_600 * SECOND  # 2024-08-09T00:00Z
 #: Symbol → partition of its raw topics, and of its normalized ones.

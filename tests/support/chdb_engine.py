@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from polyglot.clickhouse import migrate
+from operations import migrate
 
 #: A line with a query and a format in, a line with the answer's length and the answer out; the engine takes over its
 #: process's signals, so it is not ours.

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-#: The repository; not from polyglot.config, for every run of pytest imports this.
+#: The repository; not from runtime.config, for every run of pytest imports this.
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "ci-artifacts"
 #: Of a log longer than this its end is kept, bytes.

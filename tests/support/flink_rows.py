@@ -7,8 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
-from polyglot.config import ROOT, settings
-from polyglot.stack.maven import connector_jars
+from runtime.config import ROOT, settings
+from runtime.maven import connector_jars
 from schemas.contracts import FOLDER
 
 

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from polyglot.config import ROOT, settings
-from polyglot.stack.maven import connector_jars
+from runtime.config import ROOT, settings
+from runtime.maven import connector_jars
 
 #: Operators of these kinds hold nothing between two records.
 STATELESS = ("FlatMap", "halt", "*anonymous")
@@ -33,7 +33,7 @@ def uids(job: str, folder: Path) -> list[str]:
 def _main(name: str, jars: list[str]) -> None:
     from pyflink.util.java_utils import add_jars_to_context_class_loader
 
-    from flink_jobs.runtime import Job
+    from flink_jobs.environment import Job
 
     def submitted(job: Job) -> None:
         nodes = job.stream._j_stream_execution_environment.getStreamGraph(False).getStreamNodes().toArray()

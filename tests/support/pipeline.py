@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from polyglot.jobs import WINDOWS
-from polyglot.jobs.offsets import OffsetReader
-from polyglot.jobs.rest import FlinkRest
+from operations.jobs import WINDOWS
+from runtime.flink_rest import FlinkRest
+from runtime.offsets import OffsetReader
 from schemas.domains import domains
 from support.oracle import bars, quote_bars
 from support.patience import wait_for

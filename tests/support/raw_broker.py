@@ -16,10 +16,10 @@ from typing import Any
 import fastavro
 from confluent_kafka import Consumer, TopicPartition
 
-from polyglot.config import Settings
-from polyglot.stack.layout import Layout
-from polyglot.stack.ports import free_ports
-from polyglot.stack.state import read_state
+from runtime.config import Settings
+from runtime.layout import Layout
+from runtime.ports import free_ports
+from runtime.stack_state import read_state
 from schemas.contracts import contract
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any
 
 import fastavro
 
-from polyglot.collect.reference import ReferenceFile, Told, frames_of
+from collectors.reference import ReferenceFile, Told, frames_of
 from schemas.contracts import by_id
 from udfs import envelope
 from udfs.adjust import adjust

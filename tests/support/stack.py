@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 
-from polyglot.config import Settings
-from polyglot.stack.layout import Layout
-from polyglot.stack.ports import free_ports
-from polyglot.stack.state import read_state
+from runtime.config import Settings
+from runtime.layout import Layout
+from runtime.ports import free_ports
+from runtime.stack_state import read_state
 from support import evidence
 from support.patience import patient
 

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from support.absent import absent
 
 from batch.session import SparkUnavailableError, spark_session
-from polyglot.config import settings
+from runtime.config import settings
 
 FOLDER = Path(__file__).parent
 

@@ -54,8 +54,8 @@ from batch import kernels, views
 from batch.ranges import Span
 from batch.replay import records, rejected, replay, side
 from polyglot.cli import run
-from polyglot.console import Exit
-from polyglot.readers.log import decode
+from runtime.console import Exit
+from runtime.readers.log import decode
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -11,7 +11,7 @@ import pytest
 
 from batch.clickhouse import Endpoint, fetch
 from batch.ranges import Days
-from polyglot.clickhouse import migrate
+from operations import migrate
 from udfs.adjust import adjust
 from udfs.history import Action, Close, History
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from polyglot.clickhouse import migrate
+from operations import migrate
 
 from .gateway_process import Gateway
 

@@ -13,7 +13,7 @@ import pytest
 from support.absent import absent
 from support.flink_uids import uids
 
-from polyglot.stack.maven import connector_jars
+from runtime.maven import connector_jars
 
 PINNED = json.loads((Path(__file__).parents[2] / "vectors" / "operator_uids.json").read_text())
 

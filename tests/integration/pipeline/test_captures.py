@@ -15,10 +15,10 @@ from support.pipeline import assert_equals_oracle, assert_quotes_equal_oracle, a
 from support.registry import FakeRegistry, served
 from support.topics import records
 
-from polyglot.demo.accounts import accounts
-from polyglot.jobs.offsets import OffsetReader
-from polyglot.readers.conflicts import first_copy
-from polyglot.readers.log import decode
+from devstack.demo.balance import accounts
+from runtime.offsets import OffsetReader
+from runtime.readers.conflicts import first_copy
+from runtime.readers.log import decode
 from schemas.contracts import all_contracts, contract
 from schemas.domains import domains
 

@@ -73,6 +73,6 @@ def _first_at_the_watermark(first, fed):
 
 
 def _repairs(stack):
-    from polyglot.jobs.offsets import OffsetReader
+    from runtime.offsets import OffsetReader
 
     return sum(OffsetReader(stack.settings).ends(["repair.analytics.v1"]).values())

@@ -11,7 +11,7 @@ from support.captures import capture
 from support.pipeline import assert_equals_oracle, assert_quotes_equal_oracle
 from support.stack import Stack
 
-from polyglot.config import ROOT, FlinkSettings
+from runtime.config import ROOT, FlinkSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 

@@ -10,8 +10,8 @@ from support.patience import patient
 from support.pipeline import await_raw
 from support.stack import Stack
 
-from polyglot.jobs.lifecycle import savepoint
-from polyglot.jobs.rest import FlinkRest
+from operations.lifecycle import savepoint
+from runtime.flink_rest import FlinkRest
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 

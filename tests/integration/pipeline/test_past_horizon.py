@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from polyglot.jobs import JOBS
-from polyglot.jobs.lifecycle import savepoint
-from polyglot.jobs.offsets import OffsetReader
+from operations.jobs import JOBS
+from operations.lifecycle import savepoint
+from runtime.offsets import OffsetReader
 from schemas.domains import domains
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]

@@ -9,9 +9,9 @@ from support.pipeline import tables
 from support.stack import Stack
 from support.topics import records
 
-from polyglot.demo.accounts import accounts
-from polyglot.jobs.offsets import OffsetReader
-from polyglot.jobs.rest import FlinkRest
+from devstack.demo.balance import accounts
+from runtime.flink_rest import FlinkRest
+from runtime.offsets import OffsetReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 

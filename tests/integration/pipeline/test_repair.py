@@ -12,7 +12,7 @@ from support.normalized import read
 from support.pipeline import assert_equals_oracle, await_watermark
 from support.topics import records, values, view
 
-from polyglot.jobs.lifecycle import savepoint
+from operations.lifecycle import savepoint
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
 

@@ -17,9 +17,9 @@ from support.pipeline import bar_key
 from support.revised import revised_bars
 from support.topics import records, view
 
-from polyglot.chaos.audit import Audit
-from polyglot.collect.sim import SimSpec, Simulator
-from polyglot.jobs.repairs import count_open
+from collectors.sim import SimSpec, Simulator
+from devstack.chaos.audit import Audit
+from operations.repairs import count_open
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 

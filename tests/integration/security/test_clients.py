@@ -22,11 +22,11 @@ from support.certificates import Certificates, sign
 from support.flink_rows import rows
 from support.patience import wait_for
 
+from devstack.local.kafka import broker
 from flink_jobs.io import topics
-from polyglot.config import ROOT, KafkaSettings, Settings
-from polyglot.stack.kafka import broker
-from polyglot.stack.ports import free_ports
-from polyglot.topics import apply, plan
+from operations.topics import apply, plan
+from runtime.config import ROOT, KafkaSettings, Settings
+from runtime.ports import free_ports
 from schemas.contracts import contract
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -150,7 +150,7 @@ import json, sys
 from pathlib import Path
 from batch.session import spark_session
 from batch.topics import Broker, decoded, extents, read
-from polyglot.config import settings
+from runtime.config import settings
 source = json.loads(sys.argv[1])
 broker = Broker(source["librdkafka"], source["java"])
 with spark_session(settings().cache_dir / "jars" / "spark", Path(source["scratch"]), memory_mb=768) as spark:

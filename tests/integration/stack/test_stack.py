@@ -20,9 +20,9 @@ from redis import Redis
 from support.metrics import samples
 from support.patience import patient, wait_for
 
-from polyglot import accounts
-from polyglot.stack.ports import is_open
-from polyglot.stack.state import read_state
+from runtime import accounts
+from runtime.ports import is_open
+from runtime.stack_state import read_state
 
 pytestmark = pytest.mark.integration
 

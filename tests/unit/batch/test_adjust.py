@@ -2,9 +2,9 @@
 
 import pytest
 
-from batch.adjusting import follow
+from batch.adjust_run import follow
 from polyglot.cli import run
-from polyglot.console import Exit
+from runtime.console import Exit
 
 
 @pytest.mark.parametrize(

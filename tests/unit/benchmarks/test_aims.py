@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.aims import AIMS, BARS, LIGHT, SAME, judged, rows
 from benchmarks.memory import MemoryWatch
-from polyglot.config import Settings
+from runtime.config import Settings
 
 
 def _of(**ratios):

@@ -13,10 +13,10 @@ from benchmarks.loops.same_work import Normalizer
 from benchmarks.preload import Expected, _Oracle, longer
 from benchmarks.stages import windows
 from benchmarks.topics import Digest
-from polyglot.collect.sim import SimSpec, Simulator
-from polyglot.collect.wrap import Wrapper
-from polyglot.config import Settings
-from polyglot.console import CommandError
+from collectors.sim import SimSpec, Simulator
+from collectors.wrap import Wrapper
+from runtime.config import Settings
+from runtime.console import CommandError
 
 
 @pytest.fixture(scope="module")

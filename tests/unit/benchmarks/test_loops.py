@@ -12,8 +12,8 @@ from benchmarks.loops.contracts import RejectedError, limbs, number
 from benchmarks.loops.light import Numbers
 from benchmarks.loops.same_work import Normalizer as SameWork
 from benchmarks.preload import CHANNELS
-from polyglot.collect.sim import SimSpec, Simulator
-from polyglot.collect.wrap import Wrapper
+from collectors.sim import SimSpec, Simulator
+from collectors.wrap import Wrapper
 from udfs.envelope import decode
 from udfs.normalize import Normalizer
 

@@ -9,8 +9,8 @@ from benchmarks import measure
 from benchmarks.loops.clients import Task
 from benchmarks.loops.run import progress, shares
 from benchmarks.measure import Rounds, Samples, follow, spread
-from polyglot.config import Settings
-from polyglot.console import CommandError
+from runtime.config import Settings
+from runtime.console import CommandError
 
 
 def test_a_rate_leaves_out_start_and_end():

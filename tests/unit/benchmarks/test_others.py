@@ -8,9 +8,9 @@ import pytest
 from benchmarks.loops.light import Numbers
 from benchmarks.others import run
 from benchmarks.others.numbering import numbered, own_id
-from polyglot.collect.sim import SimSpec, Simulator
-from polyglot.config import Settings
-from polyglot.console import Console
+from collectors.sim import SimSpec, Simulator
+from runtime.config import Settings
+from runtime.console import Console
 
 
 def _uv(monkeypatch, code, stderr=""):

@@ -1,9 +1,9 @@
 """Frames made in advance are those that the simulated venue sends."""
 
 from benchmarks.stock import feed, read, remove, write
-from polyglot.collect.sim import SimSpec, Simulator
-from polyglot.collect.wrap import Wrapper
-from polyglot.config import KafkaSettings, Settings
+from collectors.sim import SimSpec, Simulator
+from collectors.wrap import Wrapper
+from runtime.config import KafkaSettings, Settings
 
 
 def test_the_stock_holds_every_frame_once_in_the_order_of_each_entity(tmp_path):

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from polyglot import accounts
 from polyglot.cli import run
-from polyglot.config import Settings
-from polyglot.console import Exit
+from runtime import accounts
+from runtime.config import Settings
+from runtime.console import Exit
 
 READERS = "that of the reader"
 

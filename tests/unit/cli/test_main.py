@@ -5,10 +5,10 @@ import typer
 
 import polyglot.cli
 from devstack.gateway.confinement import Support
+from devstack.local import doctor
 from polyglot.cli import run
-from polyglot.config import Settings
-from polyglot.console import CommandError, Console, Exit
-from polyglot.stack import doctor
+from runtime.config import Settings
+from runtime.console import CommandError, Console, Exit
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_down_of_nothing_is_done(capsys):
 
 
 def test_topics_without_a_broker_is_unavailable_with_a_hint(capsys, monkeypatch):
-    monkeypatch.setattr("polyglot.topics.TIMEOUT_S", 0.5)
+    monkeypatch.setattr("operations.topics.TIMEOUT_S", 0.5)
     assert run(["topics"]) == Exit.UNAVAILABLE
     assert "polyglot up" in capsys.readouterr().err
 

@@ -7,16 +7,17 @@ import pytest
 
 import batch.amend
 from batch.amend import Found, Late
-from batch.answered import Answered
 from batch.ranges import DAY_US, Span
+from batch.repair_coverage import Coverage
 from batch.requests import Request, coalesce
+from operations import amending, drain, tally
+from operations.attention import Attention
+from operations.repairs import Backlog
 from polyglot.cli import amend, repair, run
 from polyglot.cli.repair import POLL_S, follow
-from polyglot.config import Settings
-from polyglot.console import CommandError, Console, Exit
-from polyglot.jobs import amending, drain, offsets, tally
-from polyglot.jobs.attention import Attention
-from polyglot.jobs.repairs import Backlog
+from runtime import offsets
+from runtime.config import Settings
+from runtime.console import CommandError, Console, Exit
 
 SPAN = ["--entity", "sim:A", "--from", "2024-08-08", "--to", "2024-08-09"]
 
@@ -140,11 +141,11 @@ def test_a_watch_waits_for_services_and_dies_of_anything_else():
 
 def test_requests_that_a_replay_covered_are_committed_without_another(monkeypatch):
     committed, replayed = [], []
-    monkeypatch.setattr("polyglot.jobs.drain.await_bronze", lambda *_: {("raw.sim.trade.v1", 0): 9})
-    monkeypatch.setattr("polyglot.jobs.repairs.commit", lambda _, backlog: committed.append(backlog))
+    monkeypatch.setattr("operations.drain.await_bronze", lambda *_: {("raw.sim.trade.v1", 0): 9})
+    monkeypatch.setattr("operations.repairs.commit", lambda _, backlog: committed.append(backlog))
     monkeypatch.setattr(repair, "restate_all", lambda _settings, _console, _session, tasks, _: replayed.append(tasks))
     monkeypatch.setattr(repair, "show", lambda *_: None)
-    answered, session = Answered(), SimpleNamespace(get=lambda _: None)
+    answered, session = Coverage(), SimpleNamespace(get=lambda _: None)
     for backlog in (asking(3), asking(2)):
         repair._answer(None, Console(quiet=True), session, backlog, answered, "repair-watch", 1.0)
     assert committed == [asking(3), asking(2)]

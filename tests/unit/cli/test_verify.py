@@ -19,7 +19,7 @@ from batch.ranges import Span
 from batch.replay import Replayed
 from batch.verify import StoreError, Verified
 from polyglot.cli import run
-from polyglot.console import Exit
+from runtime.console import Exit
 
 DAY = DayLine("2024-08-08", 7, 7, "aa", "aa")
 EQUAL = Comparison("normalized.trade.v1", [DAY])

@@ -5,7 +5,7 @@ import re
 import pytest
 from support.chdb_engine import Engine
 
-from polyglot.config import ROOT
+from runtime.config import ROOT
 
 BAR = (
     "insert into bars (entity_id, interval, window_start, window_end, open, high, low, close, volume, notional, vwap, "

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from polyglot.cli import run
-from polyglot.clickhouse.values import plain, shown
+from runtime.clickhouse.values import plain, shown
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def answers(monkeypatch):
     rows = [(1, None, Decimal("0.10")), (2, "x", None)]
     found = SimpleNamespace(column_names=("n", "t", "d"), result_rows=rows)
     client = SimpleNamespace(query=lambda _: found, close=lambda: None)
-    monkeypatch.setattr("polyglot.clickhouse.client.connect", lambda _: client)
+    monkeypatch.setattr("runtime.clickhouse.client.connect", lambda _: client)
 
 
 @pytest.mark.usefixtures("answers")

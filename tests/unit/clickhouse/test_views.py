@@ -10,7 +10,7 @@ from itertools import permutations
 
 import pytest
 
-from polyglot.clickhouse import migrate
+from operations import migrate
 
 #: The engine takes over its process's signals, so it gets one of its own. Statements in, results out, as JSON texts.
 ENGINE = """

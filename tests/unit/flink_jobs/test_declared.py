@@ -10,7 +10,7 @@ import pytest
 
 from flink_jobs import analytics, ingest, normalize
 from flink_jobs.io import stores, topics
-from polyglot.config import Settings
+from runtime.config import Settings
 from schemas.domains import domains
 from udfs.lake import bronze, silver
 

@@ -8,10 +8,10 @@ from pyflink.datastream import TimeDomain
 from support.blocks import block, rows
 
 from flink_jobs import worker
+from flink_jobs.environment import python_options
 from flink_jobs.operators.fold import SOON_MS, TICK_MS, ShardFold, Ticks, Work
 from flink_jobs.replies import joined
-from flink_jobs.runtime import python_options
-from polyglot.config import ROOT, Settings
+from runtime.config import ROOT, Settings
 from udfs.blocks import Records
 from udfs.operator import Whole
 from udfs.quality import QualityStop

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from flink_jobs.io import stores, topics
-from polyglot.config import Settings
+from runtime.config import Settings
 from schemas.contracts import FOLDER, contract
 from udfs.lake.files import LOW_CARDINALITY
 

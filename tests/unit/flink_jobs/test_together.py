@@ -4,7 +4,8 @@ import sys
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
-from flink_jobs import runtime, together
+from flink_jobs import environment as runtime
+from flink_jobs import together
 
 
 def test_modules_are_built_in_order_each_from_its_own_origin(monkeypatch):

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from devstack.gateway.limits import GatewaySettings
 from polyglot.cli import build
-from polyglot.config import ROOT, Settings
+from runtime.config import ROOT, Settings
 
 DOCUMENTS = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")]

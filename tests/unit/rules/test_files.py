@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from polyglot.config import ROOT
+from runtime.config import ROOT
 
 MAX_LINES = 450
 # Someone's home, root's home, or the folder a build happened to run in: gone on the next machine.
@@ -42,7 +42,7 @@ def lines_with(pattern: re.Pattern[str], texts: dict[str, str]) -> list[str]:
 
 def test_the_rules_see_the_project():
     assert len(PYTHON) > 50
-    assert {"README.md", "Makefile", "polyglot/config.py", "schemas/trade.v1.avsc"} <= set(TEXTS)
+    assert {"README.md", "Makefile", "runtime/config.py", "schemas/trade.v1.avsc"} <= set(TEXTS)
 
 
 def test_no_source_file_is_longer_than_one_idea():
@@ -65,7 +65,21 @@ def test_no_large_or_binary_file_is_committed():
     assert [name for name in FILES if name.endswith((".jar", ".class", ".parquet", ".gz", ".so", ".pyc"))] == []
 
 
-@pytest.mark.parametrize("folder", ["flink_jobs", "batch", "udfs", "schemas", "sql", "polyglot", "devstack"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "flink_jobs",
+        "batch",
+        "udfs",
+        "schemas",
+        "sql",
+        "polyglot",
+        "devstack",
+        "operations",
+        "collectors",
+        "runtime",
+    ],
+)
 def test_every_module_says_what_it_is(folder):
     bare = [
         name

@@ -5,7 +5,7 @@ import tomllib
 
 import yaml
 
-from polyglot.config import ROOT
+from runtime.config import ROOT
 
 
 def lint_commands() -> list[str]:

@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from flink_jobs import analytics
-from polyglot.config import Settings
+from runtime.config import Settings
 
 JOBS = sorted((Path(__file__).parents[3] / "flink_jobs").rglob("*.py"))
 #: State that expires by the wall clock, and functions that follow the order of arrival.

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from polyglot.contracts.history import committed
-from polyglot.contracts.lock import LOCK, Pin, dump, name_and_version, parse, sha256, withdrawn
+from operations.contracts.history import committed
+from operations.contracts.lock import LOCK, Pin, dump, name_and_version, parse, sha256, withdrawn
 from schemas.contracts import FOLDER
 
 

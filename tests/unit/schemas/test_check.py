@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from polyglot.contracts.check import check, pin
-from polyglot.contracts.history import HistoryError, committed
-from polyglot.contracts.lock import LOCK, dump, parse, withdrawn
+from operations.contracts.check import check, pin
+from operations.contracts.history import HistoryError, committed
+from operations.contracts.lock import LOCK, dump, parse, withdrawn
 from schemas.contracts import FOLDER
 
 

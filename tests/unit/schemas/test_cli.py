@@ -3,7 +3,7 @@ import json
 import pytest
 
 from polyglot.cli import run
-from polyglot.console import Exit
+from runtime.console import Exit
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 from pydantic import SecretStr
 from support.registry import FakeRegistry
 
-from polyglot.config import RegistrySettings
-from polyglot.console import CommandError, Exit
-from polyglot.contracts.registry import Registry, register
+from operations.contracts.registry import Registry, register
+from runtime.config import RegistrySettings
+from runtime.console import CommandError, Exit
 from schemas.contracts import all_contracts, contract
 from schemas.domains import domains
 

@@ -7,7 +7,7 @@ import pytest
 from support.captures import capture
 from support.reference import SCALE, file_frames, history, latest_bars, normalized
 
-from polyglot.collect.reference import Told
+from collectors.reference import Told
 from udfs.adjust import adjust
 from udfs.factors import OUT_OF_LINE
 

@@ -11,8 +11,8 @@ import pytest
 from support.captures import capture
 from support.reference import envelopes, rows
 
-from polyglot.collect.sim import SimSpec, Simulator
-from polyglot.collect.wrap import Wrapper
+from collectors.sim import SimSpec, Simulator
+from collectors.wrap import Wrapper
 from schemas.domains import raw_topic
 from udfs.assign import assign
 from udfs.codec import content

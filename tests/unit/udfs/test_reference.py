@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reference import NOW, envelopes, fold, normalized, rows
 
-from polyglot.collect.reference import Told, frames_of
+from collectors.reference import Told, frames_of
 from udfs import envelope
 from udfs.assign import assign
 from udfs.normalize import Normalizer

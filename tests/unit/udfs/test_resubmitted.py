@@ -4,8 +4,8 @@ import pytest
 from property.frames import MIDNIGHT, SECOND, binance_trade, spot_book
 from property.oracle import Raw, envelope, read
 
-from polyglot.letters.listing import Letter
-from polyglot.letters.redrive import Known, copies
+from operations.dead_letters.listing import Letter
+from operations.dead_letters.redrive import Known, copies
 from schemas.quality import Quality, parse
 from udfs.assign import assign
 from udfs.envelope import decode

@@ -1,0 +1,82 @@
+"""Which code a TaskManager has loaded, where kernels run in its threads.
+
+It keeps what it has imported for as long as it lives. A job of newer code would fail there when it opens
+(``flink_jobs.worker.demand``), so the local TaskManager is replaced before the first job of an upgrade is submitted.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from flink_jobs.worker import CODE
+from runtime.config import Settings
+from runtime.console import CommandError, Console, Exit
+from runtime.flink_rest import FlinkRest
+from runtime.layout import Layout
+from runtime.process import Identity, terminate
+from runtime.stack_state import read_state
+
+_DEADLINE_S = 120.0
+_GRACE_S = 20.0
+_POLL_S = 0.25
+
+
+def renew_taskmanager(settings: Settings, console: Console, rest: FlinkRest) -> None:
+    """Replace the local TaskManager if it has loaded other code than what is about to be submitted.
+
+    Raises:
+        CommandError: jobs of the other code still run, or the new TaskManager does not come up.
+    """
+    now = _identity(settings)
+    if settings.flink.python_mode != "thread" or now is None:
+        return
+    loaded = _loaded(settings)
+    if loaded.get("created") == now.created and loaded.get("code") != CODE:
+        if live := [job.name for job in rest.jobs(live=True)]:
+            raise CommandError(
+                f"the code has changed since the TaskManager loaded it, and it runs {', '.join(live)}",
+                hint="stop these jobs with a savepoint (polyglot savepoint JOB), then submit them all",
+            )
+        console.info("restarting the TaskManager: the code has changed since it loaded it")
+        now = _replaced(settings, rest, now)
+    _record(settings, now)
+
+
+def _identity(settings: Settings) -> Identity | None:
+    state = read_state(Layout.at(settings.var_dir))
+    running = state.components.get("taskmanager") if state and state.supervised else None
+    return running.identity if running else None
+
+
+def _replaced(settings: Settings, rest: FlinkRest, old: Identity) -> Identity:
+    """End a TaskManager; return the one that the supervisor starts in its place, once it has registered."""
+    known = set(rest.taskmanagers())
+    terminate([old], grace=_GRACE_S)
+    deadline = time.monotonic() + _DEADLINE_S
+    while time.monotonic() < deadline:
+        now = _identity(settings)
+        if now and now != old and set(rest.taskmanagers()) - known:
+            return now
+        time.sleep(_POLL_S)
+    raise CommandError(f"no new TaskManager after {_DEADLINE_S:.0f} s", code=Exit.TIMEOUT)
+
+
+def _path(settings: Settings) -> Path:
+    return Layout.at(settings.var_dir).var / "jobs" / "taskmanager.json"
+
+
+def _loaded(settings: Settings) -> dict[str, Any]:
+    path = _path(settings)
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def _record(settings: Settings, taskmanager: Identity) -> None:
+    path = _path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps({"created": taskmanager.created, "code": CODE}))
+    draft.replace(path)

@@ -1,0 +1,53 @@
+"""How far each consumer group is behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.config import Settings
+
+TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class GroupLag:
+    """Records between what a consumer group committed and the ends of its partitions."""
+
+    group: str
+    topics: dict[str, int]
+
+    @property
+    def lag(self) -> int:
+        return sum(self.topics.values())
+
+    def document(self) -> dict[str, Any]:
+        return {"group": self.group, "lag": self.lag}
+
+
+def collect_groups(settings: Settings) -> list[GroupLag]:
+    """Return each consumer group's lag by its committed offsets; an empty list if the broker does not answer."""
+    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException  # noqa: PLC0415 - half a second of import
+    from confluent_kafka.admin import AdminClient, OffsetSpec  # noqa: PLC0415
+
+    client = AdminClient({**settings.kafka.librdkafka(), "socket.timeout.ms": int(TIMEOUT_S * 1000), "log_level": 0})
+    try:
+        client.list_topics(timeout=TIMEOUT_S)
+        names = [one.group_id for one in client.list_consumer_groups(request_timeout=TIMEOUT_S).result().valid]
+        lags = []
+        for name in sorted(names):
+            request = [ConsumerGroupTopicPartitions(name)]
+            futures = client.list_consumer_group_offsets(request, request_timeout=TIMEOUT_S)
+            committed = [one for one in futures[name].result().topic_partitions if one.offset >= 0]
+            if not committed:
+                continue
+            ends = client.list_offsets({one: OffsetSpec.latest() for one in committed}, request_timeout=TIMEOUT_S)
+            by_partition = {(one.topic, one.partition): future.result().offset for one, future in ends.items()}
+            behind: Counter[str] = Counter()
+            for one in committed:
+                behind[one.topic] += max(by_partition[one.topic, one.partition] - one.offset, 0)
+            lags.append(GroupLag(name, dict(behind)))
+    except KafkaException:
+        return []
+    return lags

@@ -1,0 +1,85 @@
+"""Bounded reads of topics: from given offsets to given ends, without joining a consumer group."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import fastavro
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from runtime.config import Settings
+from runtime.console import CommandError, Exit
+from runtime.offsets import Offsets
+from schemas.contracts import contract
+
+#: A broker that answers nothing for so long is away.
+SILENCE_S = 20.0
+
+
+class Record(NamedTuple):
+    """A record and where it stands; a tombstone's value is empty."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+
+
+def read(settings: Settings, begin: Offsets, end: Offsets, *, budget_s: float | None = None) -> Iterator[Record]:
+    """Yield the records in [begin, end) per partition; within `budget_s` seconds, when given, maybe not all.
+
+    Raises:
+        CommandError: the broker has stopped answering.
+    """
+    left = {place: stop for place, stop in end.items() if stop > begin.get(place, 0)}
+    conf = {**settings.kafka.librdkafka(), "group.id": "polyglot-read", "enable.auto.commit": False, "log_level": 0}
+    consumer = Consumer({**conf, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(*place, begin.get(place, 0)) for place in left])
+    began = heard = time.monotonic()
+    try:
+        while left:
+            for message in consumer.consume(2_000, 0.2):
+                place = (message.topic(), message.partition())
+                error = message.error()
+                if place not in left or (error is not None and error.code() != KafkaError._PARTITION_EOF):  # noqa: SLF001
+                    continue
+                heard = time.monotonic()
+                if error is None and message.offset() < left[place]:
+                    yield Record(*place, message.offset(), message.value() or b"")
+                # The end of a partition is told, too: its last offset may hold no record.
+                if message.offset() + (error is None) >= left[place]:
+                    del left[place]
+            now = time.monotonic()
+            if budget_s is not None and now - began > budget_s:
+                return
+            if now - heard > SILENCE_S:
+                raise CommandError("the broker does not answer", hint="Start it: polyglot up", code=Exit.UNAVAILABLE)
+    finally:
+        consumer.close()
+
+
+def decoder(name: str) -> Callable[[bytes], dict[str, Any]]:
+    """Return the function that reads a contract's records; times stay µs.
+
+    It raises a ValueError when the value is none.
+    """
+    found = contract(name)
+    fields = [{**f, "type": "long" if "timestamp" in str(f["type"]) else f["type"]} for f in found.schema["fields"]]
+    schema = fastavro.parse_schema({**found.schema, "fields": fields})
+
+    def decode(value: bytes) -> dict[str, Any]:
+        if value[:5] != found.header:
+            raise ValueError(f"no record of {found.label}")
+        body = io.BytesIO(value[5:])
+        try:
+            record: Any = fastavro.schemaless_reader(body, schema, None)
+        except (EOFError, IndexError, OverflowError, UnicodeDecodeError) as error:
+            raise ValueError(f"no record of {found.label}: {type(error).__name__}") from None
+        if body.read(1):
+            raise ValueError(f"bytes follow a record of {found.label}")
+        return dict(record)
+
+    return decode

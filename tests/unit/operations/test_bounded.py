@@ -1,0 +1,99 @@
+"""Bounded runs: which jobs have one, what they are started with, and how they end."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from operations import bounded, lifecycle
+from runtime.config import Settings
+from runtime.console import CommandError, Console, Exit
+from runtime.flink_rest import JobInfo
+
+CONSOLE = Console(json_output=True)
+
+
+class Cluster:
+    """A cluster whose bounded job goes through some states, and stays in the last."""
+
+    def __init__(self, states):
+        self.states, self.cancelled, self.started = list(states), [], None
+
+    def __call__(self, url):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def flink_run(self, command, env, **_):
+        self.started = command, env
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    def jobs(self):
+        live = [JobInfo("1", "analytics", "RUNNING", {})]
+        if self.started is None:
+            return live
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return [JobInfo("2", "analytics-bounded", state, {}), *live]
+
+    def job(self, name):
+        return None
+
+    def exceptions(self, job_id):
+        return "the cause"
+
+    def cancel(self, job_id):
+        self.cancelled.append(job_id)
+
+
+@pytest.fixture
+def cluster(monkeypatch, tmp_path):
+    def of(*states):
+        found = Cluster(states)
+        monkeypatch.setattr(bounded, "FlinkRest", found)
+        monkeypatch.setattr(lifecycle, "FlinkRest", found)
+        monkeypatch.setattr(lifecycle.subprocess, "run", found.flink_run)
+        monkeypatch.setattr(bounded, "_POLL_S", 0.0)
+        return found
+
+    return of
+
+
+def run(name="analytics", timeout_s=60.0):
+    return bounded.run(Settings(clickhouse={"password": "p"}), CONSOLE, name, timeout_s)
+
+
+def test_a_run_is_over_when_its_job_has_finished(cluster):
+    found = cluster("CREATED", "RUNNING", "RUNNING", "FINISHED")
+    assert (run().id, found.cancelled) == ("2", [])
+    command, environment = found.started
+    assert command[-3:] == ["-pym", "flink_jobs.together", "flink_jobs.analytics="]
+    assert "-s" not in command
+    assert environment.items() >= bounded._ENVIRONMENT.items()
+
+
+def test_a_job_of_its_own_reads_for_groups_of_its_own():
+    assert Settings(flink={"bounded": True}).flink.suffix == "-bounded"
+    assert Settings().flink.suffix == ""
+
+
+def test_a_run_that_fails_says_why(cluster):
+    cluster("RUNNING", "FAILED")
+    with pytest.raises(CommandError, match=r"analytics-bounded is FAILED\nthe cause"):
+        run()
+
+
+def test_a_run_that_does_not_end_in_time_is_cancelled(cluster):
+    found = cluster("RUNNING")
+    with pytest.raises(CommandError) as error:
+        run(timeout_s=0.0)
+    assert (error.value.code, found.cancelled) == (Exit.TIMEOUT, ["2"])
+
+
+def test_ingest_has_none(cluster):
+    found = cluster("RUNNING")
+    with pytest.raises(CommandError, match="ingest has no bounded run"):
+        run("ingest")
+    assert found.started is None
