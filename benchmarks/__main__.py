@@ -1,6 +1,7 @@
 """``make bench``: run everything on a stack of its own; print tables, write ``var/report/bench.json``.
 
-A whole run also replaces the figures block of ``benchmarks/README.md``. With ``--part`` or ``--quick`` it does not.
+A whole run also replaces the figures block of ``benchmarks/README.md``. With ``--part`` or ``--quick`` it
+does so only with ``--write``.
 
 Exit codes: 0 the figures are of correct outputs, whether or not they reach the aims, which the last table tells (in
 the report: ``aims``); 1 an output was wrong, or a part failed; 2 wrong usage.
@@ -49,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=5.0, help="how long the whole path is fed")
     parser.add_argument("--latency-seconds", type=int, default=60)
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part (repeatable)")
+    parser.add_argument("--write", action="store_true", help="write the figures into the README, also of some parts")
     parser.add_argument("--quick", action="store_true", help="a little of everything, to see that it runs")
     return parser.parse_args()
 
@@ -115,7 +117,7 @@ def main() -> int:
         console.table(head, lines, title=f"{title} (a quick run reaches less)" if asked.quick else title)
     if missed := sum(one["met"] is False for one in found["aims"]):
         console.warn(f"{missed} aims were missed")
-    if not (asked.part or asked.quick):
+    if asked.write or not (asked.part or asked.quick):
         README.write_text(table.replaced(README.read_text(), found))
         console.info(f"figures written to {README.relative_to(ROOT)}")
     return 0 if found.get("whole", {}).get("verify", {}).get("passed", True) else 1

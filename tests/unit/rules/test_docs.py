@@ -17,7 +17,7 @@ DOCUMENTS = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")]
 )
 REFERENCE = ROOT / "docs" / "reference"
-TESTS_ONLY = {"POLYGLOT_CAPTURES"}
+TESTS_ONLY = {"POLYGLOT_CAPTURES", "POLYGLOT_TEST_PATIENCE"}
 
 documents = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
