@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 #: Folders and files in the order their tests run; what is in `integration` starts real processes. Two workers share it
 #: by files: beside the round of chaos, which has deadlines, runs what waits most of its time; what computes comes last.
 ORDER = (
-    "unit", "property", "integration/pipeline/test_chaos.py", "integration/collect", "integration/clickhouse",
+    "unit", "property", "integration/pipeline/test_chaos.py", "integration/collectors", "integration/clickhouse",
     "integration/stack", "integration/pipeline", "integration/batch", "integration",
 )  # fmt: skip
 
