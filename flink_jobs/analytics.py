@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from flink_jobs.environment import Job, python_options, start
+from flink_jobs.environment import Job, start
 from flink_jobs.io import stores, topics
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Ticks, Work
 from flink_jobs.replies import bar_records, bars_by_the_clock, joined, last_bars
-from runtime.config import settings
 from schemas.quality import Quality, load
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
 from udfs.windows.fold import restore
@@ -25,7 +24,7 @@ from udfs.windows.fold import restore
 
 def main() -> None:
     """Build and submit the job."""
-    job = start("analytics", python_options(settings()))
+    job = start("analytics")
     quality = load(job.settings.quality_file)
     for definition, name in ((BARS, "bars"), (QUOTE_BARS, "quote bars")):
         source, group = f"{definition.kind} topics", f"polyglot-analytics-{definition.kind}"

@@ -23,7 +23,6 @@ DEFAULTS = {
     "pipeline.auto-generate-uids": "false",
     # How many key groups there are is part of every key of a shard, and of every savepoint (connectors/blocks).
     "pipeline.max-parallelism": "128",
-    "python.execution-mode": "process",
     "python.fn-execution.bundle.size": "8",
     "python.fn-execution.bundle.time": "10",
     # Folds read their state once and keep it (operators/fold.py); PyFlink's cache would hold it once more.
@@ -73,6 +72,7 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
     name += config.flink.suffix
     merged = {
         **DEFAULTS,
+        **python_options(config),
         "pipeline.name": name,
         "parallelism.default": str(config.flink.parallelism),
         "python.executable": sys.executable,

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from flink_jobs.environment import Job, python_options, start
+from flink_jobs.environment import Job, start
 from flink_jobs.io import stores, topics
 from flink_jobs.lake_files import SilverFiles
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import joined, normalized_records
-from runtime.config import settings
 from schemas.domains import domains
 from schemas.quality import load
 from udfs.lake import silver
@@ -29,7 +28,7 @@ from udfs.normalize import Normalizer
 
 def main() -> None:
     """Build and submit the job."""
-    job = start("normalize", python_options(settings()))
+    job = start("normalize")
     raw = topics.read(job, "raw topics", domains().raw_topics(normalized_only=True), "polyglot-normalize")
     quality = load(job.settings.quality_file)
     work = Work(partial(Normalizer.restore, quality=quality), normalized_records, joined)

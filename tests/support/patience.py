@@ -26,7 +26,7 @@ def wait_for(
 ) -> _T:
     """Wait until a condition is true; return its value.
 
-    An exception counts as not yet: a service that was just killed fails in any way. An AssertionError ends it.
+    An exception counts as not yet: a service that was just killed fails in any way. `pytest.fail` ends the waiting.
 
     Raises:
         AssertionError: it did not become true in time.
@@ -37,8 +37,6 @@ def wait_for(
         try:
             if value := condition():
                 return value
-        except AssertionError:
-            raise
         except Exception as caught:  # noqa: BLE001 - see above
             error = caught
         time.sleep(every)

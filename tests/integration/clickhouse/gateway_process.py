@@ -14,6 +14,7 @@ from typing import Any
 
 import clickhouse_connect
 import httpx
+import pytest
 from clickhouse_connect.driver.client import Client
 from support.patience import wait_for
 
@@ -38,7 +39,8 @@ class Gateway:
         process = self.process
 
         def answers() -> bool:
-            assert process.poll() is None, "the gateway ended while starting"
+            if process.poll() is not None:
+                pytest.fail("the gateway ended while starting")
             return httpx.get(f"{self.url}/ping", timeout=5).text == "Ok.\n"
 
         wait_for(answers, 90, "the gateway does not answer")

@@ -84,7 +84,8 @@ def secured(tmp_path_factory, certificates) -> Iterator[Settings]:
 
 def _await(probe, process, output) -> None:
     def answers() -> bool:
-        assert process.poll() is None, output.read_text()
+        if process.poll() is not None:
+            pytest.fail(output.read_text())
         probe()
         return True
 
