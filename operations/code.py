@@ -14,6 +14,7 @@ from typing import Any
 from flink_jobs.worker import CODE
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
+from runtime.files import replace
 from runtime.flink_rest import FlinkRest
 from runtime.layout import Layout
 from runtime.process import Identity, terminate
@@ -77,6 +78,4 @@ def _loaded(settings: Settings) -> dict[str, Any]:
 def _record(settings: Settings, taskmanager: Identity) -> None:
     path = _path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps({"created": taskmanager.created, "code": CODE}))
-    draft.replace(path)
+    replace(path, json.dumps({"created": taskmanager.created, "code": CODE}))

@@ -14,6 +14,7 @@ from operations.code import renew_taskmanager
 from operations.rules import rules
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
+from runtime.files import replace
 from runtime.flink_home import client_command, client_env
 from runtime.flink_rest import FlinkRest, JobInfo
 from runtime.layout import Layout
@@ -46,9 +47,7 @@ def _remembered(settings: Settings, name: str) -> dict[str, list[str]]:
 def _remember(settings: Settings, name: str, known: dict[str, list[str]]) -> None:
     record = _record(settings, name)
     record.parent.mkdir(parents=True, exist_ok=True)
-    draft = record.with_suffix(".tmp")
-    draft.write_text(json.dumps(known))
-    draft.replace(record)
+    replace(record, json.dumps(known))
 
 
 def latest_checkpoint(settings: Settings, name: str) -> str:

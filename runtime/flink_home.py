@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from runtime.config import ROOT, Settings
+from runtime.files import replace
 from runtime.flink_config import flatten, flink_config
 from runtime.java import java
 from runtime.layout import Layout
@@ -82,10 +83,10 @@ def _write_home(layout: Layout, settings: Settings, overrides: Mapping[str, Any]
     for folder in (conf, lib, layout.flink / "tmp", layout.flink / "pid", layout.checkpoints, layout.savepoints):
         folder.mkdir(parents=True, exist_ok=True)
     layout.logs.mkdir(parents=True, exist_ok=True)
-    _replace(conf / "config.yaml", config_text(settings, overrides))
+    replace(conf / "config.yaml", config_text(settings, overrides))
     for name in ("log4j-console.properties", "log4j.properties"):
-        _replace(conf / name, LOG4J2)
-    _replace(conf / "log4j-cli.properties", (home() / "conf" / "log4j-cli.properties").read_text())
+        replace(conf / name, LOG4J2)
+    replace(conf / "log4j-cli.properties", (home() / "conf" / "log4j-cli.properties").read_text())
     wanted = {jar.name: jar for jar in library(settings)}
     for entry in lib.iterdir():
         if entry.name not in wanted:
@@ -109,13 +110,6 @@ def _copy(jar: Path, entry: Path) -> None:
         draft = entry.with_name(f".{entry.name}.{os.getpid()}")
         shutil.copy2(jar, draft)
         draft.replace(entry)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file in one step: a client may be reading it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text)
-    draft.replace(path)
 
 
 def library(settings: Settings) -> list[Path]:

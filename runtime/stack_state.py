@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from runtime.files import replace
 from runtime.layout import Layout
 from runtime.process import Identity
 
@@ -67,12 +66,12 @@ def read_state(layout: Layout) -> State | None:
 def write_state(layout: Layout, state: State) -> None:
     """Write state and pid files in one step each, so that a reader never meets half a file."""
     layout.stack.mkdir(parents=True, exist_ok=True)
-    _replace(layout.state, state.model_dump_json(indent=2))
+    replace(layout.state, state.model_dump_json(indent=2))
     pids = {name: running.pid for name, running in state.components.items()}
     pids["supervisor"] = state.supervisor_pid
     for name, pid in pids.items():
         if pid:
-            _replace(layout.pid_file(name), f"{pid}\n")
+            replace(layout.pid_file(name), f"{pid}\n")
         else:
             layout.pid_file(name).unlink(missing_ok=True)
 
@@ -82,9 +81,3 @@ def forget(layout: Layout) -> None:
     layout.state.unlink(missing_ok=True)
     for path in layout.stack.glob("*.pid"):
         path.unlink()
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text)
-    draft.replace(path)
