@@ -16,13 +16,13 @@ from benchmarks.measure import spread
 from benchmarks.windows import ENTITIES, RATE, START, Made, run_fold
 from runtime.console import CommandError
 from schemas.domains import domains, raw_topic
-from udfs.codec.slices import Slices
-from udfs.envelope import decode, encode_one
-from udfs.normalize import Normalizer
-from udfs.times import SECOND
-from udfs.windows import layout as at
+from udfs.kernels.slices import Slices
+from udfs.normalize.normalizer import Normalizer
+from udfs.values.times import SECOND
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
 from udfs.windows.fold import WindowFold
+from udfs.windows.kernels import layout as at
+from udfs.wire.envelope import decode, encode_one
 
 BLOCK = 1_000
 

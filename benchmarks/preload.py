@@ -23,8 +23,8 @@ from collectors.sim.spec import VENUE
 from collectors.wrap import Wrapper
 from runtime.config import Settings
 from schemas.domains import raw_topic
-from udfs.envelope import decode
-from udfs.normalize import Normalizer
+from udfs.normalize.normalizer import Normalizer
+from udfs.wire.envelope import decode
 
 #: Channels of which records are normalized, and the names that the venue's frames give them.
 CHANNELS = {"trade": "trade", "book_ticker": "bookTicker"}

@@ -19,9 +19,9 @@ from collectors.sim.source import Simulator
 from collectors.wrap import Wrapper
 from schemas.domains import domains
 from schemas.quality import Quality, default_quality
-from udfs.codec.slices import Slices
-from udfs.envelope import decode
-from udfs.normalize import Normalizer
+from udfs.kernels.slices import Slices
+from udfs.normalize.normalizer import Normalizer
+from udfs.wire.envelope import decode
 
 BATCH, ROUNDS = 2_000, 5
 

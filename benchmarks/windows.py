@@ -20,14 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from schemas.catalog import INTERVALS
 from schemas.contracts import contract
-from udfs.bars import INTERVALS
-from udfs.codec.slices import Slices
-from udfs.times import DAY, SECOND
-from udfs.windows import layout as at
+from udfs.kernels.slices import Slices
+from udfs.values.times import DAY, SECOND
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
 from udfs.windows.fold import WindowFold
-from udfs.wire import write_decimal, write_long, write_text
+from udfs.windows.kernels import layout as at
+from udfs.wire.avro import write_decimal, write_long, write_text
 
 START = 1_767_571_200 * SECOND
 RATE = 5_000  # trades per second of event time

@@ -25,8 +25,8 @@ import msgspec
 from collectors.block import Block, assigned
 from runtime.console import CommandError, Exit
 from schemas.domains import domains
-from udfs.assign import parse
-from udfs.rejects import Reject
+from udfs.gate.assign import parse
+from udfs.values.rejects import Reject
 
 BLOCK_FRAMES = 2000
 #: A file's name that means standard input.

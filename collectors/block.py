@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from udfs.assign import assign
+from udfs.gate.assign import assign
 
 #: Largest sum of payload bytes in one block, so that a burst of huge frames does not fill memory.
 MAX_BLOCK_BYTES = 8 * 1024 * 1024

@@ -22,7 +22,7 @@ from typing import BinaryIO, cast
 
 from collectors.block import MAX_BLOCK_BYTES, Block, assigned
 from runtime.console import CommandError, Exit
-from udfs.times import plausible
+from udfs.values.times import plausible
 
 BLOCK_LINES = 2000
 _HEAD_BYTES = 64 * 1024

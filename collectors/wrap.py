@@ -1,4 +1,4 @@
-"""A block's Kafka values, quickly: the bytes of `udfs.envelope.encode_one`, built from shared parts.
+"""A block's Kafka values, quickly: the bytes of `udfs.wire.envelope.encode_one`, built from shared parts.
 
 What repeats within a source (venue, entity, channel, source id) is written once; times and positions are written as
 columns.
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from collectors.block import Block
 from schemas.contracts import contract
-from udfs.wire import write_long, write_text
+from udfs.wire.avro import write_long, write_text
 
 #: A shorter column's numbers are written faster one by one.
 _FEW = 8

@@ -13,11 +13,11 @@ from uuid import uuid4
 from flink_jobs.operators.blocks import BYTES
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import dead_letter_records
-from udfs.blocks import Part, Records, reply
-from udfs.ingest import Ingestor
+from udfs.ingest.ingestor import Ingestor
 from udfs.lake import bronze, silver
 from udfs.lake.files import LakeFile, LakeFiles, frame
 from udfs.lake.silver import SilverFold
+from udfs.wire.blocks import Part, Records, reply
 
 #: The fields that the ingest job's fold emits.
 OUTPUT = {"files": BYTES, "dead_letters": BYTES}

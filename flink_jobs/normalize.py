@@ -23,7 +23,7 @@ from flink_jobs.replies import joined, normalized_records
 from schemas.domains import domains
 from schemas.quality import load
 from udfs.lake import silver
-from udfs.normalize import Normalizer
+from udfs.normalize.normalizer import Normalizer
 
 
 def main() -> None:

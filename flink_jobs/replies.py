@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from udfs import envelope
-from udfs.blocks import NO_TIME, Part, Records, reply
-from udfs.dead_letters import DeadLetter
-from udfs.normalize import Normalizer
+from udfs.normalize.normalizer import Normalizer
 from udfs.windows.fold import Told, WindowFold
+from udfs.wire import envelope
+from udfs.wire.blocks import NO_TIME, Part, Records, reply
+from udfs.wire.dead_letters import DeadLetter
 
 
 def dead_letter_records(topic: str, letters: Sequence[DeadLetter]) -> list[Records]:

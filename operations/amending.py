@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from confluent_kafka import Producer
 
-from batch.amend import Found, Late, amended
+from batch.repair.amend import Found, Late, amended
 from runtime.config import Settings
 from runtime.console import CommandError
 from runtime.offsets import OffsetReader, Offsets
 from runtime.records import read
-from udfs.amendments import TOPIC, Amendment
-from udfs.envelope import decode
-from udfs.resubmitted import AMEND, PREFIX, original_id
+from udfs.gate.amendments import TOPIC, Amendment
+from udfs.gate.resubmitted import AMEND, PREFIX, original_id
+from udfs.wire.envelope import decode
 
 
 def catch_up(settings: Settings, found: Found, entity: str, since: Offsets) -> None:

@@ -14,8 +14,8 @@ from runtime.config import Settings
 from runtime.console import CommandError
 from runtime.offsets import OffsetReader
 from runtime.records import decoder, read
-from udfs.amendments import REASONS
-from udfs.amendments import TOPIC as AMENDMENTS
+from udfs.gate.amendments import REASONS
+from udfs.gate.amendments import TOPIC as AMENDMENTS
 
 DEAD_LETTERS = ("deadletter.ingestion.v1", "deadletter.normalization.v1")
 #: How long one look may read, seconds; the next look goes on from there.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, TopicPartition
 
-from batch.requests import Request
+from batch.repair.requests import Request
 from runtime.config import Settings
 from runtime.offsets import OffsetReader, Offsets, lag
 from runtime.records import decoder, read

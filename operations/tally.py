@@ -19,9 +19,9 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 
 from runtime.config import Settings
-from udfs.amendments import REASONS
-from udfs.conflicts import REASON as CONFLICT
-from udfs.resubmitted import AMEND, SUFFIX, original_id
+from udfs.gate.amendments import REASONS
+from udfs.gate.resubmitted import AMEND, SUFFIX, original_id
+from udfs.ingest.conflicts import REASON as CONFLICT
 
 #: How many ids are told apart; with more, counts of events are lower bounds.
 MOST = 200_000

@@ -39,7 +39,7 @@ GATED = tuple(DERIVED)
 REMEMBERED = ("trade", "quote", "daily_close")
 #: Contracts of which every version is a result of its own, so that only a halt is the same in both engines.
 RESULTS = ("bar", "quote_bar")
-#: Rules that the kernels of adjusted series (``udfs/factors.py``, ``udfs/adjust.py``) hold by name, per contract, each
+#: Rules that the kernels of adjusted series (``udfs/corporate_actions``) hold by name, per contract, each
 #: with the largest limit it may have; None: it has no limit.
 ADJUSTMENTS: Mapping[str, Mapping[str, int | None]] = {
     "adjustment_factor": {"dividend_out_of_line": 1, "dividend_exceeds_close": 1, "currency_mismatch": None},

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit/udfs/test_horizon.py"
-FRAMES, DECLARED = "tests/unit/udfs/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
-LETTERS, UIDS = "tests/unit/udfs/test_large_dead_letters.py", "tests/integration/jobs/test_operator_uids.py"
+SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit/udfs/gate/test_horizon.py"
+FRAMES, DECLARED = "tests/unit/udfs/venues/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
+LETTERS, UIDS = "tests/unit/udfs/normalize/test_large_dead_letters.py", "tests/integration/jobs/test_operator_uids.py"
 VERDICT = "tests/unit/cli/test_verify.py"
-ENDS = "tests/unit/batch/test_topics.py"
+ENDS = "tests/unit/batch/spark/test_topics.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
-FILES, SILVER = "connectors/hudi/src/test/java/io/polyglot/hudi/FilesCrashTest.java", "tests/unit/lake/test_silver.py"
+FILES, SILVER = (
+    "connectors/hudi/src/test/java/io/polyglot/hudi/FilesCrashTest.java",
+    "tests/unit/udfs/lake/test_silver.py",
+)
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class Mutation:
 NOTICED = (
     Mutation(
         "proof: verify counts the differences",
-        "batch/verify.py",
+        "batch/verifying/verify.py",
         "return sum(c.differences for c in self.comparisons) + sum(not check.holds for check in self.checks)",
         "return 0",
         (VERDICT, SPOILED),
     ),
     Mutation(
         "proof: verify compares the store, not the replay with itself",
-        "batch/compare.py",
+        "batch/verifying/compare.py",
         "pool.map(buckets, (expected, actual))",
         "pool.map(buckets, (expected, expected))",
         (SPOILED,),
@@ -49,28 +52,28 @@ NOTICED = (
     ),
     Mutation(
         "proof: every bucket is compared",
-        "batch/compare.py",
+        "batch/verifying/compare.py",
         'grouped = rows.groupBy("day", "bucket")',
         'grouped = rows.where("bucket < 32").groupBy("day", "bucket")',
         (SPOILED,),
     ),
     Mutation(
         "proof: the last record of a partition is read",
-        "batch/topics.py",
+        "batch/spark/topics.py",
         "end = {extent.topic: {str(p): offset for p, offset in extent.end.items()} for extent in found}",
         "end = {extent.topic: {str(p): offset - 1 for p, offset in extent.end.items()} for extent in found}",
         (ENDS,),
     ),
     Mutation(
         "proof: a topic reaches to its last record",
-        "batch/topics.py",
+        "batch/spark/topics.py",
         "end = _offsets(admin, parts, OffsetSpec.latest())",
         "end = {at: max(n - 1, 0) for at, n in _offsets(admin, parts, OffsetSpec.latest()).items()}",
         (ENDS,),
     ),
     Mutation(
         "proof: a replay reads what was committed",
-        "batch/topics.py",
+        "batch/spark/topics.py",
         '"kafka.isolation.level": "read_committed"',
         '"kafka.isolation.level": "read_uncommitted"',
         (ENDS,),
@@ -99,7 +102,7 @@ NOTICED = (
     Mutation(
         "law 1: of several jobs each starts from its own checkpoint",
         "flink_jobs/together.py",
-        'module, _, runtime.origin = argument.partition("=")',
+        'module, _, environment.origin = argument.partition("=")',
         'module, _, _ = argument.partition("=")',
         ("tests/unit/flink_jobs/test_together.py",),
     ),
@@ -140,28 +143,28 @@ NOTICED = (
     ),
     Mutation(
         "law 4: Silver has a record once",
-        "udfs/codec/records.py",
+        "udfs/kernels/records.py",
         "new[i] = order > seen[place]",
         "new[i] = order >= seen[place]",
         (SILVER,),
     ),
     Mutation(
         "law 3: an event at the horizon is accepted, and none behind it (+ 1 µs)",
-        "udfs/rules.py",
+        "udfs/gate/topic_rules.py",
         "horizon=spec.horizon_ms * 1_000,",
         "horizon=spec.horizon_ms * 1_000 + 1,",
         (HORIZON,),
     ),
     Mutation(
         "law 3: an event at the horizon is accepted, and none behind it (- 1 µs)",
-        "udfs/rules.py",
+        "udfs/gate/topic_rules.py",
         "horizon=spec.horizon_ms * 1_000,",
         "horizon=spec.horizon_ms * 1_000 - 1,",
         (HORIZON,),
     ),
     Mutation(
         "law 3: a dead letter holds the whole record",
-        "udfs/dead_letters.py",
+        "udfs/wire/dead_letters.py",
         "write_bytes(self.record)",
         "write_bytes(self.record[: 1 << 20])",
         (LETTERS,),
@@ -182,7 +185,7 @@ NOTICED = (
     ),
     Mutation(
         "law 4: a state of an earlier commit is read",
-        "udfs/normalize.py",
+        "udfs/normalize/normalizer.py",
         "self._sequence.apply(entities, counts)",
         "pass",
         (STATES,),

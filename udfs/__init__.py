@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 
 def warmup() -> None:
     """Compile every kernel that is not in the cache yet (about 20 s of one core), or load it (about a second)."""
-    for name in ("udfs.codec", "udfs.windows"):
-        for module in iter_modules(import_module(name).__path__, f"{name}."):
+    for name in ("udfs.kernels", "udfs.windows"):
+        for module in walk_packages(import_module(name).__path__, f"{name}."):
             import_module(module.name)

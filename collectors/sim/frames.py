@@ -15,7 +15,7 @@ from collectors.sim.instruments import instruments
 from collectors.sim.revisions import revisions
 from collectors.sim.spec import MIN_DELAY_US, VENUE, SimSpec
 from collectors.sim.wire import Wire
-from udfs.assign import assign
+from udfs.gate.assign import assign
 
 #: Channel names by kind; a frame's channel is an index here, malformed frames may have the last one.
 CHANNELS = ("trade", "agg_trade", "depth", "book_ticker", "unassigned", "trade_cancel", "trade_correct")

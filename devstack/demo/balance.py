@@ -15,7 +15,7 @@ from operations.dead_letters.flags import counts
 from operations.dead_letters.listing import Filter, letters
 from runtime.config import Settings
 from schemas.quality import load
-from udfs.conflicts import REASON as CONFLICT
+from udfs.ingest.conflicts import REASON as CONFLICT
 
 _REVISIONS = ("normalized.trade_cancel.v1", "normalized.trade_correct.v1")
 _NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1", *_REVISIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from udfs.conflicts import REASON as CONFLICT
+from udfs.ingest.conflicts import REASON as CONFLICT
 
 #: Reasons of the data-quality rules, which the simulator does not know: what they reject it made as good frames.
 _QUALITY = "quality."

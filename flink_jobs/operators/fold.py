@@ -17,9 +17,9 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from flink_jobs import worker
-from udfs.blocks import NO_MARK, Part, read
-from udfs.operator import Journal
 from udfs.quality import QualityStop
+from udfs.state.operator import Journal
+from udfs.wire.blocks import NO_MARK, Part, read
 
 #: How often what no watermark tells is told, ms; and how soon the rest follows of what is too much for one turn.
 TICK_MS, SOON_MS = 2_000, 20
@@ -63,7 +63,7 @@ class Work:
 class _Shard:
     """A shard's folds by name, and their logs; ``timer`` is when the next tick is due, 0 for never."""
 
-    folds: dict[str, Any]  # `udfs.operator.Operator`; those that tick have ``waiting`` as well
+    folds: dict[str, Any]  # `udfs.state.operator.Operator`; those that tick have ``waiting`` as well
     journals: dict[str, Journal]
     changed: set[str] = field(default_factory=set)
     mark: int = NO_MARK

@@ -13,8 +13,8 @@ from runtime.config import Settings
 from runtime.console import CommandError, Exit
 from schemas.contracts import contract
 from schemas.domains import domains
-from udfs.dead_letters import DeadLetter
-from udfs.envelope import decode
+from udfs.wire.dead_letters import DeadLetter
+from udfs.wire.envelope import decode
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """Dead letters sent again after a fix of code, contract or rules: new raw records, which every job judges anew.
 
-How a copy says what it is, and what a replay makes of its original, is in ``udfs.resubmitted``.
+How a copy says what it is, and what a replay makes of its original, is in ``udfs.gate.resubmitted``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,21 @@ from dataclasses import dataclass
 from collectors.producer import RawProducer
 from operations.dead_letters.listing import Letter
 from runtime.config import Settings
-from udfs.amendments import REASONS as TOO_LATE
-from udfs.conflicts import REASON as CONFLICT
-from udfs.envelope import encode_one
-from udfs.rejects import Reject
-from udfs.resubmitted import AMEND, REDRIVE, SUFFIX, Resubmitted, copy_id, digest_of, original_id, redriven, resubmitted
+from udfs.gate.amendments import REASONS as TOO_LATE
+from udfs.gate.resubmitted import (
+    AMEND,
+    REDRIVE,
+    SUFFIX,
+    Resubmitted,
+    copy_id,
+    digest_of,
+    original_id,
+    redriven,
+    resubmitted,
+)
+from udfs.ingest.conflicts import REASON as CONFLICT
+from udfs.values.rejects import Reject
+from udfs.wire.envelope import encode_one
 
 #: Reasons for which no record is sent again, and why.
 FINAL = {

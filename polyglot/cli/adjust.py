@@ -15,7 +15,7 @@ from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from batch.adjust_run import Places
+    from batch.corporate_actions.run import Places
 
 PANEL = "Data"
 _EXAMPLES = """\
@@ -53,12 +53,12 @@ def adjust(
     --watch: then whatever comes in restates what it changes. A run that finds nothing new publishes nothing. The lake's
     and ClickHouse's tables are brought to what the topics say.
     """
-    from batch.adjust import IncompleteError, reached  # noqa: PLC0415 - keeps --help instant
-    from batch.adjust_run import follow, restate  # noqa: PLC0415
-    from batch.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415
-    from batch.publish import PublishError  # noqa: PLC0415
+    from batch.corporate_actions.run import follow, restate  # noqa: PLC0415
+    from batch.corporate_actions.series import IncompleteError, reached  # noqa: PLC0415 - keeps --help instant
+    from batch.publishing.publish import PublishError  # noqa: PLC0415
     from batch.ranges import RangeError, parse_instant  # noqa: PLC0415
-    from batch.topics import BrokerError  # noqa: PLC0415
+    from batch.spark.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415
+    from batch.spark.topics import BrokerError  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     try:
@@ -83,7 +83,7 @@ def adjust(
 
 
 def _places(settings: Settings) -> Places:
-    from batch.adjust_run import Places  # noqa: PLC0415
+    from batch.corporate_actions.run import Places  # noqa: PLC0415
     from polyglot.cli.verify import sources  # noqa: PLC0415
 
     found = sources(settings, clickhouse=settings.clickhouse.enabled)

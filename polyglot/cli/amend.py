@@ -14,9 +14,9 @@ from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from batch.amend import Found, Late
     from batch.ranges import Span
-    from udfs.amendments import Amendment
+    from batch.repair.amend import Found, Late
+    from udfs.gate.amendments import Amendment
 
 _EXAMPLES = """\
 Examples:
@@ -91,8 +91,8 @@ def _span(start: str, end: str) -> Span:
 def _horizon(text: str) -> int:
     """Return µs."""
     from schemas.domains import duration_ms  # noqa: PLC0415
-    from udfs.resubmitted import MAX_HORIZON  # noqa: PLC0415
-    from udfs.times import DAY  # noqa: PLC0415
+    from udfs.gate.resubmitted import MAX_HORIZON  # noqa: PLC0415
+    from udfs.values.times import DAY  # noqa: PLC0415
 
     try:
         found = 1_000 * duration_ms(text)
@@ -104,7 +104,7 @@ def _horizon(text: str) -> int:
 
 
 def _find(settings: Settings, session: Session, entity: str, span: Span) -> Found:
-    from batch.amend import find  # noqa: PLC0415
+    from batch.repair.amend import find  # noqa: PLC0415
 
     scratch = (settings.var_dir / "amend").resolve()
     return find(session.get("amend"), settings.lake_uri, scratch, entity, span, rules(settings))
@@ -114,8 +114,8 @@ def _decide(
     found: Found, entity: str, span: Span, horizon: int
 ) -> tuple[Amendment, list[Late], dict[str, Any], list[str]]:
     """Return the amendment, its events, the numbers that explain it, and the ids that no amendment can take."""
-    from batch.amend import within  # noqa: PLC0415
-    from udfs.amendments import amendment  # noqa: PLC0415
+    from batch.repair.amend import within  # noqa: PLC0415
+    from udfs.gate.amendments import amendment  # noqa: PLC0415
 
     assert span.start is not None  # noqa: S101 - both options are required
     assert span.end is not None  # noqa: S101
@@ -161,7 +161,7 @@ def _restate(
     timeout: float,
 ) -> None:
     """Wait until the amended events came through; restate their windows, and whatever else asks for it."""
-    from batch.requests import coalesce  # noqa: PLC0415
+    from batch.repair.requests import coalesce  # noqa: PLC0415
     from operations.drain import drain  # noqa: PLC0415
     from operations.repairs import commit, read_open  # noqa: PLC0415
 

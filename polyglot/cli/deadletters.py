@@ -16,7 +16,7 @@ from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 if TYPE_CHECKING:
     from operations.dead_letters.listing import Filter, Letter
     from operations.dead_letters.redrive import Known
-    from udfs.conflicts import Place
+    from udfs.ingest.conflicts import Place
 
 PANEL = "Data"
 DomainOption = Annotated[str, typer.Option(help="Only letters of this domain: ingestion or normalization.")]
@@ -126,7 +126,7 @@ def _first_copy(settings: Settings, console: Console, letter: Letter) -> dict[st
 
 def _from_bronze(settings: Settings, console: Console, place: Place) -> bytes | None:
     """Look up a record that retention has cut; None when it is not there, or Bronze cannot be read here."""
-    from batch.bronze import envelope_at, read_bronze  # noqa: PLC0415
+    from batch.spark.bronze import envelope_at, read_bronze  # noqa: PLC0415
 
     try:
         with spark(settings, console, "deadletters") as session:
@@ -170,8 +170,8 @@ def redrive(
 
 def _known(settings: Settings, console: Console, found: list[Letter]) -> Known:
     """Ask Bronze."""
-    from batch.bronze import read_bronze  # noqa: PLC0415
-    from batch.redrive_verdicts import amended_events, newest_ingest_times, redriven  # noqa: PLC0415
+    from batch.replaying.redrive_verdicts import amended_events, newest_ingest_times, redriven  # noqa: PLC0415
+    from batch.spark.bronze import read_bronze  # noqa: PLC0415
     from operations.dead_letters.redrive import Known  # noqa: PLC0415
 
     if not found:

@@ -19,9 +19,9 @@ from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from batch.repair_coverage import Coverage
-    from batch.requests import Task
-    from batch.restate import Restated
+    from batch.repair.coverage import Coverage
+    from batch.repair.requests import Task
+    from batch.repair.restate import Restated
     from operations.repairs import Backlog
 
 #: Seconds between looks at the topic, and how long requests may keep coming before those that are there are answered.
@@ -63,7 +63,7 @@ def repair(
     with --watch those of a window that keeps changing at most once per rest, and not at all if nothing came since.
     Requests count as answered once the bars are published; answering one twice changes nothing.
     """
-    from batch.repair_coverage import Coverage  # noqa: PLC0415 - keeps --help instant
+    from batch.repair.coverage import Coverage  # noqa: PLC0415 - keeps --help instant
 
     settings, console = Settings(), Console(json_output=json_output)
     if watch and json_output:
@@ -166,7 +166,7 @@ def _answer(
     scratch: str,
     timeout: float,
 ) -> list[Restated]:
-    from batch.requests import coalesce  # noqa: PLC0415
+    from batch.repair.requests import coalesce  # noqa: PLC0415
     from operations.drain import await_bronze  # noqa: PLC0415
     from operations.repairs import commit  # noqa: PLC0415
 
@@ -185,7 +185,7 @@ def restate_all(
     settings: Settings, console: Console, session: SparkSession, tasks: Sequence[Task], scratch_name: str = "repair"
 ) -> list[Restated]:
     """Replay and publish; two that run at one time need scratch folders of their own."""
-    from batch.restate import restate  # noqa: PLC0415
+    from batch.repair.restate import restate  # noqa: PLC0415
 
     scratch = (settings.var_dir / scratch_name).resolve()
     kafka = settings.kafka.librdkafka()

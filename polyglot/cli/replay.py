@@ -53,9 +53,9 @@ def replay(
 
     The range is event time. Trades and quotes inside it come out, and the bars whose whole window is inside.
     """
-    from batch.publish import publish as send  # noqa: PLC0415 - keeps --help instant
+    from batch.publishing.publish import publish as send  # noqa: PLC0415 - keeps --help instant
     from batch.ranges import RangeError, Span  # noqa: PLC0415
-    from batch.replay import replay as run  # noqa: PLC0415
+    from batch.replaying.replay import replay as run  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     try:
@@ -89,11 +89,11 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     from py4j.protocol import Py4JJavaError  # noqa: PLC0415
     from pyspark.errors import PythonException  # noqa: PLC0415
 
-    from batch.bronze import BronzeError, reason  # noqa: PLC0415
-    from batch.publish import PublishError  # noqa: PLC0415
-    from batch.publish_barrier import PublishBarrierError  # noqa: PLC0415
-    from batch.replay import BalanceError  # noqa: PLC0415
-    from batch.session import SparkUnavailableError, spark_session  # noqa: PLC0415
+    from batch.publishing.barrier import PublishBarrierError  # noqa: PLC0415
+    from batch.publishing.publish import PublishError  # noqa: PLC0415
+    from batch.replaying.replay import BalanceError  # noqa: PLC0415
+    from batch.spark.bronze import BronzeError, reason  # noqa: PLC0415
+    from batch.spark.session import SparkUnavailableError, spark_session  # noqa: PLC0415
 
     jars, scratch = settings.cache_dir / "jars" / "spark", settings.var_dir / "spark"
     console.info("starting Spark")

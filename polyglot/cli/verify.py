@@ -15,7 +15,7 @@ from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from batch.verify import Sources
+    from batch.verifying.verify import Sources
 
 _EXAMPLES = """\
 Examples:
@@ -61,12 +61,12 @@ def verify(
     Run it when everything fed has come through (`polyglot drain`), or bound it with --to. Exits with 1 on any
     difference, and when there was nothing to compare.
     """
-    from batch.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415 - keeps --help instant
     from batch.ranges import RangeError, Span  # noqa: PLC0415
-    from batch.report import document  # noqa: PLC0415
-    from batch.topics import BrokerError  # noqa: PLC0415
-    from batch.verify import STORES, StoreError  # noqa: PLC0415
-    from batch.verify import verify as run  # noqa: PLC0415
+    from batch.spark.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415 - keeps --help instant
+    from batch.spark.topics import BrokerError  # noqa: PLC0415
+    from batch.verifying.report import document  # noqa: PLC0415
+    from batch.verifying.verify import STORES, StoreError  # noqa: PLC0415
+    from batch.verifying.verify import verify as run  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     stores = tuple(store or STORES)
@@ -105,9 +105,9 @@ def sources(settings: Settings, *, clickhouse: bool) -> Sources:
     Raises:
         CommandError: a password or the data-quality rules are not there.
     """
-    from batch.clickhouse import Endpoint  # noqa: PLC0415
-    from batch.topics import Broker  # noqa: PLC0415
-    from batch.verify import Sources  # noqa: PLC0415
+    from batch.spark.clickhouse import Endpoint  # noqa: PLC0415
+    from batch.spark.topics import Broker  # noqa: PLC0415
+    from batch.verifying.verify import Sources  # noqa: PLC0415
 
     return Sources(
         lake_uri=settings.lake_uri,

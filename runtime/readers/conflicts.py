@@ -6,8 +6,8 @@ from typing import Any
 
 from runtime.config import Settings
 from runtime.readers.log import value_at
-from udfs.conflicts import REASON, Place, place_of_first
-from udfs.envelope import decode
+from udfs.ingest.conflicts import REASON, Place, place_of_first
+from udfs.wire.envelope import decode
 
 
 def first_place(letter: dict[str, Any]) -> Place | None:
@@ -19,7 +19,7 @@ def first_copy(settings: Settings, letter: dict[str, Any]) -> bytes | None:
     """Return the first copy's Kafka value (a raw envelope) of a dead letter whose ``reason`` is ``conflict``.
 
     None for a letter of another reason, and when the raw topic does not have it any more: Bronze still has the row
-    then, under the same topic, partition and offset (``batch.bronze.envelope_at``).
+    then, under the same topic, partition and offset (``batch.spark.bronze.envelope_at``).
 
     Raises:
         CommandError: the broker does not answer.

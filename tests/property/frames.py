@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 from property.oracle import Raw
 
-from udfs.assign import assign
+from udfs.gate.assign import assign
 
 SECOND = 1_000_000
 MIDNIGHT = 1_723_161_600 * SECOND  # 2024-08-09T00:00Z

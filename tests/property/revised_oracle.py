@@ -11,7 +11,7 @@ from typing import Any
 
 from property.window_oracle import DAY, KEEP, Key, Revision, Trade, bar
 
-from udfs.bars import INTERVALS
+from schemas.catalog import INTERVALS
 
 LENGTHS = tuple(INTERVALS.values())
 

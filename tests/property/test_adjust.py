@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from udfs.adjust import adjust
-from udfs.decimals import half_even
-from udfs.history import Action, Close, History
-from udfs.lineage import Link, ancestors
+from udfs.corporate_actions.adjust import adjust
+from udfs.corporate_actions.history import Action, Close, History
+from udfs.corporate_actions.lineage import Link, ancestors
+from udfs.values.decimals import half_even
 
 SCALE = 10**12
 NAMES = ("v:A", "v:B", "v:C")

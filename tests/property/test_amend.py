@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from property.frames import SECOND, logs
 from property.oracle import Raw, read
 
-from batch.amend import amended, first_copies, within
-from udfs.amendments import REASONS, amendment
-from udfs.envelope import decode, encode_one
-from udfs.ingest import Ingestor
-from udfs.normalize import Normalized, Normalizer
-from udfs.resubmitted import MAX_HORIZON, original_id
-from udfs.rules import rules
+from batch.repair.amend import amended, first_copies, within
+from udfs.gate.amendments import REASONS, amendment
+from udfs.gate.resubmitted import MAX_HORIZON, original_id
+from udfs.gate.topic_rules import rules
+from udfs.ingest.ingestor import Ingestor
+from udfs.normalize.normalizer import Normalized, Normalizer
+from udfs.rows.arrow import to_arrow
+from udfs.wire.envelope import decode, encode_one
 
 TOPICS = [
     "raw.sim.trade.v1", "raw.sim.trade_cancel.v1", "raw.sim.trade_correct.v1", "raw.kraken.trade.v1",
@@ -40,7 +41,7 @@ def accepted(topic: str, *outcomes: Normalized) -> Counter[str]:
         kind = rules(topic).kind
         names = [read(kind, value)["event_id"] for value in told(out)[2]]
         for rows in (out.trades, out.quotes):
-            names += rows.to_arrow().column("event_id").to_pylist()
+            names += to_arrow(rows).column("event_id").to_pylist()
         frames |= {re.sub("#[0-9]+$", "", name) for name in names}
     assert len(frames) == sum(out.frames for out in outcomes)
     return Counter(map(original_id, frames))

@@ -18,11 +18,11 @@ from support.captures import capture
 from collectors.backfill import Backfill
 from collectors.wrap import Wrapper
 from schemas.domains import raw_topic
-from udfs import gaps
-from udfs.assign import assign
-from udfs.envelope import decode, encode_one
-from udfs.ingest import Ingestor
-from udfs.normalize import Normalized, Normalizer
+from udfs.gate.assign import assign
+from udfs.ingest.ingestor import Ingestor
+from udfs.normalize import gaps
+from udfs.normalize.normalizer import Normalized, Normalizer
+from udfs.wire.envelope import decode, encode_one
 
 #: REST names of the stream's fields.
 BINANCE = {"t": "id", "p": "price", "q": "qty", "T": "time", "m": "isBuyerMaker", "M": "isBestMatch"}

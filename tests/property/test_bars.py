@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from property.oracle import avro
 from property.window_oracle import Quote, Trade
 
-from udfs.bars import INTERVALS, Bar, QuoteBar
-from udfs.codec.slices import Slices
+from schemas.catalog import INTERVALS
+from udfs.kernels.slices import Slices
+from udfs.windows.bar_objects import Bar, QuoteBar, read_bar, read_quote_bar
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
 from udfs.windows.partial import batch_fold, finished
-from udfs.windows.records import read_bar, read_quote_bar
 
 START = 1_723_161_600_000_000
 VALUES = st.integers(1, 10**27) | st.integers(1, 10**6) | st.sampled_from([1, 10**12, 10**27])

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.oracle import Raw, avro, envelope
 
-from udfs.codec.slices import Slices
-from udfs.dead_letters import DeadLetter
-from udfs.envelope import decode, encode, encode_one, explain
-from udfs.packing import pack, unpack
-from udfs.times import EARLIEST, LATEST
-from udfs.wire import unscaled, write_bytes, write_decimal, write_long, write_text
+from udfs.kernels.slices import Slices
+from udfs.state.packing import pack, unpack
+from udfs.values.times import EARLIEST, LATEST
+from udfs.wire.avro import unscaled, write_bytes, write_decimal, write_long, write_text
+from udfs.wire.dead_letters import DeadLetter
+from udfs.wire.envelope import decode, encode, encode_one, explain
 
 LONGS = st.integers(-(1 << 63), (1 << 63) - 1)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)

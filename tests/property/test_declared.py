@@ -18,15 +18,15 @@ from property.test_window_fold import SILENCES, STEPS, Run, live, logs
 from property.test_window_parts import in_parts
 from property.window_oracle import HORIZON, SECOND, SKEW, Key, Plain, Quote, Trade
 
-from udfs.bars import INTERVALS
-from udfs.codec.slices import Slices
-from udfs.decimals import plain
-from udfs.times import DAY
+from schemas.catalog import INTERVALS
+from udfs.kernels.slices import Slices
+from udfs.values.decimals import plain
+from udfs.values.times import DAY
 from udfs.windows.declared import Declaration, DeclarationError, Reduce, define
 from udfs.windows.definition import Definition, Limits
 from udfs.windows.fold import WindowFold
 from udfs.windows.partial import batch_fold, finished, results_batch
-from udfs.wire import write_decimal, write_long, write_text
+from udfs.wire.avro import write_decimal, write_long, write_text
 
 MINUTE, HOUR = 60 * SECOND, 3_600 * SECOND
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 12}

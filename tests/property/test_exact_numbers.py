@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from property.frames import MIDNIGHT, NUMBERS, binance_trade
 from property.oracle import Raw, envelope, read
 
-from udfs import decimals, times
-from udfs.envelope import decode
-from udfs.normalize import Normalizer
-from udfs.rejects import Reject
+from udfs.normalize.normalizer import Normalizer
+from udfs.values import decimals, times
+from udfs.values.rejects import Reject
+from udfs.wire.envelope import decode
 
 TOPIC = "raw.sim.trade.v1"
 _DIGITS = st.integers(0, 10**18).map(str)

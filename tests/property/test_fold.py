@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from property.frames import TOPICS, logs
 from property.oracle import Outcome, Raw, cut, envelope, fold
 
-from udfs import dedup
-from udfs.conflicts import place_of_first
-from udfs.dead_letters import DeadLetter
-from udfs.envelope import Envelopes, decode
-from udfs.ingest import Ingestor
-from udfs.normalize import Normalized, Normalizer
+from udfs.dedup import dedup
+from udfs.ingest.conflicts import place_of_first
+from udfs.ingest.ingestor import Ingestor
+from udfs.normalize.normalizer import Normalized, Normalizer
+from udfs.rows.arrow import to_arrow
+from udfs.wire.dead_letters import DeadLetter
+from udfs.wire.envelope import Envelopes, decode
 
 CUTS = st.lists(st.integers(0, 12), max_size=12)
 #: What happens to the state after a batch: nothing, a delta is taken, a snapshot is, or the job is killed and restored.
@@ -75,7 +76,7 @@ def run(topic: str, log: Sequence[Raw], cuts: list[int], saves: list[int]) -> Ou
 
 
 def _same_arrow(rows: Any) -> None:
-    batch = rows.to_arrow()
+    batch = to_arrow(rows)
     batch.validate(full=True)
     assert batch.column("value").to_pylist() == rows.encode()
 
@@ -153,7 +154,7 @@ def test_arrow_columns_are_the_records(log: list[Raw], begin: int) -> None:
     rows = Normalizer("raw.sim.trade.v1").process(Envelopes.from_arrow(batch)).trades
     plain = fold("raw.sim.trade.v1", log[begin:])
     assert rows.encode() == plain.values
-    table = rows.to_arrow()
+    table = to_arrow(rows)
     for name in table.schema.names[:-1]:
         column = table.column(name)
         if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):

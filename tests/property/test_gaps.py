@@ -13,12 +13,12 @@ from property.gap_oracle import PlainGaps
 from property.oracle import PlainDedup, Raw, cut, envelope, read
 from property.test_fold import CUTS, SAVES, Kept
 
-from udfs import gaps
-from udfs.assign import assign
-from udfs.envelope import decode
-from udfs.normalize import Normalizer
+from udfs.gate.assign import assign
+from udfs.gate.topic_rules import Rules
+from udfs.normalize import gaps
+from udfs.normalize.normalizer import Normalizer
 from udfs.quality import flags
-from udfs.rules import Rules
+from udfs.wire.envelope import decode
 
 SECOND = 1_000_000
 BEGIN = 1_723_161_600 * SECOND - 40 * SECOND  # crosses midnight

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.frames import MIDNIGHT, NUMBERS, TOPICS, kraken_trade
 
-from udfs.assign import assign
-from udfs.times import plausible
+from udfs.gate.assign import assign
+from udfs.values.times import plausible
 
 VENUES = sorted({venue for venue, _, _ in TOPICS.values()})
 JSON = st.recursive(

@@ -29,11 +29,11 @@ from flink_jobs.lake_files import BronzeFiles
 from flink_jobs.operators import fold as operators
 from flink_jobs.operators.fold import ShardFold, Work
 from flink_jobs.replies import joined, normalized_records
-from udfs import dedup
-from udfs.envelope import decode
+from udfs.dedup import dedup
 from udfs.lake.files import LakeFiles
-from udfs.normalize import Normalizer
-from udfs.operator import Journal
+from udfs.normalize.normalizer import Normalizer
+from udfs.state.operator import Journal
+from udfs.wire.envelope import decode
 
 PARTITIONS = 2
 #: How long before its receipt a frame's event was, ms: on time, late, at the edges of the gate and beyond them.

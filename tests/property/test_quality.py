@@ -16,11 +16,11 @@ from property.frames import logs
 from property.oracle import Outcome, Raw, cut, envelope, fold, read
 
 from schemas.quality import Compare, Monotone, Outlier, Quality, Range, Rule, Staleness, parse
-from udfs import gaps
-from udfs.decimals import ONE
-from udfs.envelope import decode
-from udfs.normalize import Normalizer
+from udfs.normalize import gaps
+from udfs.normalize.normalizer import Normalizer
 from udfs.quality import evaluate, violated
+from udfs.values.decimals import ONE
+from udfs.wire.envelope import decode
 
 DAY = 86_400_000_000
 SECOND = 1_000_000

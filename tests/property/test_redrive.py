@@ -13,10 +13,10 @@ from property.oracle import envelope
 from operations.dead_letters.listing import Letter
 from operations.dead_letters.redrive import Known, copies
 from schemas.quality import Quality, parse
-from udfs.envelope import decode
-from udfs.ingest import Ingestor
-from udfs.normalize import Normalized, Normalizer
-from udfs.resubmitted import Verdicts, resubmitted
+from udfs.gate.resubmitted import Verdicts, resubmitted
+from udfs.ingest.ingestor import Ingestor
+from udfs.normalize.normalizer import Normalized, Normalizer
+from udfs.wire.envelope import decode
 
 STRICT = {
     "trade": parse('["normalized.trade.v1".dear]\ntype="range"\naction="fail"\nfield="price"\nmost="60000"'),

@@ -22,8 +22,8 @@ from property.revised_oracle import Revised
 from property.test_window_fold import AMOUNTS, SILENCES, STEPS, Run, live, logs
 from property.window_oracle import DAY, HORIZON, SECOND, SKEW, Key, Revision, Trade
 
-from udfs.bars import INTERVALS
-from udfs.codec.slices import Slices
+from schemas.catalog import INTERVALS
+from udfs.kernels.slices import Slices
 from udfs.windows.definition import BARS, Limits
 from udfs.windows.fold import Told, WindowFold
 

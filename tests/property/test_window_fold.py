@@ -24,12 +24,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from property.window_oracle import DAY, HORIZON, KEEP, SECOND, SKEW, Key, Plain, Quote, Trade, quote_bar
 
-from udfs.bars import INTERVALS
-from udfs.codec.slices import Slices
-from udfs.operator import Journal
-from udfs.windows import layout as at
+from schemas.catalog import INTERVALS
+from udfs.kernels.slices import Slices
+from udfs.state.operator import Journal
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition, Limits
 from udfs.windows.fold import NEVER, Told, WindowFold
+from udfs.windows.kernels import layout as at
 
 START = 1_723_161_600 * SECOND  # midnight, UTC
 ENTITIES = ("v:A", "v:A@agg", "venue:" + "LONG" * 9, "v:B")

@@ -15,13 +15,13 @@ from property.window_oracle import DAY, Plain, Quote, Revision, Trade, bar, quot
 from pyspark.sql.pandas.types import to_arrow_schema
 from support.finishing import encode
 
-from batch.kernels import bar_schema
-from udfs.bars import INTERVALS
-from udfs.codec.slices import Slices
+from batch.replaying.files import bar_schema
+from schemas.catalog import INTERVALS
+from udfs.kernels.slices import Slices
+from udfs.windows.bar_objects import read_bar, read_quote_bar
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
+from udfs.windows.kernels.revised import CANCELLED, CORRECTED, STANDS
 from udfs.windows.partial import as_events, as_revised, batch_fold, finished, merge, partial_windows, results_batch
-from udfs.windows.records import read_bar, read_quote_bar
-from udfs.windows.revised import CANCELLED, CORRECTED, STANDS
 
 
 def in_parts(definition: Definition, log: list[Trade] | list[Quote], tasks: int, random: Random) -> list[bytes]:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from support.finishing import encode, finish_bar, finish_quote_bar
 
+from schemas.catalog import INTERVALS
 from schemas.contracts import contract
-from udfs.bars import INTERVALS
-from udfs.wire import write_decimal, write_long, write_text
+from udfs.wire.avro import write_decimal, write_long, write_text
 
 DAY = 86_400_000_000
 SECOND = 1_000_000

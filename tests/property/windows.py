@@ -17,7 +17,7 @@ from support.blocks import rows as unpacked
 from flink_jobs.analytics import windows
 from flink_jobs.operators.fold import ShardFold
 from schemas.quality import default_quality
-from udfs.codec.slices import Slices
+from udfs.kernels.slices import Slices
 from udfs.windows.definition import BARS, QUOTE_BARS
 from udfs.windows.partial import batch_fold, finished
 

@@ -68,7 +68,7 @@ class Engine:
 
 
 class Client:
-    """What ``batch.clickhouse`` uses of ``clickhouse_connect``'s client, on an engine."""
+    """What ``batch.spark.clickhouse`` uses of ``clickhouse_connect``'s client, on an engine."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

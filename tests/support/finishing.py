@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
+from schemas.catalog import INTERVALS
 from schemas.contracts import contract
-from udfs.bars import INTERVALS, Bar, QuoteBar
-from udfs.decimals import ONE, PLACES, half_even, plain
-from udfs.times import SECOND
-from udfs.wire import unscaled, write_decimal, write_long, write_text
+from udfs.values.decimals import ONE, PLACES, half_even, plain
+from udfs.values.times import SECOND
+from udfs.windows.bar_objects import Bar, QuoteBar
+from udfs.wire.avro import unscaled, write_decimal, write_long, write_text
 
 _BAR = contract("bar").header
 _QUOTE_BAR = contract("quote_bar").header

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from schemas.domains import raw_topic
-from udfs.assign import assign
+from udfs.gate.assign import assign
 
 PARTITIONS = 4
 

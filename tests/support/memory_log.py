@@ -1,4 +1,4 @@
-"""Topics in memory, read as ``batch.topics`` reads a broker's: by extents first, then what lies in them."""
+"""Topics in memory, read as ``batch.spark.topics`` reads a broker's: by extents first, then what lies in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 
-from batch.topics import _SCHEMA, Broker, Extent
+from batch.spark.topics import _SCHEMA, Broker, Extent
 
 
 class Record(NamedTuple):
@@ -18,7 +18,7 @@ class Record(NamedTuple):
 
 
 class MemoryLog:
-    """Topics of one partition each. ``extents`` and ``read`` stand for the functions of ``batch.topics``."""
+    """Topics of one partition each. ``extents`` and ``read`` stand for the functions of ``batch.spark.topics``."""
 
     def __init__(self) -> None:
         self.topics: dict[str, list[Record]] = defaultdict(list)

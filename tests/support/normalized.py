@@ -9,9 +9,9 @@ from typing import Any
 import fastavro
 
 from schemas.contracts import contract
-from udfs.assign import assign
-from udfs.envelope import decode, encode_one
-from udfs.normalize import Normalized, Normalizer
+from udfs.gate.assign import assign
+from udfs.normalize.normalizer import Normalized, Normalizer
+from udfs.wire.envelope import decode, encode_one
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

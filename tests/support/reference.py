@@ -12,12 +12,12 @@ import fastavro
 
 from collectors.reference import ReferenceFile, Told, frames_of
 from schemas.contracts import by_id
-from udfs import envelope
-from udfs.adjust import adjust
-from udfs.assign import assign
-from udfs.history import Action, Close, History
-from udfs.normalize import Normalized, Normalizer
-from udfs.side import SideRecord
+from udfs.corporate_actions.adjust import adjust
+from udfs.corporate_actions.history import Action, Close, History
+from udfs.gate.assign import assign
+from udfs.normalize.normalizer import Normalized, Normalizer
+from udfs.wire import envelope
+from udfs.wire.low_rate import SideRecord
 
 NOW = 1_700_000_000_000_000
 SCALE = 10**12

@@ -12,14 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from batch import views
-from batch.replay import Replayed, records
-from batch.topics import contents
+from batch.replaying.files import records
+from batch.replaying.replay import Replayed
+from batch.spark import views
+from batch.spark.topics import contents
 from polyglot.cli import run
 from support import lake
 from support.chdb_engine import Engine
 from support.memory_log import MemoryLog
-from udfs.envelope import encode_one
+from udfs.wire.envelope import encode_one
 
 SECOND = 1_000_000
 NOON = 1_723_118_400 * SECOND  # 2024-08-08T12:00Z

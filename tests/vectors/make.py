@@ -22,15 +22,16 @@ from property.oracle import envelope  # noqa: E402
 from property.window_oracle import SECOND, Revision, Trade  # noqa: E402
 
 from schemas.contracts import contract  # noqa: E402
-from udfs import ingest, normalize  # noqa: E402
-from udfs.codec.slices import Slices  # noqa: E402
-from udfs.envelope import decode  # noqa: E402
-from udfs.ingest import Ingestor  # noqa: E402
+from udfs.ingest import ingestor as ingest  # noqa: E402
+from udfs.ingest.ingestor import Ingestor  # noqa: E402
+from udfs.kernels.slices import Slices  # noqa: E402
 from udfs.lake import silver  # noqa: E402
 from udfs.lake.silver import SilverFold  # noqa: E402
-from udfs.normalize import Normalizer  # noqa: E402
+from udfs.normalize import normalizer as normalize  # noqa: E402
+from udfs.normalize.normalizer import Normalizer  # noqa: E402
 from udfs.windows import fold as windows  # noqa: E402
 from udfs.windows import saving  # noqa: E402
+from udfs.wire.envelope import decode  # noqa: E402
 
 NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1")
 CANCELS = "normalized.trade_cancel.v1"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from udfs.arrow import texts
-from udfs.codec.slices import Longs
-from udfs.ingest import BronzeBatch
+from udfs.ingest.ingestor import BronzeBatch
+from udfs.kernels.slices import Longs
 from udfs.lake.files import LOW_CARDINALITY
+from udfs.rows.arrow import texts
 
 #: The table's columns, in order. Those of few values are dictionaries here, and plain texts to who reads the table.
 SCHEMA = pa.schema(

@@ -16,14 +16,14 @@ import pyarrow as pa
 
 from schemas.contracts import contract
 from schemas.domains import domains
-from udfs.arrow import texts
-from udfs.codec.records import SEQ_BITS, mark_new, read_decimals, read_records
-from udfs.codec.slices import Bits, Longs, Slices
+from udfs.dedup.names import Names
+from udfs.gate.topic_rules import rules
+from udfs.kernels.records import SEQ_BITS, mark_new, read_decimals, read_records
+from udfs.kernels.slices import Bits, Longs, Slices
 from udfs.lake.files import LOW_CARDINALITY
-from udfs.names import Names
-from udfs.packing import pack, unpack
-from udfs.rules import rules
-from udfs.times import date_text
+from udfs.rows.arrow import texts
+from udfs.state.packing import pack, unpack
+from udfs.values.times import date_text
 
 KEY, PARTITION = "event_id", "ingest_date"
 KINDS = ("trade", "quote")
@@ -74,7 +74,7 @@ def dates_kept(kind: str) -> int:
 
 
 class SilverFold:
-    """One shard of a kind's topic; see `udfs.operator.Operator`."""
+    """One shard of a kind's topic; see `udfs.state.operator.Operator`."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.quality import SCALE, Compare, Monotone, Order, Outlier, Range, Rule, Staleness
-from udfs.codec.slices import Longs
-from udfs.decimals import ONE, plain
-from udfs.exact import MAX_DECIMALS
+from udfs.kernels.slices import Longs
+from udfs.values.decimals import ONE, plain
+from udfs.values.exact import MAX_DECIMALS
 
 Pair = tuple[Longs, Longs]
 Columns = Mapping[str, Pair]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.contracts import contract
-from udfs.side import SideRecord
-from udfs.wire import write_long, write_text
+from udfs.wire.avro import write_long, write_text
+from udfs.wire.low_rate import SideRecord
 
 _HEADER = contract("quality_flag").header
 TOPIC = "quality.normalization.v1"

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from udfs.codec.slices import Bits, Codes, Longs
-from udfs.codec.watching import watch
-from udfs.decimals import ONE
-from udfs.packing import pack, unpack
+from udfs.kernels.slices import Bits, Codes, Longs
+from udfs.kernels.watching import watch
 from udfs.quality.checks import Pair
-from udfs.times import SECOND
+from udfs.state.packing import pack, unpack
+from udfs.values.decimals import ONE
+from udfs.values.times import SECOND
 
 _PARTS = 6
 _MICRO = ONE // SECOND

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from schemas.quality import Rule
-from udfs.batches import Rows
 from udfs.quality.checks import Values, expected, observed
 from udfs.quality.flags import QualityFlag
 from udfs.quality.stop import QualityStop
-from udfs.side import SideRecord
+from udfs.rows.batches import Rows
+from udfs.wire.low_rate import SideRecord
 
 
 def side_records(topic: str, rows: Rows, marks: Sequence[tuple[int, Rule, Values]]) -> list[SideRecord]:

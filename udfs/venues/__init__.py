@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from udfs.rejects import Reject
+from udfs.values.rejects import Reject
 from udfs.venues import binance, coinbase, kraken, reference
 from udfs.venues.facts import Fact
 from udfs.venues.frames import Frame, QuoteRow, RevisionRow, TradeRow

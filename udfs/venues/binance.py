@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from udfs import decimals
-from udfs.rejects import Reject, shown
-from udfs.times import from_millis
+from udfs.values import decimals
+from udfs.values.rejects import Reject, shown
+from udfs.values.times import from_millis
 from udfs.venues.frames import (
     MAX_NUMBER,
     UNASSIGNED,

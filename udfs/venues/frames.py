@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from udfs.rejects import Reject, shown
+from udfs.values.rejects import Reject, shown
 
 MAX_PAYLOAD = 1 << 20  # bytes
 MAX_NESTING = 64

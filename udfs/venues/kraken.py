@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from udfs import decimals
-from udfs.rejects import Reject, shown
-from udfs.times import from_seconds
+from udfs.values import decimals
+from udfs.values.rejects import Reject, shown
+from udfs.values.times import from_seconds
 from udfs.venues.frames import CONTROL, Frame, QuoteRow, TradeRow, decode, digest, instrument
 
 _CHANNELS = {"trade", "spread"}

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from udfs import exact
-from udfs.rejects import Reject, shown
-from udfs.times import from_iso
+from udfs.values import exact
+from udfs.values.rejects import Reject, shown
+from udfs.values.times import from_iso
 from udfs.venues.facts import (
     ANNOUNCED,
     AS_TRADED,

@@ -3,17 +3,19 @@
 A fold belongs to one shard. It drops what was delivered before, keeps exact reductions per (entity, interval, window)
 in flat arrays, and encodes the windows that are due. Where to look:
 
-    fold.py         the operator: process, emit, delta, slice, snapshot, restore
-    definition.py   what is declared: sources, windows, kernels, contract
-    trades.py, quotes.py, revisions.py, revised.py   kernels: one record of a block after the other into its windows
-    log.py, applying.py   the newest trades of venues that revise, and revisions applied to them
-    reduce.py       sums, extremes, first and last; words.py  integers of 128 and 192 bits
-    sequence.py     the filter of transport duplicates; index.py  names and windows found by hashing
-    due.py          which windows are told now; sweep.py  which are forgotten
-    declared.py, reducers.py, fields.py   results that are declared: columns, a table of reducers, a contract's fields
-    bars.py, quote_bars.py   kernels: windows become records; checks.py  data-quality rules over them
-    cold.py, packed.py   entities that fell silent, packed
-    saving.py, log_saving.py   the state as bytes; room.py  larger arrays
-    partial.py, merging.py   windows of a batch, folded in parts and merged
-    layout.py, state.py      where every number lies
+    fold.py             the operator: process, emit, delta, slice, snapshot, restore
+    definition.py       what is declared: sources, windows, kernels, contract; declared.py  results without own kernels
+    result_rules.py     data-quality rules over finished records; bar_objects.py  finished bars as objects
+    saving.py, trade_log_saving.py   the state as bytes; room.py  larger arrays
+    cold.py             entities that fell silent, packed
+    partial.py          windows of a batch, folded in parts and merged
+
+    kernels/layout.py, state.py      where every number lies
+    kernels/trades.py, quotes.py, revising.py, revised.py   one record of a block after the other into its windows
+    kernels/trade_log.py, applying.py   the newest trades of venues that revise, and revisions applied to them
+    kernels/reduce.py   sums, extremes, first and last; words.py  integers of 128 and 192 bits
+    kernels/sequence.py the filter of transport duplicates; index.py  names and windows found by hashing
+    kernels/due.py      which windows are published now; sweep.py  which are forgotten
+    kernels/bars.py, quote_bars.py   windows become records; reducers.py, fields.py  the same by declaration
+    kernels/merging.py, packed.py    windows merged; windows of silent entities as a few bytes
 """

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from udfs.codec.slices import Codes, Octets
-from udfs.windows import layout as at
-from udfs.windows.log_saving import decode_log, encode_log
-from udfs.windows.packed import MOST_BYTES, drop_rows, kept_rows, pack_rows, put_packed, silent_entities
+from udfs.kernels.slices import Codes, Octets
+from udfs.windows.kernels import layout as at
+from udfs.windows.kernels.packed import MOST_BYTES, drop_rows, kept_rows, pack_rows, put_packed, silent_entities
+from udfs.windows.kernels.state import State
 from udfs.windows.room import room_for_rows, room_for_texts
-from udfs.windows.state import State
+from udfs.windows.trade_log_saving import decode_log, encode_log
 
 #: Windows of an entity that are looked for; one that could have more (a long horizon, short windows) stays as it is.
 _MOST = 1_024

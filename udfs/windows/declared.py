@@ -17,16 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from udfs.bars import INTERVALS
-from udfs.codec.slices import Longs
-from udfs.revisions import KINDS as REVISIONS
-from udfs.times import DAY
-from udfs.windows import fields as to
-from udfs.windows import layout as at
-from udfs.windows import reducers as by
+from schemas.catalog import INTERVALS, REVISIONS
+from udfs.kernels.slices import Longs
+from udfs.values.times import DAY
+from udfs.windows.bar_objects import Reader as Bytes
 from udfs.windows.definition import BUY, Definition, Reader, header, revisions
-from udfs.windows.records import Reader as Bytes
-from udfs.windows.results import Column
+from udfs.windows.kernels import fields as to
+from udfs.windows.kernels import layout as at
+from udfs.windows.kernels import reducers as by
+from udfs.windows.kernels.results import Column
 
 #: Columns of each kind of record: word, words. Two words are ·1e12, three are products, ·1e24; no words: a text.
 COLUMNS: Mapping[str, Mapping[str, tuple[int, int]]] = {

@@ -8,23 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from schemas.catalog import CORRECT, INTERVALS, REVISIONS
 from schemas.contracts import contract
 from schemas.domains import domains
-from udfs.bars import INTERVALS
-from udfs.codec.slices import Codes, Longs, Octets, Slices
-from udfs.revisions import CORRECT
-from udfs.revisions import KINDS as REVISIONS
-from udfs.rules import rules
-from udfs.times import SECOND
-from udfs.windows import bars, quote_bars, trades
-from udfs.windows import layout as at
-from udfs.windows.merging import merge_quotes, merge_trades
-from udfs.windows.quotes import fold_quotes
-from udfs.windows.records import read_bar, read_quote_bar
-from udfs.windows.results import Column
-from udfs.windows.revisions import fold_revisions
-from udfs.windows.state import State
-from udfs.windows.trades import fold_trades
+from udfs.gate.topic_rules import rules
+from udfs.kernels.slices import Codes, Longs, Octets, Slices
+from udfs.values.times import SECOND
+from udfs.windows.bar_objects import read_bar, read_quote_bar
+from udfs.windows.kernels import bars, quote_bars, trades
+from udfs.windows.kernels import layout as at
+from udfs.windows.kernels.merging import merge_quotes, merge_trades
+from udfs.windows.kernels.quotes import fold_quotes
+from udfs.windows.kernels.results import Column
+from udfs.windows.kernels.revising import fold_revisions
+from udfs.windows.kernels.state import State
+from udfs.windows.kernels.trades import fold_trades
 
 #: Folds the records of a block from one on; returns the first that was not.
 Reader = Callable[[State, Slices, int], int]

@@ -13,20 +13,20 @@ from typing import Self
 import numpy as np
 
 from schemas.quality import Rule
-from udfs.codec.slices import Codes, Longs, Slices
-from udfs.repairs import RepairRequest
-from udfs.windows import layout as at
+from udfs.kernels.slices import Codes, Longs, Slices
 from udfs.windows import saving
-from udfs.windows.bars import INTERVAL_NAMES
-from udfs.windows.checks import Checks
 from udfs.windows.cold import Cold
 from udfs.windows.definition import DEFINITIONS, Definition, Limits, Reader
-from udfs.windows.due import collect
-from udfs.windows.merging import name_entities
-from udfs.windows.results import Results
+from udfs.windows.kernels import layout as at
+from udfs.windows.kernels.bars import INTERVAL_NAMES
+from udfs.windows.kernels.due import collect
+from udfs.windows.kernels.merging import name_entities
+from udfs.windows.kernels.results import Results
+from udfs.windows.kernels.state import empty
+from udfs.windows.kernels.sweep import live_rows, sweep
+from udfs.windows.result_rules import Checks
 from udfs.windows.room import room_for_entities, room_for_log, room_for_rows, room_for_texts, take_holes
-from udfs.windows.state import empty
-from udfs.windows.sweep import live_rows, sweep
+from udfs.wire.repair_requests import RepairRequest
 
 #: No watermark yet.
 NEVER = -(1 << 62)
@@ -52,7 +52,7 @@ class Told:
 
 
 class WindowFold:
-    """One shard's windows of one definition; see `udfs.operator.Operator`."""
+    """One shard's windows of one definition; see `udfs.state.operator.Operator`."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class WindowFold:
         return saving.VERSION
 
     def count(self, which: int) -> int:
-        """Return a counter of `udfs.windows.layout`, e.g. ``DUPLICATES``."""
+        """Return a counter of `udfs.windows.kernels.layout`, e.g. ``DUPLICATES``."""
         return int(self._state.facts[which])
 
     def fold(self, topic: str, values: Slices) -> None:

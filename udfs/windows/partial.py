@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.catalog import INTERVALS
 from schemas.quality import Rule
-from udfs.arrow import packed, texts
-from udfs.bars import INTERVALS
-from udfs.codec.slices import Bits, Longs, Slices
-from udfs.times import DAY
-from udfs.windows import layout as at
+from udfs.kernels.slices import Bits, Longs, Slices
+from udfs.rows.arrow import packed, texts
+from udfs.values.times import DAY
 from udfs.windows.definition import BUY, Definition, Limits, Reader, header
 from udfs.windows.fold import NEVER, WindowFold
-from udfs.windows.results import Results
-from udfs.windows.revised import count_revisions, fold_revised
+from udfs.windows.kernels import layout as at
+from udfs.windows.kernels.results import Results
+from udfs.windows.kernels.revised import count_revisions, fold_revised
 
 #: Nothing is forgotten in a batch.
 FOREVER = Limits(horizon=1 << 60, max_skew=0, dates=1)
@@ -57,7 +57,7 @@ def partial_windows(fold: WindowFold, rows: int = 32_768) -> Iterator[pa.RecordB
 
 
 def as_revised(verdicts: Bits, numbers: Longs) -> Reader:
-    """Return the reader of trades of which is known what became of them; see `udfs.windows.revised`."""
+    """Return the reader of trades of which is known what became of them; see `udfs.windows.kernels.revised`."""
     head = header("trade")
     return lambda s, values, first: fold_revised(s, *values.parts, first, head, BUY, verdicts, numbers)
 

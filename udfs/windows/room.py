@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from udfs.codec.slices import Codes, Longs
-from udfs.windows import layout as at
-from udfs.windows.index import index_entities, index_rows
-from udfs.windows.state import State, aligned, no_chains, power_of_two
-from udfs.windows.sweep import pack_texts
+from udfs.kernels.slices import Codes, Longs
+from udfs.windows.kernels import layout as at
+from udfs.windows.kernels.index import index_entities, index_rows
+from udfs.windows.kernels.state import State, aligned, no_chains, power_of_two
+from udfs.windows.kernels.sweep import pack_texts
 
 
 def room_for_rows(s: State, more: int) -> State:

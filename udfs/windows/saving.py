@@ -2,9 +2,9 @@
 """The state as bytes, explicitly: what changed, a slice of all, and all of it back (state version 3).
 
 A part is msgpack: ``[version, first code, names, entities, rows, texts, cold, log]``. ``names`` are of new entities,
-whose codes begin at ``first code``; ``entities`` and ``rows`` are columns packed by `udfs.packing`; ``texts`` are the
+whose codes begin at ``first code``; ``entities`` and ``rows`` are columns packed by `packing`; ``texts`` are the
 ids that are too long for two words, in the order of ``rows``; ``cold`` are codes and bytes of silent entities;
-``log`` is of the rows' trades (`udfs.windows.log_saving`).
+``log`` is of the rows' trades (`udfs.windows.trade_log_saving`).
 Parts may repeat: the last word on an entity or a window holds. A window of a cold entity says that it has spoken.
 """
 
@@ -16,16 +16,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from udfs.codec.jit import I64, LONG, kernel
-from udfs.codec.slices import Codes, Longs
-from udfs.packing import pack, unpack
-from udfs.windows import layout as at
+from udfs.kernels.jit import I64, LONG, kernel
+from udfs.kernels.slices import Codes, Longs
+from udfs.state.packing import pack, unpack
 from udfs.windows.cold import Cold, Put
-from udfs.windows.index import find, index_entities, new_row, push
-from udfs.windows.log_saving import decode_log, encode_log
-from udfs.windows.packed import shard_water
+from udfs.windows.kernels import layout as at
+from udfs.windows.kernels.index import find, index_entities, new_row, push
+from udfs.windows.kernels.packed import shard_water
+from udfs.windows.kernels.state import STATE, State
 from udfs.windows.room import room_for_entities, room_for_rows, room_for_texts
-from udfs.windows.state import STATE, State
+from udfs.windows.trade_log_saving import decode_log, encode_log
 
 VERSION = 3
 #: The version before: no trades were logged. Its entities go on as those of venues that do not revise.

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 from support.absent import absent
 
-from batch.session import SparkUnavailableError, spark_session
+from batch.spark.session import SparkUnavailableError, spark_session
 from runtime.config import settings
 
 FOLDER = Path(__file__).parent

@@ -9,13 +9,15 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from support.reference import envelopes, fold, history, normalized, rows
 
-from batch import adjust, adjust_stores, views
-from batch.bronze import open_table, table_exists
-from batch.compare import compare
+from batch.corporate_actions import series as adjust
+from batch.corporate_actions import stores as adjust_stores
 from batch.ranges import Span
-from udfs.adjust import BAR, FACTOR
-from udfs.adjust import adjust as kernel
-from udfs.plain import encode
+from batch.spark import views
+from batch.spark.bronze import open_table, table_exists
+from batch.verifying.compare import compare
+from udfs.corporate_actions.adjust import BAR, FACTOR
+from udfs.corporate_actions.adjust import adjust as kernel
+from udfs.wire.by_contract import encode
 
 OLD = [{"date": f"2024-05-{day:02}", "close": str(100 + day), "volume": "7", "symbol": "OLD"} for day in range(1, 8)]
 NEW = [{"date": f"2024-05-{day:02}", "close": str(50 + day), "symbol": "NEW"} for day in range(8, 12)]

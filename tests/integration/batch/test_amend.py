@@ -14,14 +14,15 @@ import pytest
 from pyspark.sql import SparkSession
 from support import lake
 
-from batch.amend import Late, amended, find, within
-from batch.bronze import envelope_at, read_bronze
 from batch.ranges import Span
-from batch.replay import records, replay
-from batch.requests import Request, coalesce
-from batch.restate import _touched
-from udfs.amendments import amendment
-from udfs.envelope import decode
+from batch.repair.amend import Late, amended, find, within
+from batch.repair.requests import Request, coalesce
+from batch.repair.restate import _touched
+from batch.replaying.files import records
+from batch.replaying.replay import replay
+from batch.spark.bronze import envelope_at, read_bronze
+from udfs.gate.amendments import amendment
+from udfs.wire.envelope import decode
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 

@@ -13,12 +13,13 @@ from pyspark.sql import functions as fn
 from support import lake
 from support.reducers.spark import reduced
 
-from batch import views
-from batch.bronze import BronzeError
-from batch.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, compare
 from batch.ranges import Span
-from batch.replay import BAR_OF, Replayed, records, rejected, replay
-from batch.topics import contents
+from batch.replaying.files import records, rejected
+from batch.replaying.replay import BAR_OF, Replayed, replay
+from batch.spark import views
+from batch.spark.bronze import BronzeError
+from batch.spark.topics import contents
+from batch.verifying.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, compare
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from batch import checks
 from batch.ranges import Span
-from udfs.envelope import encode_one
-from udfs.ingest import Ingestor
+from batch.verifying import checks
+from udfs.ingest.ingestor import Ingestor
+from udfs.wire.envelope import encode_one
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,8 @@ from support import lake, oracle
 from support.captures import capture
 
 from batch.ranges import Span
-from batch.replay import records, replay
+from batch.replaying.files import records
+from batch.replaying.replay import replay
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 

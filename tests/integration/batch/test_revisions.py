@@ -14,7 +14,8 @@ from support import lake
 from support.revised import revised_bars
 
 from batch.ranges import Span
-from batch.replay import Replayed, records, replay
+from batch.replaying.files import records
+from batch.replaying.replay import Replayed, replay
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 

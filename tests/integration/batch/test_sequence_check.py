@@ -7,11 +7,11 @@ import json
 import pytest
 from pyspark.sql import SparkSession
 
-from batch import checks
+from batch.verifying import checks
 from schemas.domains import raw_topic
-from udfs.assign import assign
-from udfs.envelope import decode, encode_one
-from udfs.normalize import Normalizer
+from udfs.gate.assign import assign
+from udfs.normalize.normalizer import Normalizer
+from udfs.wire.envelope import decode, encode_one
 
 pytestmark = pytest.mark.integration
 

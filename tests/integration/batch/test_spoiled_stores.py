@@ -46,13 +46,15 @@ from support.spoiled import (
     write_lake,
 )
 
-import batch.clickhouse
-import batch.topics
-import batch.verify
+import batch.spark.clickhouse
+import batch.spark.topics
+import batch.verifying.verify
 import polyglot.cli.verify
-from batch import kernels, views
 from batch.ranges import Span
-from batch.replay import records, rejected, replay, side
+from batch.replaying.files import records, rejected, side
+from batch.replaying.replay import replay
+from batch.spark import views
+from batch.spark.columns import VALUE
 from polyglot.cli import run
 from runtime.console import Exit
 from runtime.readers.log import decode
@@ -112,7 +114,7 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
     log = MemoryLog()
     for row in [*rows, *rows[:2]]:  # what a producer sent twice is there twice
         log.add(row["topic"], row["entity_id"], envelope(row))
-    for kind, name in batch.verify.TOPICS.items():
+    for kind, name in batch.verifying.verify.TOPICS.items():
         found = records(small, done.out, kind)
         for record in found.orderBy("entity_seq" if kind in views.NORMALIZED else "window_start").collect():
             log.add(name, record.entity_id, bytes(record.value))
@@ -122,19 +124,19 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         log.add(FLAGS, ENTITY, bytes(row.value))
     with ThreadPoolExecutor(3) as pool:  # most of a table's time is waited for
         started = pool.submit(Engine, folder / "engine")
-        for written in [pool.submit(write_lake, small, root, done, kind) for kind in batch.verify.TOPICS]:
+        for written in [pool.submit(write_lake, small, root, done, kind) for kind in batch.verifying.verify.TOPICS]:
             written.result()
     with started.result() as engine, pytest.MonkeyPatch.context() as patch:
         for kind in views.BARS:
-            found = records(small, done.out, kind).drop(kernels.VALUE)
+            found = records(small, done.out, kind).drop(VALUE)
             insert(engine, f"{kind}s", [row.asDict() for row in found.collect()])
         patch.setenv("POLYGLOT_VAR_DIR", str(folder / "var"))
         patch.setenv("POLYGLOT_CLICKHOUSE__PASSWORD", "none")
-        patch.setattr(batch.topics, "extents", log.extents)
-        patch.setattr(batch.topics, "read", log.read)
-        patch.setattr(batch.clickhouse.Endpoint, "client", lambda _: Client(engine))
+        patch.setattr(batch.spark.topics, "extents", log.extents)
+        patch.setattr(batch.spark.topics, "read", log.read)
+        patch.setattr(batch.spark.clickhouse.Endpoint, "client", lambda _: Client(engine))
         # The replay has tests of its own and takes most of the time: one is enough.
-        patch.setattr(batch.verify, "replay", lambda *_, **__: done)
+        patch.setattr(batch.verifying.verify, "replay", lambda *_, **__: done)
         patch.setattr(polyglot.cli.verify, "spark", contextmanager(lambda *_: iter([small])))
         yield Stores(folder, log, engine, done)
 

@@ -15,12 +15,14 @@ from support import lake
 from support.absent import absent
 from support.stack import Stack
 
-from batch import kernels, views
-from batch.publish import publish
+from batch.publishing.publish import publish
 from batch.ranges import Span
-from batch.replay import Replayed, records, rejected, replay, side
-from batch.topics import contents
-from udfs.envelope import encode_one
+from batch.replaying.files import records, rejected, side
+from batch.replaying.replay import Replayed, replay
+from batch.spark import views
+from batch.spark.columns import VALUE
+from batch.spark.topics import contents
+from udfs.wire.envelope import encode_one
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -112,7 +114,7 @@ def insert(stack: Stack, table: str, rows: list[dict[str, Any]]) -> None:
     client = clickhouse_connect.get_client(
         host=at.host, port=at.port, username=at.username, password=at.find_password(), database=at.database
     )
-    names = [name for name in rows[0] if name != kernels.VALUE]
+    names = [name for name in rows[0] if name != VALUE]
     values = ", ".join("(" + ", ".join(literal(name, row[name]) for name in names) + ")" for row in rows)
     client.command(f"INSERT INTO {table} ({', '.join(names)}) VALUES {values}")
     client.close()

@@ -9,11 +9,11 @@ from fractions import Fraction
 import pyarrow.parquet as pq
 import pytest
 
-from batch.clickhouse import Endpoint, fetch
 from batch.ranges import Days
+from batch.spark.clickhouse import Endpoint, fetch
 from operations import migrate
-from udfs.adjust import adjust
-from udfs.history import Action, Close, History
+from udfs.corporate_actions.adjust import adjust
+from udfs.corporate_actions.history import Action, Close, History
 
 DAY = 86_400_000_000
 SECOND = 1_000_000

@@ -12,7 +12,7 @@ from support.patience import wait_for
 
 from collectors.preload import preload
 from collectors.sim import SimSpec
-from udfs.assign import assign
+from udfs.gate.assign import assign
 
 pytestmark = pytest.mark.integration
 START = 1_767_623_400_000_000_000

@@ -22,7 +22,7 @@ from collectors.live import Patience
 from collectors.run import feed_live
 from collectors.sim import SimSpec, Simulator
 from runtime.console import Console
-from udfs.assign import assign
+from udfs.gate.assign import assign
 
 pytestmark = pytest.mark.integration
 IMPATIENT = Patience(stale=1.5, ping=5.0, open=3.0, first_pause=0.05, longest_pause=0.2)

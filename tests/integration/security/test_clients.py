@@ -149,8 +149,8 @@ def test_sparks_client_reads_what_was_produced(secured, tmp_path):
 SPARK = """
 import json, sys
 from pathlib import Path
-from batch.session import spark_session
-from batch.topics import Broker, decoded, extents, read
+from batch.spark.session import spark_session
+from batch.spark.topics import Broker, decoded, extents, read
 from runtime.config import settings
 source = json.loads(sys.argv[1])
 broker = Broker(source["librdkafka"], source["java"])

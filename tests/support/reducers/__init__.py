@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal
 
-from udfs.bars import INTERVALS
+from schemas.catalog import INTERVALS
 
 FOLDER = Path(__file__).resolve().parent
 Kind = Literal["bar", "quote_bar"]

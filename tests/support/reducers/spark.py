@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from pyspark.sql import DataFrame, SparkSession
 
-from batch.topics import contents
+from batch.spark.topics import contents
+from schemas.catalog import INTERVALS
 from support.finishing import encode, finish_bar, finish_quote_bar, key_time
 from support.reducers import SUMS, Kind, aggregate, keyed
-from udfs.bars import INTERVALS
-from udfs.times import SECOND
-from udfs.wire import unscaled
+from udfs.values.times import SECOND
+from udfs.wire.avro import unscaled
 
 
 def reduced(spark: SparkSession, bar: Kind, records: DataFrame) -> Iterator[bytes]:

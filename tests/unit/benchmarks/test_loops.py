@@ -14,8 +14,8 @@ from benchmarks.loops.same_work import Normalizer as SameWork
 from benchmarks.preload import CHANNELS
 from collectors.sim import SimSpec, Simulator
 from collectors.wrap import Wrapper
-from udfs.envelope import decode
-from udfs.normalize import Normalizer
+from udfs.normalize.normalizer import Normalizer
+from udfs.wire.envelope import decode
 
 T = 1_767_623_400_000  # ms
 

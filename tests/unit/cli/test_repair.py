@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-import batch.amend
-from batch.amend import Found, Late
+import batch.repair.amend
 from batch.ranges import DAY_US, Span
-from batch.repair_coverage import Coverage
-from batch.requests import Request, coalesce
+from batch.repair.amend import Found, Late
+from batch.repair.coverage import Coverage
+from batch.repair.requests import Request, coalesce
 from operations import amending, drain, tally
 from operations.attention import Attention
 from operations.repairs import Backlog
@@ -72,7 +72,9 @@ def test_what_amend_settled_is_what_no_amendment_can_change(monkeypatch):
     """Copies of accepted events, what was amended, and what no horizon helps; what is beyond this one stays open."""
     made = [Late("raw.sim.trade.v1", (name, "sim:A", *(None,) * 8)) for name in "abcdef"]
     copied, before, never, beyond, taken, _ = made
-    monkeypatch.setattr(batch.amend, "within", lambda *_: ([taken], {"late": [beyond], "wrong_identity": [never]}))
+    monkeypatch.setattr(
+        batch.repair.amend, "within", lambda *_: ([taken], {"late": [beyond], "wrong_identity": [never]})
+    )
     found = Found([before, never, beyond, taken], [copied], {}, {"b"})
     what, events, document, settled = amend._decide(found, "sim:A", Span(0, 10), 5)
     assert (events, what.events, sorted(settled)) == ([taken], 1, ["a", "b", "c"])

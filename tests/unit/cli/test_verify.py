@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from py4j.protocol import Py4JJavaError
 
-import batch.session
-import batch.verify
-from batch.checks import Check
-from batch.compare import Comparison, DayLine, unreadable
+import batch.spark.session
+import batch.verifying.verify
 from batch.ranges import Span
-from batch.replay import Replayed
-from batch.verify import StoreError, Verified
+from batch.replaying.replay import Replayed
+from batch.verifying.checks import Check
+from batch.verifying.compare import Comparison, DayLine, unreadable
+from batch.verifying.verify import StoreError, Verified
 from polyglot.cli import run
 from runtime.console import Exit
 
@@ -35,14 +35,14 @@ def without_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def session(*_: Any, **__: Any) -> Iterator[None]:
         yield None
 
-    monkeypatch.setattr(batch.session, "spark_session", session)
+    monkeypatch.setattr(batch.spark.session, "spark_session", session)
     monkeypatch.setenv("POLYGLOT_VAR_DIR", str(tmp_path))
     monkeypatch.setenv("POLYGLOT_CLICKHOUSE__PASSWORD", "none")
 
 
 def verified(monkeypatch: pytest.MonkeyPatch, *comparisons: Comparison, holds: bool = True) -> None:
     found = Verified(Span(), None, Replayed(Path("out")), list(comparisons), [Check("dense", holds, {})])
-    monkeypatch.setattr(batch.verify, "verify", lambda *_, **__: found)
+    monkeypatch.setattr(batch.verifying.verify, "verify", lambda *_, **__: found)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_store_that_does_not_answer_is_no_verdict(monkeypatch: pytest.MonkeyPa
     def fail(*_: Any, **__: Any) -> None:
         raise StoreError("silver_trade cannot be read")
 
-    monkeypatch.setattr(batch.verify, "verify", fail)
+    monkeypatch.setattr(batch.verifying.verify, "verify", fail)
     assert run(["verify"]) == Exit.UNAVAILABLE
 
 
@@ -94,6 +94,6 @@ def test_a_file_that_spark_cannot_read_is_named(
     def fail(*_: Any, **__: Any) -> None:
         raise BrokenError
 
-    monkeypatch.setattr(batch.verify, "verify", fail)
+    monkeypatch.setattr(batch.verifying.verify, "verify", fail)
     assert run(["verify"]) == Exit.FAILED
     assert "bronze_raw/a.parquet is not a Parquet file" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.chdb_engine import Engine
 
-from batch.views import KEYS
+from batch.spark.views import KEYS
 from schemas.contracts import contract
 
 TABLES = {

@@ -12,9 +12,9 @@ from collectors.sim.faults import FAULTS, ONCE, fault_of
 from collectors.wrap import Wrapper
 from runtime.console import Console
 from schemas.domains import raw_topic
-from udfs.assign import assign
-from udfs.envelope import decode
-from udfs.normalize import Normalizer
+from udfs.gate.assign import assign
+from udfs.normalize.normalizer import Normalizer
+from udfs.wire.envelope import decode
 
 REVISED = SimSpec(seed=5, cancel_share=0.02, correct_share=0.05, late_share=0.05, duplicate_share=0.02)
 ROUGH = SimSpec(seed=3, agg_trade_share=0.1, malformed_share=0.01, duplicate_share=0.02, late_share=0.05)

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from collectors.block import assigned
 from collectors.sim import SimSpec, Simulator
 from collectors.wrap import Wrapper, longs
-from udfs.envelope import encode_one
-from udfs.wire import write_long
+from udfs.wire.avro import write_long
+from udfs.wire.envelope import encode_one
 
 LONGS = st.integers(-(1 << 62), (1 << 62) - 1)
 

@@ -12,9 +12,9 @@ from flink_jobs.environment import python_options
 from flink_jobs.operators.fold import SOON_MS, TICK_MS, ShardFold, Ticks, Work
 from flink_jobs.replies import joined
 from runtime.config import ROOT, Settings
-from udfs.blocks import Records
-from udfs.operator import Whole
 from udfs.quality import QualityStop
+from udfs.state.operator import Whole
+from udfs.wire.blocks import Records
 
 
 class Log(Whole):

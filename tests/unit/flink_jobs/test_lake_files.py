@@ -14,8 +14,8 @@ from support.normalized import normalize
 from flink_jobs import lake_files
 from flink_jobs.lake_files import BronzeFiles, SilverFiles
 from flink_jobs.operators.fold import ShardFold
-from udfs.envelope import encode_one
 from udfs.lake.files import LakeFiles
+from udfs.wire.envelope import encode_one
 
 RAW, TRADES = "raw.sim.trade.v1", "normalized.trade.v1"
 NOW = 1_723_161_600_000_000

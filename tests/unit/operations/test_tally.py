@@ -8,7 +8,7 @@ from operations import attention, tally
 from operations.tally import Tally, digest_of, load, save, settle, settled
 from runtime.config import Settings
 from runtime.records import Record
-from udfs.dead_letters import DeadLetter
+from udfs.wire.dead_letters import DeadLetter
 
 INGESTION, NORMALIZATION = attention.DEAD_LETTERS
 

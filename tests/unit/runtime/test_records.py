@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.records import decoder
-from udfs.repairs import RepairRequest
+from udfs.wire.repair_requests import RepairRequest
 
 REQUEST = RepairRequest("sim:A", "trade", 1_723_161_600_500_000, "behind_watermark")
 

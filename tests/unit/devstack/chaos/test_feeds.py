@@ -9,7 +9,7 @@ from devstack.chaos import feeds
 from devstack.chaos.faults.feeds import HORIZON_S, SKEW_S, plan_jump, silence_s
 from devstack.chaos.feeds import Jump
 from runtime.config import Settings
-from udfs.assign import assign
+from udfs.gate.assign import assign
 
 START = 1_770_022_800_000_000
 

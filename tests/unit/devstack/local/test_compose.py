@@ -9,7 +9,7 @@ import subprocess
 import pytest
 import yaml
 
-from batch.session import spark_session
+from batch.spark.session import spark_session
 from collectors.run import CHECKPOINTS
 from devstack.local.kafka import server_properties
 from runtime.config import ROOT, Settings

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 from typer.testing import CliRunner
 
-from batch import bronze
+from batch.spark import bronze
 from operations.dead_letters import flags, listing
 from operations.dead_letters.listing import Filter, Letter, printable
 from operations.dead_letters.redrive import Known, copies
@@ -16,8 +16,8 @@ from runtime.console import CommandError
 from runtime.flink_rest import innermost
 from runtime.readers import conflicts
 from schemas.quality import parse
-from udfs.conflicts import Place, conflict
-from udfs.envelope import decode, encode_one
+from udfs.ingest.conflicts import Place, conflict
+from udfs.wire.envelope import decode, encode_one
 
 MIDNIGHT = 1_723_161_600_000_000
 VALUE = encode_one("sim:A:trade:1", "sim:A", "sim", "trade", MIDNIGHT, "venue", MIDNIGHT, "a", 1, b'{"e":"trade"}')

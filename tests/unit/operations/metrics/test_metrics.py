@@ -27,7 +27,7 @@ from runtime.console import CommandError, Exit
 from runtime.ports import free_ports
 from runtime.records import Record
 from schemas.quality import parse
-from udfs.repairs import RepairRequest
+from udfs.wire.repair_requests import RepairRequest
 
 LETTERS = [
     {"domain": "normalization", "reason": "late", "topic": "raw.sim.trade.v1", "count": 7},

@@ -16,7 +16,7 @@ import java.util.Map;
  * record (8 bytes; {@link #NO_MARK}: none yet); then a column each of the offsets and the record times
  * in ms (8 bytes), of the sizes of the values and the number of the topic (4 bytes); the count of topics, and for each
  * the size of its name and the name; the values, one after the other. A count of 0 ends the block: it is the marker that
- * goes before a checkpoint's barrier. {@code udfs/blocks.py} reads it.
+ * goes before a checkpoint's barrier. {@code udfs/wire/blocks.py} reads it.
  */
 final class Block {
   /** What a record takes besides its value. */

@@ -16,7 +16,7 @@ import org.apache.flink.util.Collector;
  *
  * <p>Its form, little-endian: the count of parts, and for each of them the size of the topic's name, the name, the count
  * of records (4 bytes each); a column each of the record times in ms (8 bytes; {@link #NO_TIME}: the client's), of the
- * sizes of the keys and of the values (4 bytes); the keys, one after the other, and the values. {@code udfs/blocks.py}
+ * sizes of the keys and of the values (4 bytes); the keys, one after the other, and the values. {@code udfs/wire/blocks.py}
  * writes it.
  */
 final class Unpack implements FlatMapFunction<Row, RowData> {

@@ -12,7 +12,7 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.types.Row;
 import org.junit.jupiter.api.Test;
 
-/** Both forms, byte for byte: the files are read by {@code tests/unit/udfs/test_blocks.py}, too. */
+/** Both forms, byte for byte: the files are read by {@code tests/unit/udfs/wire/test_blocks.py}, too. */
 class FormTest {
   private static byte[] file(String name) throws IOException {
     try (var in = FormTest.class.getResourceAsStream(name)) {

@@ -1,0 +1,1 @@
+"""Adjusted series: computed, published, stored."""

@@ -1,0 +1,75 @@
+"""One run of `polyglot adjust`: compute the series, publish what is new, bring the stores to what the topics say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from batch.corporate_actions import series as adjust
+from batch.corporate_actions import stores as adjust_stores
+from batch.spark.bronze import table_exists
+from batch.spark.clickhouse import Endpoint
+from batch.spark.topics import Broker
+from schemas.quality import Quality
+from udfs.corporate_actions.adjust import BAR
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where topics and stores are; a store that is None is left alone."""
+
+    scratch: Path
+    broker: Broker
+    lake_uri: str | None
+    clickhouse: Endpoint | None
+
+
+def restate(
+    spark: SparkSession,
+    places: Places,
+    *,
+    entity: str | None = None,
+    known_at: int | None = None,
+    quality: Quality | None = None,
+) -> dict[str, Any]:
+    """Return how many records were published and stored, by kind and table, and which quality rules spoke.
+
+    Raises:
+        BrokerError, PublishError, IncompleteError, ClickHouseUnavailableError: something was not there or refused.
+    """
+    results = places.scratch / "results"
+    actions, closes = adjust.inputs(spark, places.broker)
+    adjust.compute(spark, actions, closes, results, entity=entity, known_at=known_at, quality=quality)
+    published = adjust.publish(spark, places.broker, results)
+    return {"published": published, "stored": _store(spark, places), "findings": adjust.findings(spark, results)}
+
+
+def _store(spark: SparkSession, places: Places) -> dict[str, int]:
+    stored = {}
+    for kind, table in adjust_stores.TABLES.items():
+        rows = adjust.published(spark, places.broker, kind).persist()
+        if places.lake_uri:
+            exists = table_exists(spark, f"{places.lake_uri}/{table}")
+            stored[table] = adjust_stores.upsert(spark, places.lake_uri, kind, rows, exists=exists)
+        if places.clickhouse and kind == BAR:
+            stored[adjust_stores.HISTORY] = adjust_stores.insert(spark, places.clickhouse, rows, places.scratch)
+        rows.unpersist()
+    return stored
+
+
+def follow(look: Callable[[], Any], run: Callable[[], None], wait: Callable[[], bool]) -> None:
+    """Run at once, and again whenever `look` sees something else, until `wait` says that it is time to stop.
+
+    What comes in during a run was not seen before it, so it is found right after.
+    """
+    seen: Any = None
+    while True:
+        if (now := look()) != seen:
+            run()
+            seen = now
+        if wait():
+            return

@@ -1,0 +1,1 @@
+"""What a replay made, sent to the topics."""

@@ -1,0 +1,109 @@
+"""Publish a replay: the same records under the same keys, in an order that consumers accept.
+
+Consumers drop what they have: normalized records by ``entity_seq``, bars by ``version``. So publishing what the stream
+already wrote changes no view, and publishing what it missed repairs it. What only a replay can compute waits until the
+stream has given it up (``handover``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from batch.publishing.barrier import publishable
+from batch.replaying.files import records
+
+#: Kind → topic, the columns that order an entity's records, and the record time (µs) as the stream sets it.
+TARGETS = {
+    "trade": ("normalized.trade.v1", ("ingest_date", "entity_seq"), "event_time"),
+    "quote": ("normalized.quote.v1", ("ingest_date", "entity_seq"), "event_time"),
+    "bar": ("analytics.bar.v1", ("interval", "window_start"), "window_start"),
+    "quote_bar": ("analytics.quote_bar.v1", ("window_start",), "window_start"),
+}
+
+
+class PublishError(RuntimeError):
+    """The broker did not take a record."""
+
+
+def publish(
+    spark: SparkSession,
+    out: Path,
+    kafka: Mapping[str, Any],
+    kinds: Sequence[str] = tuple(TARGETS),
+    keep: Callable[[DataFrame], DataFrame] = lambda rows: rows,
+) -> dict[str, int]:
+    """Send what a replay wrote under `out` of these kinds, as far as `keep` keeps it. Returns records per kind.
+
+    `kafka` are librdkafka properties.
+
+    Raises:
+        PublishError: the broker refused or was not there.
+        PublishBarrierError: bars have revisions that the stream has not taken in.
+    """
+    sent = {}
+    for kind in kinds:
+        topic, order, time = TARGETS[kind]
+        rows = keep(records(spark, out, kind))
+        if kind == "bar":
+            rows = publishable(rows, kafka)
+        sent[kind] = send_rows(rows, topic, order, time, dict(kafka))
+    return sent
+
+
+def send_rows(rows: DataFrame, topic: str, order: tuple[str, ...], time: str, kafka: dict[str, Any]) -> int:
+    """Send ``value`` of each row under its ``entity_id``, an entity's rows in order; returns how many.
+
+    Raises:
+        PublishError: the broker refused or was not there.
+    """
+
+    def send(part: Iterable[Row]) -> Iterator[int]:
+        from confluent_kafka import Producer  # noqa: PLC0415 - its class cannot be pickled along
+
+        failed: list[str] = []
+
+        def delivered(error: Any, _message: Any) -> None:
+            if error is not None:
+                failed.append(str(error))
+
+        # The partitioner of the JVM clients, so that an entity stays in its partition.
+        producer = Producer(
+            {
+                **kafka,
+                "enable.idempotence": True,
+                "compression.type": "lz4",
+                "partitioner": "murmur2_random",
+                "queue.buffering.max.messages": 200_000,
+                "delivery.timeout.ms": 60_000,
+            }
+        )
+        count = 0
+        for row in part:
+            while True:
+                try:
+                    value, at = bytes(row.value), row.time // 1000  # the client refuses Spark's bytearray
+                    producer.produce(topic, value, row.entity_id, timestamp=at, on_delivery=delivered)
+                    break
+                except BufferError:
+                    producer.poll(1)
+            producer.poll(0)
+            count += 1
+        left = producer.flush(90)
+        if failed or left:
+            raise PublishError(f"{topic}: {len(failed) + left} of {count} records failed: {failed[:1]}")
+        yield count
+
+    wanted = rows.selectExpr("entity_id", "value", f"{time} AS time", *order)
+    ordered = wanted.repartition(4, "entity_id").sortWithinPartitions("entity_id", *order)
+    try:
+        return int(ordered.rdd.mapPartitions(send).sum())
+    except Py4JJavaError as error:
+        said = [line for line in str(error).splitlines() if f"{PublishError.__name__}: " in line]
+        if not said:
+            raise
+        raise PublishError(said[0].partition(f"{PublishError.__name__}: ")[2]) from error

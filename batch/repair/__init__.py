@@ -1,0 +1,1 @@
+"""Repair requests and late events, answered by bounded replays."""

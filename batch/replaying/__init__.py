@@ -1,0 +1,1 @@
+"""Bronze through the same folds as the stream."""

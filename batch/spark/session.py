@@ -1,0 +1,143 @@
+"""The one Spark session of a batch run: local, loopback only, UTC, ANSI arithmetic.
+
+An overflow raises, it never wraps.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir
+
+from pyspark.sql import SparkSession
+
+#: Folders that Spark's Python workers must see: kernels, contracts and SQL are imported from the repository.
+ROOT = Path(__file__).resolve().parents[2]
+
+_LOG4J = """\
+rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+# A clean stop cancels its own tasks: not an error of ours.
+logger.heartbeat.name = org.apache.spark.executor.Executor
+logger.heartbeat.level = fatal
+"""
+
+# Spark 3.5 on Java 17 needs these; spark-submit adds them, a driver started from Python through it as well, but the
+# Kryo registrar of Hudi touches java.nio before that.
+_OPENS = ("java.base/java.nio", "java.base/java.lang", "java.base/java.util", "java.base/sun.nio.ch")
+
+
+class SparkUnavailableError(RuntimeError):
+    """Spark cannot start here: no jars or no Java."""
+
+
+def _jars(folder: Path) -> list[Path]:
+    jars = sorted(folder.glob("*.jar"))
+    if not any(jar.name.startswith("hudi-spark") for jar in jars):
+        raise SparkUnavailableError(
+            f"no Hudi bundle in {folder}: run `polyglot up` once, or "
+            f"`mvn -f runtime/jars package -Djars.dir={folder.parent}`"
+        )
+    return jars
+
+
+@contextmanager
+def spark_session(
+    jars_dir: Path,
+    scratch: Path,
+    *,
+    cores: int = 2,
+    memory_mb: int = 2048,
+    app: str = "polyglot",
+) -> Iterator[SparkSession]:
+    """Start Spark in this process tree and stop it, whatever happens.
+
+    `jars_dir` holds the Hudi bundle and the Kafka and Avro sources; `scratch` (created) takes shuffle files,
+    `memory_mb` is the driver's heap, which in local mode is the whole engine's.
+
+    Raises:
+        SparkUnavailableError: the jars are missing.
+    """
+    jars = _jars(jars_dir)
+    scratch.mkdir(parents=True, exist_ok=True)
+    log4j = scratch / "log4j2.properties"
+    log4j.write_text(_LOG4J)
+    # Workers are forked from this interpreter, so that they run the very same libraries; the kernels come from ROOT.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    java = " ".join(
+        [
+            f"-Dlog4j2.configurationFile=file:{log4j}",
+            f"-Dderby.system.home={gettempdir()}",
+            # Hudi estimates record sizes with JOL, which would attach to this JVM, in vain and with warnings.
+            "-Djol.skipDynamicAttach=true",
+            "-Djol.skipHotspotSAAttach=true",
+            "-XX:+UseParallelGC",  # a batch run wants throughput on few cores, not short pauses
+            *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS),
+        ]
+    )
+    conf = {
+        # Not spark.jars: a local executor would fetch a copy of each from its own driver.
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.memory": f"{memory_mb}m",
+        "spark.driver.extraJavaOptions": java,
+        "spark.local.dir": str(scratch),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.sql.shuffle.partitions": str(2 * cores),
+        "spark.sql.adaptive.enabled": "true",
+        # A shard must stay whole and in order: no partition is split or merged after its sort.
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+        "spark.python.daemon.module": "batch.replaying.daemon",
+        "spark.sql.parquet.compression.codec": "lz4_raw",  # scratch files: cheap to write, soon gone
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+        "spark.kryo.registrator": "org.apache.spark.HoodieSparkKryoRegistrar",
+        "spark.sql.extensions": "org.apache.spark.sql.hudi.HoodieSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.hudi.catalog.HoodieCatalog",
+        "spark.port.maxRetries": "64",
+    }
+    builder = SparkSession.builder.master(f"local[{cores}]").appName(app)
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    with _stdout_as_stderr():
+        spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+@contextmanager
+def _stdout_as_stderr() -> Iterator[None]:
+    """Let a process started inside write to stderr what it writes to stdout.
+
+    The JVM inherits our stdout, and libraries in it print warnings there (Hudi's object sizes, for one): a command with
+    ``--json`` has one document on stdout and nothing else.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,0 +1,1 @@
+"""Every store against a replay, byte for byte."""

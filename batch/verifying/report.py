@@ -1,0 +1,57 @@
+"""A verification as one JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batch.verifying.verify import Verified
+
+FORMAT = 1
+
+
+def document(result: Verified, *, fail_on_empty: bool) -> dict[str, Any]:
+    """Return the report; its keys are stable and ``format`` rises when one of them changes."""
+    return {
+        "format": FORMAT,
+        "passed": result.passed(fail_on_empty=fail_on_empty),
+        "range": result.span.as_json(),
+        "entity": result.entity,
+        "records": result.records,
+        "differences": result.differences,
+        "empty": result.empty,
+        "tables": [
+            {
+                "table": each.table,
+                "status": each.status,
+                "replayed": each.replayed,
+                "found": each.found,
+                "differences": each.counts,
+                "notes": each.notes,
+                "days": [
+                    {
+                        "day": line.day,
+                        "replayed": line.replayed,
+                        "found": line.found,
+                        "replay_digest": line.replay_digest,
+                        "found_digest": line.found_digest,
+                        "equal": line.equal,
+                    }
+                    for line in each.days
+                ],
+                "samples": [
+                    {
+                        "kind": one.kind,
+                        "day": one.day,
+                        "key": one.key,
+                        "fields": {name: {"replay": e, "found": a} for name, (e, a) in one.fields.items()},
+                    }
+                    for one in each.samples
+                ],
+            }
+            for each in result.comparisons
+        ],
+        "checks": [{"name": check.name, "holds": check.holds, **check.found} for check in result.checks],
+        "skipped": result.skipped,
+        "replay": result.replayed.as_json(),
+        "seconds": result.seconds,
+    }

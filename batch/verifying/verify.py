@@ -1,0 +1,344 @@
+"""Verify: replay a range from Bronze and hold every store's converged view against it, byte for byte.
+
+normalized.* ──► same key, same bytes (they may repeat)      silver_* ──► the columns, as canonical text
+analytics.*  ──► the latest version per key                  gold_*, ClickHouse ──► the columns of the latest version
+deadletter.normalization.v1 ──► same bytes                   raw.* ──► the first copy of each event, in Bronze
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from batch.corporate_actions import series as adjust
+from batch.corporate_actions import stores as adjust_stores
+from batch.ranges import Days, Span
+from batch.replaying.files import records, rejected, side, side_topics
+from batch.replaying.replay import Replayed, replay
+from batch.spark import clickhouse, topics, views
+from batch.spark.bronze import RESUBMITTED, first_line, open_table, read_bronze, reason, table_exists
+from batch.verifying import checks
+from batch.verifying.compare import Comparison, compare, unreadable
+from schemas.catalog import CANCEL, CORRECT
+from schemas.domains import domains
+from schemas.quality import Quality
+from udfs.corporate_actions.adjust import BAR
+
+DEAD_LETTERS = "deadletter.normalization.v1"
+TOPICS = {
+    "trade": "normalized.trade.v1",
+    "quote": "normalized.quote.v1",
+    "bar": "analytics.bar.v1",
+    "quote_bar": "analytics.quote_bar.v1",
+}
+#: Where adjusted series are; many an installation has none.
+ADJUSTED = {*adjust.TOPICS.values(), *adjust_stores.TABLES.values(), "clickhouse.adjusted_bars"}
+STORES = ("bronze", "normalized", "side", "analytics", "deadletters", "silver", "gold", "clickhouse", "adjusted")
+
+Say = Callable[[str], None]
+
+
+class StoreError(RuntimeError):
+    """A store could not be read."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where everything is; `clickhouse` and `kafka` may be None when no store of theirs is compared."""
+
+    lake_uri: str
+    scratch: Path
+    kafka: topics.Broker | None
+    clickhouse: clickhouse.Endpoint | None
+    quality: Quality | None = None
+
+
+@dataclass
+class Verified:
+    """The verdict and everything behind it; seconds per step."""
+
+    span: Span
+    entity: str | None
+    replayed: Replayed
+    comparisons: list[Comparison] = field(default_factory=list)
+    checks: list[checks.Check] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def differences(self) -> int:
+        """Return differing keys plus checks that do not hold."""
+        return sum(c.differences for c in self.comparisons) + sum(not check.holds for check in self.checks)
+
+    @property
+    def empty(self) -> list[str]:
+        """Return the tables of which nothing was compared with nothing; that nothing rare happened is normal."""
+        rare = {*domains().topics_of("normalization"), *ADJUSTED} - {*TOPICS.values()}
+        return [c.table for c in self.comparisons if c.status == "empty" and c.table not in rare]
+
+    @property
+    def records(self) -> int:
+        """Return how many replayed records were held against a store."""
+        return sum(c.replayed for c in self.comparisons)
+
+    def passed(self, *, fail_on_empty: bool) -> bool:
+        """Whether everything is equal; comparing nothing at all never passes."""
+        equal = all(c.status != "different" for c in self.comparisons) and self.differences == 0
+        return equal and self.records > 0 and not (fail_on_empty and self.empty)
+
+
+def verify(
+    spark: SparkSession,
+    sources: Sources,
+    span: Span,
+    entity: str | None = None,
+    *,
+    stores: tuple[str, ...] = STORES,
+    limit: int = 20,
+    say: Say = lambda _: None,
+) -> Verified:
+    """Replay and compare; everything is read up to where it was when the run began to read it.
+
+    Raises:
+        BronzeError: no Bronze.
+        BalanceError: a kernel lost records.
+        BrokerError, ClickHouseUnavailableError, StoreError: a store could not be read.
+    """
+    say("replaying Bronze")
+    done = replay(spark, sources.lake_uri, sources.scratch / "replay", span, entity, quality=sources.quality)
+    run = _Run(spark, sources, Verified(span, entity, done), limit, say)
+    run.result.checks.append(checks.balance_check(done.balance))
+    steps: dict[str, Callable[[], None]] = {
+        "bronze": run.bronze,
+        "normalized": run.normalized,
+        "side": run.side,
+        "analytics": run.analytics,
+        "deadletters": run.dead_letters,
+        "silver": lambda: run.lake("silver", views.NORMALIZED),
+        "gold": lambda: run.lake("gold", views.BARS),
+        "clickhouse": run.clickhouse,
+        "adjusted": run.adjusted,
+    }
+    for name, step in steps.items():
+        if name in stores:
+            began = time.perf_counter()
+            step()
+            run.result.seconds[name] = round(time.perf_counter() - began, 3)
+        else:
+            run.result.skipped[name] = "not asked for"
+    run.keys()
+    run.result.seconds = {"replay": done.seconds["total"], **run.result.seconds}
+    return run.result
+
+
+class _Run:
+    """One run's inputs and its result so far."""
+
+    def __init__(self, spark: SparkSession, sources: Sources, result: Verified, limit: int, say: Say) -> None:
+        self.spark, self.sources, self.result, self.limit, self.say = spark, sources, result, limit, say
+        self.span, self.entity = result.span, result.entity
+        self._logs: dict[str, DataFrame] = {}
+
+    def bronze(self) -> None:
+        """Compare Bronze with the first copy of every event in the raw topics."""
+        found = self._extents(domains().raw_topics())
+        cut = sorted(name for name, extent in found.items() if not extent.complete)
+        if cut:
+            self.result.skipped["bronze"] = f"retention has cut {', '.join(cut)}: Bronze knows more than the log"
+            return
+        copies = checks.raw_copies(self._log(list(found.values())))
+        bronze = read_bronze(self.spark, self.sources.lake_uri)
+        try:
+            rows, ids = bronze.selectExpr("count(*)", "count(DISTINCT topic, event_id)").collect()[0]
+        except (Py4JJavaError, PySparkException) as error:
+            self.result.comparisons.append(unreadable("bronze_raw", reason(error)))
+            return
+        again = checks.let_in_again(copies, bronze) if rows > ids else None
+        self._compare(
+            "bronze_raw",
+            checks.expected_bronze(copies, again, self.span, self.entity),
+            checks.actual_bronze(bronze, self.span, self.entity),
+        )
+        if not self.span.bounded and self.entity is None:
+            self.result.checks.append(checks.raw_check(copies, rows, ids, again.count() if again else 0))
+
+    def normalized(self) -> None:
+        """Compare trades and quotes; the same event may repeat, with the same bytes only."""
+        for kind in views.NORMALIZED:
+            found, log = self._topic(TOPICS[kind])
+            self._compare(TOPICS[kind], self._expected(kind), views.first_copies(self._of(found, log, kind)))
+            if found and found.complete:
+                self.result.checks.append(checks.sequence_check(log, kind, TOPICS[kind]))
+            elif found:
+                self.result.skipped[f"entity_seq of {kind}"] = "retention has cut the topic"
+
+    def side(self) -> None:
+        """Compare the low-rate topics of normalization; a whole replay only, for they tell of an entity's whole log."""
+        if self.span.bounded or self.entity:
+            self.result.skipped["side"] = "compared only without --from, --to and --entity"
+            return
+        for topic in domains().topics_of("normalization"):
+            if topic in (*TOPICS.values(), DEAD_LETTERS):
+                continue
+            kind = domains().topics[topic].contract
+            found, log = self._topic(topic)
+            if kind in (CANCEL, CORRECT) and found and found.complete:
+                self.result.checks.append(checks.sequence_check(log, kind, topic))
+            told = side(self.spark, self.result.replayed.out, topic)
+            expected = self._values(told, kind, none=topic not in self._told)
+            actual = self._of(found, log, kind)
+            pick = views.latest if views.versioned(kind) else views.first_copies
+            self._compare(topic, pick(expected), pick(actual))
+
+    def analytics(self) -> None:
+        """Compare bars; the latest version of each counts."""
+        for kind in views.BARS:
+            found, log = self._topic(TOPICS[kind])
+            self._compare(TOPICS[kind], self._expected(kind), views.latest(self._of(found, log, kind)))
+
+    def dead_letters(self) -> None:
+        """Compare rejected records; a whole replay only, since a rejected record's time is no bound to trust."""
+        if self.span.bounded or self.entity:
+            self.result.skipped["deadletters"] = "compared only without --from, --to and --entity"
+            return
+        found, log = self._topic(DEAD_LETTERS)
+        expected = views.of_values(rejected(self.spark, self.result.replayed.out), "dead_letter", self.span, None)
+        actual = views.first_copies(self._of(found, log, "dead_letter"))
+        self._compare(DEAD_LETTERS, expected, actual)
+
+    def lake(self, store: str, kinds: tuple[str, ...]) -> None:
+        """Compare Hudi tables, row for row: a row that is there twice is a difference."""
+        for kind in kinds:
+            table = f"{store}_{kind}"
+            bound, column = (self._ingest_days(), "ingest_date") if store == "silver" else (self._days(), "event_date")
+            rows = self._hudi(table)
+            if rows is not None and not (missing := {column} - set(rows.columns)):
+                # An event that was sent again arrived on whatever date that was.
+                rows = rows.where(f"({bound.sql(column)}) OR {RESUBMITTED}" if store == "silver" else bound.sql(column))
+            elif rows is not None:
+                raise StoreError(f"{table} has no column {missing}")
+            self._compare_table(table, store, kind, rows)
+
+    def clickhouse(self) -> None:
+        """Compare what readers of ClickHouse see."""
+        if self.sources.clickhouse is None:
+            raise StoreError("ClickHouse is to be compared, but no endpoint is configured")
+        folder = self.sources.scratch / "clickhouse"
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind in views.BARS:
+            target = folder / f"{kind}.parquet"
+            there = clickhouse.fetch(self.sources.clickhouse, f"{kind}s", self._days(), target)
+            rows = self.spark.read.parquet(str(target)) if there else None
+            self._compare_table(f"clickhouse.{kind}s", "clickhouse", kind, rows)
+
+    def adjusted(self) -> None:
+        """Compare adjusted series with those of the replayed actions and closes; a whole replay only."""
+        if self.span.bounded or self.entity:
+            self.result.skipped["adjusted"] = "compared only without --from, --to and --entity"
+            return
+        out = self.sources.scratch / "adjusted"
+        inputs = [f"normalized.{kind}.v1" for kind in (adjust.ACTIONS, adjust.CLOSES)]
+        none = self._told.isdisjoint(inputs)
+        if none:
+            adjust.compute_nothing(out)
+        else:
+            actions, closes = (side(self.spark, self.result.replayed.out, topic) for topic in inputs)
+            adjust.compute(self.spark, actions, closes, out, quality=self.sources.quality)
+        for kind, topic in adjust.TOPICS.items():
+            expected = adjust.results(self.spark, out, kind).select("value")
+            actual = views.latest(self._of(*self._topic(topic), kind))
+            self._compare(topic, self._values(expected, kind, none=none), actual)
+            wanted = views.expected_table(expected, "clickhouse", kind, self.span, None)
+            wanted = views.nothing(wanted) if none else wanted
+            table = adjust_stores.TABLES[kind]
+            self._compare_rows(table, wanted, self._hudi(table), "clickhouse", kind)
+            if kind == BAR and self.sources.clickhouse is not None:
+                target = self.sources.scratch / "adjusted_bars.parquet"
+                there = clickhouse.fetch(self.sources.clickhouse, "adjusted_bars", self._days(), target)
+                found = adjust_stores.dated(self.spark.read.parquet(str(target)), kind) if there else None
+                self._compare_rows("clickhouse.adjusted_bars", wanted, found, "clickhouse", kind)
+
+    def keys(self) -> None:
+        """Check the Kafka keys of the topics that were read; those of trades and quotes belong to `sequence_check`."""
+        rest = {name: log for name, log in self._logs.items() if name not in map(TOPICS.get, views.NORMALIZED)}
+        if rest:
+            self.result.checks.append(checks.key_check(rest))
+
+    # --- parts ---
+
+    def _compare(self, table: str, expected: views.View, actual: views.View, note: str = "") -> None:
+        self.say(f"comparing {table}")
+        try:
+            found = compare(table, expected, actual, limit=self.limit)
+        except (Py4JJavaError, PySparkException) as error:
+            # One file that is broken must not hide what the other stores hold.
+            found = unreadable(table, reason(error))
+        found.notes += [note] if note else []
+        self.result.comparisons.append(found)
+
+    def _compare_table(self, table: str, store: str, kind: str, rows: DataFrame | None) -> None:
+        values = records(self.spark, self.result.replayed.out, kind).select("value")
+        expected = views.expected_table(values, store, kind, self.span, self.entity)
+        self._compare_rows(table, expected, rows, store, kind)
+
+    def _compare_rows(self, table: str, expected: views.View, rows: DataFrame | None, store: str, kind: str) -> None:
+        if rows is None:
+            self._compare(table, expected, views.nothing(expected), "there is no such table, or it is empty")
+        else:
+            self._compare(table, expected, views.of_table(rows, store, kind, self.span, self.entity))
+
+    @cached_property
+    def _told(self) -> set[str]:
+        """The low-rate topics that the replay has records of."""
+        return side_topics(self.spark, self.result.replayed.out)
+
+    def _expected(self, kind: str) -> views.View:
+        values = records(self.spark, self.result.replayed.out, kind)
+        return views.of_values(values, kind, self.span, self.entity)
+
+    def _values(self, rows: DataFrame, kind: str, *, none: bool) -> views.View:
+        view = views.of_values(rows, kind, self.span, self.entity)
+        return views.nothing(view) if none else view
+
+    def _of(self, found: topics.Extent | None, log: DataFrame, kind: str) -> views.View:
+        return self._values(log, kind, none=found is None or found.empty)
+
+    def _broker(self) -> topics.Broker:
+        if self.sources.kafka is None:
+            raise StoreError("topics are to be compared, but no broker is configured")
+        return self.sources.kafka
+
+    def _extents(self, names: list[str]) -> dict[str, topics.Extent]:
+        return topics.extents(self._broker(), names)
+
+    def _log(self, found: list[topics.Extent]) -> DataFrame:
+        return topics.read(self.spark, self._broker(), found)
+
+    def _topic(self, name: str) -> tuple[topics.Extent | None, DataFrame]:
+        found = self._extents([name])
+        log = self._log(list(found.values()))
+        if name in found and not found[name].empty:
+            self._logs[name] = log
+        return found.get(name), log
+
+    def _hudi(self, table: str) -> DataFrame | None:
+        path = f"{self.sources.lake_uri}/{table}"
+        if not table_exists(self.spark, path):
+            return None
+        try:
+            return open_table(self.spark, path)
+        except Exception as error:
+            raise StoreError(f"{table} cannot be read: {type(error).__name__}: {first_line(error)}") from error
+
+    def _days(self) -> Days:
+        return self.span.event_days()
+
+    def _ingest_days(self) -> Days:
+        return self.span.ingest_days(domains().topics_becoming(*views.NORMALIZED))

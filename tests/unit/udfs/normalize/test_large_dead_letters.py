@@ -1,0 +1,81 @@
+"""A dead letter holds the whole rejected record, however large, in both engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from support.blocks import block, rows
+from support.normalized import read
+
+from batch.ranges import Span
+from batch.replaying.files import REJECTED, SIDE
+from batch.replaying.normalize_workers import fold
+from batch.spark.columns import VALUE
+from flink_jobs.lake_files import BronzeFiles
+from flink_jobs.replies import joined, normalized_records
+from schemas.quality import default_quality
+from udfs.gate.assign import assign
+from udfs.ingest.ingestor import Ingestor
+from udfs.normalize.normalizer import Normalizer
+from udfs.wire import blocks
+from udfs.wire.envelope import encode_one
+
+NOW = 1_723_161_600_000_000
+#: A frame above the megabyte that a frame may have, and one of what no envelope may have.
+FRAME = b'{"e":"trade","s":"A","x":"' + bytes(range(97, 123)) * 120_000 + b'"}'
+
+
+def envelope(payload: bytes) -> bytes:
+    who = assign("sim", payload)
+    return encode_one(who.event_id, who.entity_id, "sim", who.channel, NOW, "ingest", NOW, "run", 1, payload)
+
+
+def of_the_stream() -> list[bytes]:
+    topic = "raw.sim.unassigned.v1"
+    (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, envelope(FRAME))])).parts
+    (reply,) = joined([normalized_records(Normalizer(topic), part, blocks.NO_MARK)])
+    ((target, _, _, letter),) = rows(reply)
+    assert target == "deadletter.normalization.v1"
+    return [letter]
+
+
+def of_the_replay(folder: Path) -> list[bytes]:
+    for name in ("trade", REJECTED, SIDE):
+        (folder / name).mkdir()
+    who = assign("sim", FRAME)
+    row = {
+        "topic": ["raw.sim.unassigned.v1"], "kafka_partition": pa.array([0], pa.int32()), "kafka_offset": [0],
+        "event_id": [who.event_id], "entity_id": [who.entity_id], "venue": ["sim"], "channel": [who.channel],
+        "event_time": [NOW], "event_time_source": ["ingest"], "ingest_time": [NOW], "source_id": ["run"],
+        "source_seq": [1], "payload": [FRAME],
+    }  # fmt: skip
+    list(fold("trade", folder, Span(), default_quality(), {})([pa.RecordBatch.from_pydict(row)]))
+    (path,) = (folder / REJECTED).iterdir()
+    return pq.read_table(path)[VALUE].to_pylist()
+
+
+def of_ingestion() -> list[bytes]:
+    """What is no envelope goes to ingestion's dead letters."""
+    topic = "raw.sim.trade.v1"
+    (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, b"\x01" + FRAME)])).parts
+    work = BronzeFiles()
+    _, reply = work.emit([work.process(Ingestor(topic), part, blocks.NO_MARK)])
+    return [letter for _, _, _, letter in rows(reply)]
+
+
+@pytest.mark.parametrize("where", ["stream", "replay"])
+def test_a_rejected_frame_is_kept_whole(tmp_path: Path, where: str) -> None:
+    (letter,) = of_the_stream() if where == "stream" else of_the_replay(tmp_path)
+    record = read("dead_letter", letter)
+    assert len(record["record"]) > 3_000_000
+    assert record["record"] == envelope(FRAME)
+    assert (record["reason"], record["domain"]) == ("payload_too_large", "normalization")
+
+
+def test_what_is_no_envelope_is_kept_whole() -> None:
+    (letter,) = of_ingestion()
+    record = read("dead_letter", letter)
+    assert (record["record"], record["domain"]) == (b"\x01" + FRAME, "ingestion")

@@ -1,0 +1,1 @@
+"""Adjusted series: factors and bars, from the set of known actions and closes."""

@@ -1,0 +1,1 @@
+"""Which record is the first of its kind."""

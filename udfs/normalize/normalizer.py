@@ -1,0 +1,311 @@
+"""From raw envelopes to standard records: duplicates, gate, data quality, dense sequence. A fold over one shard's log.
+
+A shard is one (topic, partition). The outcome depends on the log's content and order only: not on how it was cut into
+batches, and not on where the state was saved and restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from schemas.catalog import FACTS, REVISIONS
+from schemas.quality import Quality, default_quality
+from udfs.dedup.dedup import BEHIND, DUPLICATE, Dedup, Judged
+from udfs.gate import judge as gate
+from udfs.gate.resubmitted import Resubmitted, Verdicts, as_normalized
+from udfs.gate.topic_rules import Rules, rules
+from udfs.kernels import scanning
+from udfs.kernels.depth import NAME, scan_depths
+from udfs.kernels.slices import Bits, Codes, Longs, Octets
+from udfs.normalize.fact_records import fact_record
+from udfs.normalize.gaps import Gaps
+from udfs.normalize.revision_records import revision_records
+from udfs.normalize.sequence import sequence
+from udfs.quality.column_rules import QualityGate
+from udfs.quality.memory import Memory
+from udfs.quality.row_rules import Rare, RareGate
+from udfs.quality.verdicts import side_records
+from udfs.rows.accepted import Accepted, Table
+from udfs.rows.batches import QuoteBatch, Rows, TradeBatch
+from udfs.state.operator import Whole
+from udfs.values.rejects import Reject
+from udfs.values.times import DAY, EARLIEST, LATEST
+from udfs.venues.facts import Fact
+from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, Frame, QuoteRow, RevisionRow, TradeRow
+from udfs.wire.dead_letters import DeadLetter
+from udfs.wire.envelope import Envelopes, encode_one
+from udfs.wire.low_rate import SideRecord
+
+STATE_VERSION = 3
+#: Kinds whose rows are rare, so that each is a side record.
+RARE = (*REVISIONS, *FACTS)
+#: How a record is marked that a scanner has read for its numbers only.
+SEEN = 3
+
+
+@dataclass(slots=True)
+class Normalized:
+    """What a batch became: ``len(envelopes) = frames + duplicates + len(dead_letters) + not_normalized``.
+
+    ``side`` are records of the domain's low-rate topics, those of one key and topic in log order.
+    """
+
+    trades: TradeBatch
+    quotes: QuoteBatch
+    dead_letters: list[DeadLetter]
+    duplicates: int
+    not_normalized: int
+    frames: int
+    side: list[SideRecord]
+
+
+class Numbers:
+    """Per record the first and the last of the venue's numbers that it carries; first is -1 where it has none."""
+
+    def __init__(self, records: int) -> None:
+        self.first: Longs = np.full(records, -1, dtype=np.int64)
+        self.last: Longs = np.full(records, -1, dtype=np.int64)
+
+    def put(self, record: int, found: tuple[int, int] | None) -> None:
+        """Note what the gate read in one record."""
+        if found is not None:
+            self.first[record], self.last[record] = found
+
+
+class Normalizer(Whole):
+    """One shard of one raw topic.
+
+    ``quality`` are the rules (default: those of ``schemas/quality.toml``). ``verdicts`` are those on records that were
+    redriven later: a replay's, which knows the whole log.
+    """
+
+    def __init__(self, topic: str, quality: Quality | None = None, verdicts: Verdicts | None = None) -> None:
+        self._rules = rules(topic)
+        self._dedup = Dedup(self._rules)
+        self._sequence = sequence(self._rules.days_kept)
+        self._gaps = Gaps(self._rules) if self._rules.sequenced else None
+        self._memory = Memory()
+        self._target = f"normalized.{self._rules.kind}.v1"
+        declared = (quality or default_quality()).of(self._target)
+        rare = self._rules.kind in RARE
+        self._quality = QualityGate(self._rules.kind, () if rare else declared)
+        self._rare_quality = RareGate(self._target, declared if rare else ())
+        self._verdicts = verdicts or Verdicts()
+        self._prefix: Octets = np.frombuffer(f"{self._rules.venue}:".encode(), dtype=np.uint8)
+        self._shape = _shape(self._rules)
+
+    def process(self, envelopes: Envelopes) -> Normalized:
+        """Fold the next batch of the log into the state.
+
+        Raises:
+            QualityStop: a rule says that nothing of this batch may be written; the fold is of no use any more.
+        """
+        judged = self._dedup.judge(envelopes)
+        table = Table(len(envelopes))
+        numbers = Numbers(len(envelopes))
+        todo = self._scan(envelopes, judged, table, numbers)
+        rejected: dict[int, Reject] = {}
+        rare: list[tuple[int, Rare]] = []
+        not_normalized = int(np.count_nonzero(todo == SEEN))
+        behind = judged.verdict == BEHIND
+        read = (todo == SEEN) | ((todo == scanning.SCANNED) & ~behind)
+        for i in np.flatnonzero((judged.verdict != DUPLICATE) & ~read).tolist():
+            try:
+                rows = self._gate(envelopes, i, numbers, behind=bool(behind[i]))
+            except Reject as reject:
+                todo[i] = 0
+                rejected[i] = reject.kept()
+                continue
+            if rows is None:
+                not_normalized += 1
+            elif self._rules.kind in RARE:
+                rare += [(i, row) for row in cast("list[Rare]", rows)]
+            else:
+                table.add(i, cast("list[TradeRow] | list[QuoteRow]", rows))
+        named, id_size, received = as_normalized(envelopes, judged.claims)
+        accepted = self._fit(named, received, table.rows(todo == scanning.SCANNED), rejected)
+        rare = self._fit_rare(received, rare, rejected)
+        trades, quotes = self._batches(named, id_size, judged, accepted)
+        side = self._rare(named, judged, rare) + self._follow(envelopes, judged, numbers)
+        side += self._rare_quality.marks(named, rare, received, self._memory, judged.entity)
+        side += self._marks(quotes if self._rules.kind == "quote" else trades, received, judged.entity)
+        letters = [self._dead_letter(envelopes, i, rejected[i]) for i in sorted(rejected)]
+        frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
+        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
+
+    def _fit(self, env: Envelopes, received: Longs, accepted: Accepted, rejected: dict[int, Reject]) -> Accepted:
+        """Set the times that the venue does not send, and reject frames of which a row breaks a rule."""
+        if self._rules.kind == "quote":
+            accepted.time = np.where(accepted.flag == 1, env.event_time[accepted.rows], accepted.time)
+        columns = self._quality.columns(accepted.numbers, accepted.time, received[accepted.rows])
+        failed = self._quality.rejects(columns)
+        if not failed:
+            return accepted
+        for row, reject in sorted(failed.items()):
+            rejected.setdefault(int(accepted.rows[row]), reject)
+        frames = accepted.rows[sorted(failed)]
+        return accepted.keep(np.flatnonzero(~np.isin(accepted.rows, frames)))
+
+    def _fit_rare(
+        self, received: Longs, rare: list[tuple[int, Rare]], rejected: dict[int, Reject]
+    ) -> list[tuple[int, Rare]]:
+        """Reject frames of which a row breaks a rule."""
+        failed = self._rare_quality.rejects(rare, received)
+        rejected |= failed
+        return [(i, row) for i, row in rare if i not in failed] if failed else rare
+
+    def _rare(self, env: Envelopes, judged: Judged, rare: list[tuple[int, Rare]]) -> list[SideRecord]:
+        if not rare:
+            return []
+        rows = np.array([i for i, _ in rare], dtype=np.int64)
+        days = env.ingest_time[rows] // DAY
+        seq = self._sequence.number(len(self._dedup.entities), judged.entity[rows], days).tolist()
+        if self._rules.kind in REVISIONS:
+            return revision_records(self._rules, env, cast("list[tuple[int, RevisionRow]]", rare), seq)
+        facts = cast("list[tuple[int, Fact]]", rare)
+        return [fact_record(self._rules, env, i, fact, n) for (i, fact), n in zip(facts, seq, strict=True)]
+
+    def _follow(self, env: Envelopes, judged: Judged, numbers: Numbers) -> list[SideRecord]:
+        """Follow the venue's numbers, where it numbers densely."""
+        if self._gaps is None:
+            return []
+        names = self._dedup.entities.names
+        return self._gaps.fold(names, judged.entity, numbers.first, numbers.last, env.event_time, env.ingest_time)
+
+    def _marks(self, rows: Rows, received: Longs, entity: Codes) -> list[SideRecord]:
+        """Hold the rows that passed against the other rules, and remember them."""
+        columns = self._quality.columns(rows.numbers, rows.event_time, received[rows.rows])
+        if self._quality.remembers:
+            entities, who = len(self._dedup.entities), entity[rows.rows]
+            columns |= self._memory.observe(entities, who, rows.event_time, columns["price"])
+        return side_records(self._target, rows, self._quality.marks(columns))
+
+    def _batches(
+        self, env: Envelopes, id_size: Longs, judged: Judged, accepted: Accepted
+    ) -> tuple[TradeBatch, QuoteBatch]:
+        entities = self._dedup.entities.names
+
+        def columns(rows: Accepted) -> tuple[Any, ...]:
+            entity = judged.entity[rows.rows]
+            seq = self._sequence.number(len(entities), entity, env.ingest_time[rows.rows] // DAY)
+            placed = (self._rules, env, id_size, rows.rows, rows.part, rows.time, seq)
+            return *placed, rows.numbers, rows.flag, entity, entities
+
+        none = Table(0).rows(_NONE)
+        if self._rules.kind == "quote":
+            return TradeBatch(*columns(none)), QuoteBatch(*columns(accepted))
+        return TradeBatch(*columns(accepted)), QuoteBatch(*columns(none))
+
+    def _gate(self, env: Envelopes, i: int, numbers: Numbers, *, behind: bool) -> gate.Standard | None:
+        try:
+            if self._verdicts:
+                self._verdicts.recall(encode_one(*env.row(i)), behind=behind)
+        except Reject as verdict:
+            if verdict.reason not in gate.UNIDENTIFIED:
+                with suppress(Reject):  # its numbers were read all the same
+                    self._identify(env, i, numbers)
+            raise
+        frame, copy = self._identify(env, i, numbers)
+        rows = gate.accept(self._rules, frame, int(env.ingest_time[i]), copy)
+        if rows is not None and behind:
+            raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
+        return rows
+
+    def _identify(self, env: Envelopes, i: int, numbers: Numbers) -> tuple[Frame, Resubmitted | None]:
+        frame, copy = gate.identify(self._rules, env, i)
+        if self._gaps is not None:
+            numbers.put(i, self._rules.dialect.numbers(frame))
+        return frame, copy
+
+    def _scan(self, env: Envelopes, judged: Judged, table: Table, numbers: Numbers) -> Bits:
+        """Fill table and numbers with what the compiled scanners accept; a record is marked with what became of it."""
+        todo: Bits = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
+        todo[judged.claims] = 0  # what a resubmitted record may is the gate's to say
+        todo[self._verdicts.candidates(env)] = 0  # and whether a verdict stands
+        if self._shape:
+            scanning.scan_frames(
+                self._shape, scanning.WORDS, self._prefix, MAX_PAYLOAD, self._rules.max_skew, self._rules.horizon,
+                EARLIEST, LATEST, todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low,
+                env.event_time, env.from_ingest, env.ingest_time,
+                table.time, table.numbers.ravel(), table.flag,
+            )  # fmt: skip
+            if self._gaps is not None:
+                numbers.first = np.where(todo == scanning.SCANNED, judged.id_low, -1)
+                numbers.last = judged.id_low.copy()
+        elif self._rules.dialect_name == "binance" and self._rules.channel == "depth":
+            scan_depths(
+                MAX_NUMBER, NAME, scanning.WORDS, self._prefix, MAX_PAYLOAD, EARLIEST, LATEST,
+                todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low, judged.id_high,
+                env.event_time, env.from_ingest, numbers.first, numbers.last,
+            )  # fmt: skip
+            todo[todo == scanning.SCANNED] = SEEN
+        return todo
+
+    def _dead_letter(self, env: Envelopes, i: int, reject: Reject) -> DeadLetter:
+        row = env.row(i)
+        return DeadLetter(
+            dead_letter_id=row[0],
+            domain="normalization",
+            topic=self._rules.topic,
+            entity_id=row[1],
+            reason=reject.reason,
+            detail=reject.detail,
+            contract=self._rules.contract_label,
+            event_time=row[4],
+            record=encode_one(*row),
+        )
+
+    @property
+    def state_version(self) -> int:
+        """Of the parts that this fold writes and reads."""
+        return STATE_VERSION
+
+    def delta(self) -> bytes:
+        """Return what changed since the last ``delta`` or ``snapshot``."""
+        gaps = self._gaps.delta() if self._gaps else None
+        parts = (self._dedup.delta(), self._sequence.delta(), gaps, self._memory.delta())
+        return msgspec.msgpack.encode((STATE_VERSION, *parts))
+
+    def snapshot(self) -> bytes:
+        """Return the whole state, without what has expired."""
+        gaps = self._gaps.snapshot() if self._gaps else None
+        parts = (self._dedup.snapshot(), self._sequence.snapshot(), gaps, self._memory.snapshot())
+        return msgspec.msgpack.encode((STATE_VERSION, *parts))
+
+    @classmethod
+    def restore(cls, topic: str, log: Iterable[bytes], quality: Quality | None = None) -> Normalizer:
+        """Rebuild the state from a snapshot (or nothing) and the deltas after it, in order.
+
+        Raises:
+            ValueError: a part was written by a version that this one does not know.
+        """
+        self = cls(topic, quality)
+        for part in log:
+            version, *parts = msgspec.msgpack.decode(part)
+            if version != STATE_VERSION:
+                raise ValueError(f"state of version {version}, expected {STATE_VERSION}")
+            dedup, counts, gaps, memory = parts
+            self._dedup.apply(dedup)
+            entities = len(self._dedup.entities)
+            self._sequence.apply(entities, counts)
+            self._memory.apply(entities, memory)
+            if self._gaps is not None:
+                self._gaps.apply(entities, gaps)
+        return self
+
+
+_NONE: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
+
+
+def _shape(rules: Rules) -> int:
+    """Return which frames the scanner reads in this topic; 0: none."""
+    if rules.dialect_name != "binance":
+        return 0
+    return scanning.SHAPES.get(rules.channel, 0)

@@ -1,0 +1,1 @@
+"""Accepted rows in columns, from the scanner to wire bytes and Arrow."""

@@ -1,0 +1,1 @@
+"""A fold's state as bytes: the protocol of folds, the journal of their deltas, packed arrays."""

@@ -1,0 +1,1 @@
+"""Exact numbers, dates and times, and why a value is refused."""

@@ -1,0 +1,1 @@
+"""Records as bytes: envelopes, blocks, dead letters, and contracts of few records."""
