@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from schemas.catalog import DAY
 from schemas.domains import Topic
 
-DAY_US = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1)
 
@@ -112,15 +112,15 @@ class Span:
         skew = 1_000 * max(topic.max_skew_ms for topic in topics)
         horizon = 1_000 * max(topic.horizon_ms for topic in topics)
         return Days(
-            None if self.start is None else (self.start - skew) // DAY_US,
-            None if self.end is None else (self.end - 1 + horizon) // DAY_US,
+            None if self.start is None else (self.start - skew) // DAY,
+            None if self.end is None else (self.end - 1 + horizon) // DAY,
         )
 
     def event_days(self) -> Days:
         """Return the dates of event time that the range touches."""
         return Days(
-            None if self.start is None else self.start // DAY_US,
-            None if self.end is None else (self.end - 1) // DAY_US,
+            None if self.start is None else self.start // DAY,
+            None if self.end is None else (self.end - 1) // DAY,
         )
 
     def as_json(self) -> dict[str, str | None]:
@@ -137,4 +137,4 @@ def warm_up_days(topics: list[Topic]) -> int:
     date may have set; and nothing earlier can matter.
     """
     reach = 1_000 * max(topic.horizon_ms + topic.max_skew_ms for topic in topics)
-    return -(-reach // DAY_US)
+    return -(-reach // DAY)

@@ -11,6 +11,7 @@ from flink_jobs.environment import start
 from flink_jobs.io import stores, topics
 from flink_jobs.lake_files import OUTPUT, BronzeFiles
 from flink_jobs.operators.blocks import fold_shards, unpacked
+from schemas import catalog
 from schemas.domains import domains
 from udfs.lake import bronze
 
@@ -23,7 +24,7 @@ def main() -> None:
     folded = fold_shards(job, raw, BronzeFiles().work(), OUTPUT, name="contract gate", linger_ms=250)
     files, letters = (list(OUTPUT).index(field) for field in ("files", "dead_letters"))
     topics.write(job, unpacked(folded, letters, name="contract gate: dead letters"), "dead letter topic")
-    stores.files(job, folded, files, "bronze_raw", bronze.SCHEMA, "Bronze")
+    stores.files(job, folded, files, catalog.BRONZE, bronze.SCHEMA, "Bronze")
     job.submit()
 
 

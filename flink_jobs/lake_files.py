@@ -13,8 +13,10 @@ from uuid import uuid4
 from flink_jobs.operators.blocks import BYTES
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import dead_letter_records
+from schemas import catalog
+from schemas.domains import domains
 from udfs.ingest.ingestor import Ingestor
-from udfs.lake import bronze, silver
+from udfs.lake import bronze
 from udfs.lake.files import LakeFile, LakeFiles, frame
 from udfs.lake.silver import SilverFold
 from udfs.wire.blocks import Part, Records, reply
@@ -26,6 +28,12 @@ OUTPUT = {"files": BYTES, "dead_letters": BYTES}
 def unique() -> str:
     """Return 32 hexadecimal digits that nobody had before."""
     return uuid4().hex
+
+
+def _key(table: str) -> str:
+    """Return the column that identifies a row of a table of facts."""
+    (key,) = domains().tables[table].key
+    return key
 
 
 def framed(files: list[LakeFile]) -> bytes | None:
@@ -45,7 +53,7 @@ class BronzeFiles:
     """What the ingest job does with the shards of a task."""
 
     def __init__(self) -> None:
-        self._files = LakeFiles(bronze.KEY, unique)
+        self._files = LakeFiles(_key(catalog.BRONZE), unique)
 
     def work(self) -> Work:
         """Return what the operator is to do."""
@@ -57,7 +65,7 @@ class BronzeFiles:
         seconds = part.times // 1000 * 1000
         out = fold.process(part.values, part.offsets, part.partition, seconds.tolist())
         full = [file for date, rows in bronze.bronze_columns(out.bronze) for file in self._files.add(date, rows)]
-        return Made(full, dead_letter_records("deadletter.ingestion.v1", [*out.dead_letters, *out.conflicts]))
+        return Made(full, dead_letter_records(catalog.dead_letters("ingestion"), [*out.dead_letters, *out.conflicts]))
 
     def flush(self, fold: Ingestor) -> Made | None:  # noqa: ARG002 - the files are those of all folds
         """Hand over what is held."""
@@ -76,7 +84,7 @@ class SilverFiles:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._files = LakeFiles(silver.KEY, unique)
+        self._files = LakeFiles(_key(catalog.lake_table(kind)), unique)
 
     def work(self) -> Work:
         """Return what the operator is to do."""

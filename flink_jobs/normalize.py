@@ -20,6 +20,7 @@ from flink_jobs.lake_files import SilverFiles
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import joined, normalized_records
+from schemas import catalog
 from schemas.domains import domains
 from schemas.quality import load
 from udfs.lake import silver
@@ -41,7 +42,7 @@ def main() -> None:
 
 def _silver(job: Job, kind: str) -> None:
     """Let a Silver table tail its topic."""
-    table, topic = f"silver_{kind}", f"normalized.{kind}.v1"
+    table, topic = catalog.lake_table(kind), catalog.topic(kind)
     records = topics.read(job, f"{kind} topic", [topic], f"polyglot-{table}", fetch=topics.STORES)
     files = fold_shards(job, records, SilverFiles(kind).work(), {"files": BYTES}, name=f"silver {kind}", linger_ms=250)
     stores.files(job, files, 0, table, silver.layout(kind).schema, f"Silver {kind}s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from schemas import catalog
 from udfs.normalize.normalizer import Normalizer
 from udfs.windows.fold import Told, WindowFold
 from udfs.wire import envelope
@@ -26,8 +27,8 @@ def normalized_records(fold: Normalizer, part: Part, mark: int) -> list[Records]
     """
     envelopes, _, _ = envelope.decode(part.values)
     out = fold.process(envelopes)
-    found = dead_letter_records("deadletter.normalization.v1", out.dead_letters)
-    for target, kind in (("normalized.trade.v1", out.trades), ("normalized.quote.v1", out.quotes)):
+    found = dead_letter_records(catalog.dead_letters("normalization"), out.dead_letters)
+    for target, kind in ((catalog.topic("trade"), out.trades), (catalog.topic("quote"), out.quotes)):
         if len(kind):  # a topic's records are of one kind
             found.append(Records(target, kind.event_time // 1000, kind.entity_ids, kind.wire()))
     side: dict[str, list[tuple[int, bytes, bytes]]] = {}
@@ -60,7 +61,7 @@ def told_records(fold: WindowFold, told: Told) -> list[Records]:
         found.append(Records(fold.definition.topic, results.times, results.entity_ids(), results.wire()))
     if told.requests:
         requests = [(request.event_time // 1000, request.key(), request.encode()) for request in told.requests]
-        found.append(Records.of("repair.analytics.v1", requests))
+        found.append(Records.of(catalog.topic("repair_request"), requests))
     return found
 
 

@@ -14,10 +14,11 @@ from runtime.config import Settings
 from runtime.console import CommandError
 from runtime.offsets import OffsetReader
 from runtime.records import decoder, read
+from schemas import catalog
 from udfs.gate.amendments import REASONS
 from udfs.gate.amendments import TOPIC as AMENDMENTS
 
-DEAD_LETTERS = ("deadletter.ingestion.v1", "deadletter.normalization.v1")
+DEAD_LETTERS = tuple(catalog.dead_letters(domain) for domain in ("ingestion", "normalization"))
 #: How long one look may read, seconds; the next look goes on from there.
 BUDGET_S = 1.5
 

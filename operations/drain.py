@@ -11,6 +11,7 @@ from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import FlinkRest
 from runtime.offsets import OffsetReader, Offsets, lag
+from schemas import catalog
 
 #: Open windows are told every 2 s of processing time (``flink_jobs/operators/fold.py``), and long ones with the tick
 #: after the last record: what an idle job still holds back is out after two ticks.
@@ -79,7 +80,7 @@ def await_windows(settings: Settings, timeout_s: float) -> None:
 
 def _await_quiet(reader: OffsetReader, deadline: float) -> None:
     """Wait until the windows have nothing more to say: no new record for as long as a tick may hold one back."""
-    topics = ("analytics.bar.v1", "analytics.quote_bar.v1")
+    topics = tuple(catalog.topic(kind) for kind in catalog.BARS)
     before, since = reader.ends(topics), time.monotonic()
     while time.monotonic() - since < TICKS_S:
         if time.monotonic() > deadline:

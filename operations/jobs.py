@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.catalog import BARS, NORMALIZED, REVISIONS, lake_table, topic
 from schemas.domains import domains
 
 
@@ -29,19 +30,12 @@ STAGES: tuple[tuple[Stage, ...], ...] = (
         Stage("normalize", "polyglot-normalize", tuple(domains().raw_topics(normalized_only=True))),
     ),
     (
-        Stage("normalize", "polyglot-silver_trade", ("normalized.trade.v1",)),
-        Stage("normalize", "polyglot-silver_quote", ("normalized.quote.v1",)),
-        Stage(
-            "analytics",
-            "polyglot-analytics-trade",
-            ("normalized.trade.v1", "normalized.trade_cancel.v1", "normalized.trade_correct.v1"),
-        ),
-        Stage("analytics", "polyglot-analytics-quote", ("normalized.quote.v1",)),
+        *(Stage("normalize", f"polyglot-{lake_table(kind)}", (topic(kind),)) for kind in NORMALIZED),
+        Stage("analytics", "polyglot-analytics-trade", (topic("trade"), *(topic(kind) for kind in REVISIONS))),
+        Stage("analytics", "polyglot-analytics-quote", (topic("quote"),)),
     ),
     (
-        Stage("analytics", "polyglot-gold_bar", ("analytics.bar.v1",)),
-        Stage("analytics", "polyglot-gold_quote_bar", ("analytics.quote_bar.v1",)),
-        Stage("analytics", "polyglot-clickhouse_bar", ("analytics.bar.v1",)),
-        Stage("analytics", "polyglot-clickhouse_quote_bar", ("analytics.quote_bar.v1",)),
+        *(Stage("analytics", f"polyglot-{lake_table(bar)}", (topic(bar),)) for bar in BARS),
+        *(Stage("analytics", f"polyglot-clickhouse_{bar}", (topic(bar),)) for bar in BARS),
     ),
 )

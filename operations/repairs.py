@@ -11,8 +11,9 @@ from batch.repair.requests import Request
 from runtime.config import Settings
 from runtime.offsets import OffsetReader, Offsets, lag
 from runtime.records import decoder, read
+from schemas import catalog
 
-TOPIC = "repair.analytics.v1"
+TOPIC = catalog.topic("repair_request")
 GROUP = "polyglot-repair"
 
 

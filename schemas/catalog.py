@@ -1,9 +1,16 @@
-"""What there is, named once: kinds of records, the lengths of windows, and units of time.
+"""What there is, named once: kinds of records, their topics, tables, keys and columns, windows, and units of time.
 
-A kind is a contract's name without its version.
+A kind is a contract's name without its version. Owners, retention and horizons are in ``domains.toml``, the fields in
+the contracts; this module says what belongs together. Engines that must spell out a schema of their own (ClickHouse's
+migrations, the lake's Arrow schemas) are compared with it by ``tests/unit/schemas/test_catalog.py``.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
+
+from schemas.contracts import contract
+from schemas.domains import domains
 
 #: Units of time, µs.
 SECOND = 1_000_000
@@ -20,3 +27,84 @@ REVISIONS = CANCEL, CORRECT = ("trade_cancel", "trade_correct")
 #: Facts of reference data, and the series that are computed from them.
 FACTS = ACTION, CLOSE = ("corporate_action", "daily_close")
 ADJUSTED = FACTOR, ADJUSTED_BAR = ("adjustment_factor", "adjusted_bar")
+
+#: Table of raw frames, and what it keeps beside the envelope: where in Kafka a frame lay.
+BRONZE = "bronze_raw"
+LOG = ("topic", "kafka_partition", "kafka_offset")
+#: ClickHouse tables by kind: of the latest versions, and of every version.
+CLICKHOUSE = {"bar": "bars", "quote_bar": "quote_bars", ADJUSTED_BAR: "adjusted_bars"}
+CLICKHOUSE_HISTORY = {ADJUSTED_BAR: "adjusted_bars_history"}
+
+#: The day of a derived record: a time in µs, or a date.
+DATED_BY = {"bar": "window_start", "quote_bar": "window_start", FACTOR: "ex_date", ADJUSTED_BAR: "date"}
+#: What identifies a record of a kind that no lake table holds.
+_KEYS = {
+    CANCEL: ("event_id",),
+    CORRECT: ("event_id",),
+    ACTION: ("event_id",),
+    CLOSE: ("event_id",),
+    "raw_envelope": ("event_id",),
+    "dead_letter": ("dead_letter_id",),
+    "gap": ("gap_id",),
+    "quality_flag": ("topic", "rule", "event_id"),
+}
+
+
+@lru_cache(maxsize=1)
+def _topics() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for topic in domains().topics.values():
+        found.setdefault(topic.contract, []).append(topic.name)
+    return found
+
+
+@lru_cache(maxsize=64)
+def topic(kind: str) -> str:
+    """Return the topic of a kind.
+
+    Raises:
+        KeyError: it has none, or several: those of raw frames and of dead letters.
+    """
+    names = _topics()[kind]
+    if len(names) > 1:
+        raise KeyError(f"{kind} has {len(names)} topics")
+    return names[0]
+
+
+@lru_cache(maxsize=64)
+def dead_letters(domain: str) -> str:
+    """Return the topic of a domain's rejected records.
+
+    Raises:
+        KeyError: the domain has none.
+    """
+    (name,) = [name for name in _topics()["dead_letter"] if domains().topics[name].domain == domain] or [""]
+    if not name:
+        raise KeyError(f"{domain} has no dead letters")
+    return name
+
+
+@lru_cache(maxsize=64)
+def lake_table(kind: str) -> str:
+    """Return the Hudi table of a kind.
+
+    Raises:
+        KeyError: it has none.
+    """
+    return {table.contract: name for name, table in domains().tables.items() if table.contract}[kind]
+
+
+@lru_cache(maxsize=64)
+def key(kind: str) -> tuple[str, ...]:
+    """Return the fields that identify a record of a kind, in the order of its composite key.
+
+    Raises:
+        KeyError: the kind has no identity.
+    """
+    of_tables = {table.contract: table.key for table in domains().tables.values() if table.contract}
+    return of_tables[kind] if kind in of_tables else _KEYS[kind]
+
+
+def columns(kind: str) -> list[str]:
+    """Return the fields of a kind's contract, in order."""
+    return [field["name"] for field in contract(kind).schema["fields"]]

@@ -14,8 +14,9 @@ from batch.corporate_actions import stores as adjust_stores
 from batch.spark.bronze import table_exists
 from batch.spark.clickhouse import Endpoint
 from batch.spark.topics import Broker
+from schemas import catalog
+from schemas.catalog import ADJUSTED, ADJUSTED_BAR
 from schemas.quality import Quality
-from udfs.corporate_actions.adjust import BAR
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,13 @@ def restate(
 
 def _store(spark: SparkSession, places: Places) -> dict[str, int]:
     stored = {}
-    for kind, table in adjust_stores.TABLES.items():
+    for kind in ADJUSTED:
+        table = catalog.lake_table(kind)
         rows = adjust.published(spark, places.broker, kind).persist()
         if places.lake_uri:
             exists = table_exists(spark, f"{places.lake_uri}/{table}")
             stored[table] = adjust_stores.upsert(spark, places.lake_uri, kind, rows, exists=exists)
-        if places.clickhouse and kind == BAR:
+        if places.clickhouse and kind == ADJUSTED_BAR:
             stored[adjust_stores.HISTORY] = adjust_stores.insert(spark, places.clickhouse, rows, places.scratch)
         rows.unpersist()
     return stored

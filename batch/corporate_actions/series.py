@@ -22,18 +22,16 @@ from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
 from batch.publishing.publish import send_rows
 from batch.spark import topics
-from batch.spark.views import KEYS
+from schemas import catalog
+from schemas.catalog import ACTION, ADJUSTED, ADJUSTED_BAR, CLOSE, FACTOR, FACTS
 from schemas.quality import Quality
-from udfs.corporate_actions.adjust import BAR, FACTOR, adjust
+from udfs.corporate_actions.adjust import adjust
 from udfs.corporate_actions.factors import Limits, limits
 from udfs.corporate_actions.history import Action, Close, History
 from udfs.corporate_actions.lineage import Link, ancestors
 from udfs.venues.facts import SYMBOL_CHANGE
 from udfs.wire.by_contract import encode
 
-ACTIONS, CLOSES = "corporate_action", "daily_close"
-#: Contract → topic.
-TOPICS = {FACTOR: "analytics.adjustment_factor.v1", BAR: "analytics.adjusted_bar.v1"}
 _RESULT = StructType([StructField("kind", StringType()), StructField("value", BinaryType())])
 
 
@@ -48,7 +46,7 @@ def inputs(spark: SparkSession, broker: topics.Broker) -> tuple[DataFrame, DataF
         BrokerError: no answer.
         IncompleteError: retention has cut a topic.
     """
-    return _whole(spark, broker, f"normalized.{ACTIONS}.v1"), _whole(spark, broker, f"normalized.{CLOSES}.v1")
+    return _whole(spark, broker, catalog.topic(ACTION)), _whole(spark, broker, catalog.topic(CLOSE))
 
 
 def reached(broker: topics.Broker) -> dict[str, dict[int, int]]:
@@ -57,7 +55,7 @@ def reached(broker: topics.Broker) -> dict[str, dict[int, int]]:
     Raises:
         BrokerError: no answer.
     """
-    found = topics.extents(broker, [f"normalized.{kind}.v1" for kind in (ACTIONS, CLOSES)])
+    found = topics.extents(broker, [catalog.topic(kind) for kind in FACTS])
     return {topic: extent.end for topic, extent in found.items()}
 
 
@@ -89,7 +87,7 @@ def compute(
         known_at: only what was known then: ingest times up to it, µs.
         quality: the rules whose limits hold; by default the project's own.
     """
-    known = _events(actions, ACTIONS, known_at)
+    known = _events(actions, ACTION, known_at)
     changes = known.where(fn.col("kind") == SYMBOL_CHANGE).collect()
     series_of = ancestors([_link(row) for row in changes])
 
@@ -98,7 +96,7 @@ def compute(
             if entity is None or series == entity:
                 yield series, pair[1]
 
-    events = known.rdd.map(_action).union(_events(closes, CLOSES, known_at).rdd.map(_close))
+    events = known.rdd.map(_action).union(_events(closes, CLOSE, known_at).rdd.map(_close))
     results = events.flatMap(placed).groupByKey().flatMap(partial(_series, limits(quality)))
     shutil.rmtree(out, ignore_errors=True)
     spark.createDataFrame(results, _RESULT).write.parquet(str(out))
@@ -128,19 +126,20 @@ def publish(spark: SparkSession, broker: topics.Broker, out: Path) -> dict[str, 
         BrokerError, PublishError: the broker was not there or refused.
     """
     sent = {}
-    for kind, topic in TOPICS.items():
-        identity = [*KEYS[kind], "version"]
+    for kind in ADJUSTED:
+        identity = [*catalog.key(kind), "version"]
         there = published(spark, broker, kind).select(*identity)
         missing = results(spark, out, kind).join(there, identity, "left_anti")
-        sent[kind] = send_rows(missing, topic, tuple(KEYS[kind][1:]), "known_from", dict(broker.librdkafka))
+        topic, order = catalog.topic(kind), catalog.key(kind)[1:]
+        sent[kind] = send_rows(missing, topic, order, "known_from", dict(broker.librdkafka))
     return sent
 
 
 def published(spark: SparkSession, broker: topics.Broker, kind: str) -> DataFrame:
     """Return every version of every record that a topic has, once."""
-    found = topics.extents(broker, [TOPICS[kind]])
+    found = topics.extents(broker, [catalog.topic(kind)])
     records = fields(topics.read(spark, broker, list(found.values())), kind)
-    return records.dropDuplicates([*KEYS[kind], "version"])
+    return records.dropDuplicates([*catalog.key(kind), "version"])
 
 
 # --- rows to the kernel's events and back ---
@@ -179,7 +178,7 @@ def _series(allowed: Limits, group: tuple[str, Any]) -> Iterator[tuple[str, byte
     actions = [event for event in events if isinstance(event, Action)]
     closes = [event for event in events if isinstance(event, Close)]
     factors, bars = adjust(History(series, actions, closes), allowed)
-    for kind, rows in ((FACTOR, factors), (BAR, bars)):
+    for kind, rows in ((FACTOR, factors), (ADJUSTED_BAR, bars)):
         yield from ((kind, encode(kind, row)) for row in rows)
 
 

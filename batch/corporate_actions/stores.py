@@ -21,28 +21,28 @@ from batch.ranges import Days
 from batch.spark import clickhouse
 from batch.spark.bronze import open_table
 from batch.spark.clickhouse import ClickHouseUnavailableError, Endpoint
-from batch.spark.views import DATED, KEYS, event_date, field_names, key_of
-from udfs.corporate_actions.adjust import BAR, FACTOR
+from batch.spark.views import event_date, key_of
+from schemas import catalog
+from schemas.catalog import ADJUSTED_BAR, CLICKHOUSE_HISTORY, DATED_BY
 
-TABLES = {FACTOR: "silver_adjustment_factor", BAR: "gold_adjusted_bar"}
-HISTORY = "adjusted_bars_history"
+HISTORY = CLICKHOUSE_HISTORY[ADJUSTED_BAR]
 RECORD_KEY = "record_key"
 _CHUNK = 20_000
 
 
 def upsert(spark: SparkSession, lake_uri: str, kind: str, published: DataFrame, *, exists: bool) -> int:
     """Write the latest version of every key that a lake table does not have; returns how many."""
-    table = TABLES[kind]
-    newest = Window.partitionBy(*KEYS[kind]).orderBy(fn.desc("version"))
+    table = catalog.lake_table(kind)
+    newest = Window.partitionBy(*catalog.key(kind)).orderBy(fn.desc("version"))
     latest = published.withColumn("rank", fn.row_number().over(newest)).where("rank = 1").drop("rank", "value")
     if exists:
-        identity = [*KEYS[kind], "version"]
+        identity = [*catalog.key(kind), "version"]
         latest = latest.join(open_table(spark, f"{lake_uri}/{table}").select(*identity), identity, "left_anti")
     rows = (
         latest.withColumn(RECORD_KEY, key_of(kind))
         .withColumn("event_date", event_date(kind))
         .withColumn("event_year", fn.substring("event_date", 1, 4))
-        .select(RECORD_KEY, *field_names(kind), "event_date", "event_year")
+        .select(RECORD_KEY, *catalog.columns(kind), "event_date", "event_year")
         .persist()
     )
     try:
@@ -78,10 +78,10 @@ def insert(spark: SparkSession, endpoint: Endpoint, published: DataFrame, scratc
     scratch.mkdir(parents=True, exist_ok=True)
     missing = published
     if clickhouse.fetch(endpoint, HISTORY, Days(None, None), target := scratch / "history.parquet"):
-        identity = [*KEYS[BAR], "version"]
-        there = dated(spark.read.parquet(str(target)), BAR)
+        identity = [*catalog.key(ADJUSTED_BAR), "version"]
+        there = dated(spark.read.parquet(str(target)), ADJUSTED_BAR)
         missing = published.join(there.select(*identity), identity, "left_anti")
-    names = field_names(BAR)
+    names = catalog.columns(ADJUSTED_BAR)
     # Days and µs are what ClickHouse keeps of a Date32 and a DateTime64(6): integers go in as they are.
     rows = (list(row) for row in missing.select(*names).toLocalIterator())
     client = endpoint.client()
@@ -105,7 +105,7 @@ def _chunks(rows: Iterator[list[Any]]) -> Iterator[list[list[Any]]]:
 
 def dated(rows: DataFrame, kind: str) -> DataFrame:
     """Turn the dates of a table read from ClickHouse, ISO texts there, into the contract's days."""
-    for name in (DATED[kind], "as_of"):
+    for name in (DATED_BY[kind], "as_of"):
         if name in rows.columns:
             rows = rows.withColumn(name, fn.unix_date(fn.to_date(name)))
     return rows

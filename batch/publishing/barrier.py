@@ -27,19 +27,20 @@ from pyspark.sql import functions as fn
 
 from batch.replaying.shards import topics_of
 from batch.spark.topics import plain_field
-from schemas.catalog import CANCEL, CORRECT
+from schemas import catalog
+from schemas.catalog import REVISIONS
 from schemas.contracts import contract
 
 Offsets = dict[tuple[str, int], int]
 #: Consumer groups of the jobs and what they read of revisions, upstream first.
 GROUPS = (
     ("polyglot-normalize", tuple(topics_of("revision"))),
-    ("polyglot-analytics-trade", tuple(f"normalized.{kind}.v1" for kind in (CANCEL, CORRECT))),
+    ("polyglot-analytics-trade", tuple(catalog.topic(kind) for kind in REVISIONS)),
 )
-BARS = "analytics.bar.v1"
+BARS = catalog.topic("bar")
 #: Entity, interval, window start in µs.
 Key = tuple[str, str, int]
-_KEY = ("entity_id", "interval", "window_start")
+_KEY = catalog.key("bar")
 _TIMEOUT_S = 20.0
 
 

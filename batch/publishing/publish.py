@@ -2,7 +2,7 @@
 
 Consumers drop what they have: normalized records by ``entity_seq``, bars by ``version``. So publishing what the stream
 already wrote changes no view, and publishing what it missed repairs it. What only a replay can compute waits until the
-stream has given it up (``handover``).
+stream has given it up (`barrier`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from batch.publishing.barrier import publishable
 from batch.replaying.files import records
+from schemas import catalog
+from schemas.catalog import BARS, NORMALIZED
 
 #: Kind → topic, the columns that order an entity's records, and the record time (µs) as the stream sets it.
 TARGETS = {
-    "trade": ("normalized.trade.v1", ("ingest_date", "entity_seq"), "event_time"),
-    "quote": ("normalized.quote.v1", ("ingest_date", "entity_seq"), "event_time"),
-    "bar": ("analytics.bar.v1", ("interval", "window_start"), "window_start"),
-    "quote_bar": ("analytics.quote_bar.v1", ("window_start",), "window_start"),
+    **{kind: (catalog.topic(kind), ("ingest_date", "entity_seq"), "event_time") for kind in NORMALIZED},
+    **{kind: (catalog.topic(kind), catalog.key(kind)[1:], "window_start") for kind in BARS},
 }
 
 

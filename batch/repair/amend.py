@@ -15,14 +15,15 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 
-from batch.ranges import DAY_US, Span
+from batch.ranges import Span
 from batch.repair.requests import Kind, Request
 from batch.replaying.files import records, rejected, side
 from batch.replaying.replay import KINDS, replay
 from batch.replaying.shards import topics_of
 from batch.spark.bronze import AMENDED, read_bronze
 from batch.spark.topics import contents, decoded, frame_id
-from schemas.catalog import REVISIONS
+from schemas import catalog
+from schemas.catalog import DAY, REVISIONS
 from schemas.quality import Quality
 from udfs.gate import judge as gate
 from udfs.gate.amendments import REASONS, Amendment
@@ -103,7 +104,7 @@ def find(
     if span.start is None or span.end is None:
         raise ValueError("an amendment is bounded in time")
     # A frame may hold several events, so its own may lie around it.
-    wider = Span(span.start - DAY_US, span.end + DAY_US)
+    wider = Span(span.start - DAY, span.end + DAY)
     done = replay(spark, lake_uri, scratch, wider, entity, reduce=False, to_the_end=True, quality=quality)
     late = _late(rejected(spark, done.out), span)
     bronze = read_bronze(spark, lake_uri).where(fn.col("entity_id") == entity)
@@ -148,7 +149,7 @@ def _accepted(spark: SparkSession, out: Path, ids: Sequence[str]) -> set[str]:
     if not ids:
         return set()
     folded = [contents(records(spark, out, kind), kind) for kind in KINDS]
-    folded += [contents(side(spark, out, f"normalized.{kind}.v1"), kind) for kind in REVISIONS]
+    folded += [contents(side(spark, out, catalog.topic(kind)), kind) for kind in REVISIONS]
     return {one for rows in folded for one in _among(spark, rows.select(frame_id().alias("id")), ids)}
 
 

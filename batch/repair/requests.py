@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from batch.ranges import DAY_US, Span
+from batch.ranges import Span
+from schemas.catalog import DAY
 from schemas.domains import domains
 from udfs.values.times import plausible
 
@@ -22,7 +23,7 @@ REVISED = "revised"
 #: Numbers are missing: which events they had is not known, so the days around are published whole.
 SEQUENCE_GAP = "sequence_gap"
 #: No window of ours is longer, and nothing restates more at once, µs.
-MAX_WINDOW = 400 * DAY_US
+MAX_WINDOW = 400 * DAY
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,13 @@ def coalesce(requests: Iterable[Request]) -> list[Task]:
     grouped: dict[tuple[Kind, int, int], tuple[list[tuple[str, int, int]], ...]] = defaultdict(lambda: ([], []))
     for kind, entity in windows.keys() | exact.keys():
         found = _merged(windows[kind, entity]), sorted(exact[kind, entity])
-        for first, last in _merged([(start // DAY_US, -(-end // DAY_US)) for each in found for start, end in each]):
+        for first, last in _merged([(start // DAY, -(-end // DAY)) for each in found for start, end in each]):
             for inside, each in zip(grouped[kind, first, last], found, strict=True):
-                inside += [(entity, a, b) for a, b in each if first * DAY_US <= a < last * DAY_US]
+                inside += [(entity, a, b) for a, b in each if first * DAY <= a < last * DAY]
     tasks = []
     for (kind, first, last), (around, themselves) in sorted(grouped.items()):
         owners = sorted({entity for entity, _, _ in around if (kind, entity) in lost})
-        span = Span(first * DAY_US, last * DAY_US)
+        span = Span(first * DAY, last * DAY)
         tasks.append(Task(kind, span, tuple(sorted(around)), tuple(owners), tuple(sorted(themselves))))
     return tasks
 
@@ -102,7 +103,7 @@ def _window(request: Request) -> tuple[int, int]:
     if request.reason != SEQUENCE_GAP:
         return request.start, request.end
     reach = 1_000 * domains().lateness_ms()
-    return (request.start - reach) // DAY_US * DAY_US, -(-(request.end + reach) // DAY_US) * DAY_US
+    return (request.start - reach) // DAY * DAY, -(-(request.end + reach) // DAY) * DAY
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -27,6 +27,7 @@ from batch.replaying.redrive_verdicts import redriven
 from batch.replaying.revisions import Resolved, resolve
 from batch.replaying.shards import plan, sharded
 from batch.spark.bronze import Which, newest_instant, read_bronze
+from schemas import catalog
 from schemas.catalog import REVISIONS
 from schemas.quality import Quality, default_quality
 
@@ -154,7 +155,7 @@ def _aggregate(spark: SparkSession, result: Replayed, kind: Kind, bar: Bar, span
     if bar == "bar" and result.balance["revision"]["frames"]:
         # Only what the fold of revisions wrote: another one may still be writing.
         files += sorted((result.out / SIDE).glob("revision-*.parquet"))
-        resolved = resolve(*(side(spark, result.out, f"normalized.{each}.v1", "revision") for each in REVISIONS))
+        resolved = resolve(*(side(spark, result.out, catalog.topic(each), "revision") for each in REVISIONS))
     found = 0
     if files:
         paths = spark.createDataFrame([(str(path),) for path in files], windows.PATHS_SCHEMA)

@@ -16,9 +16,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
 
-from batch.ranges import DAY_US, Days, Span, day_text, warm_up_days
-from batch.spark.bronze import ENVELOPE, LOG, RESUBMITTED, BronzeError, Which, of_entities
-from schemas.catalog import FACTS, REVISIONS
+from batch.ranges import Days, Span, day_text, warm_up_days
+from batch.spark.bronze import ENVELOPE, RESUBMITTED, BronzeError, Which, of_entities
+from schemas.catalog import DAY, FACTS, LOG, REVISIONS
 from schemas.domains import UNASSIGNED, domains, raw_topic
 
 _MAX_BINS = 64
@@ -96,8 +96,8 @@ def _with_resubmitted(rows: DataFrame, wanted: Days, span: Span) -> Days:
     if wanted.last is None:
         return wanted
     # A frame may hold several events: a day either way has them all.
-    start = None if span.start is None else span.start - DAY_US
-    wider = Span(start, None if span.end is None else span.end + DAY_US)
+    start = None if span.start is None else span.start - DAY
+    wider = Span(start, None if span.end is None else span.end + DAY)
     again = rows.where(RESUBMITTED).where(wider.sql_event()).where(Days(wanted.last + 1, None).sql("ingest_date"))
     last = again.agg(fn.max("ingest_date").alias("day")).collect()[0].day
     return wanted if last is None else Days(wanted.first, _day(last))

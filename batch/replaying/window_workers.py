@@ -21,6 +21,7 @@ from batch.ranges import Span
 from batch.replaying.files import SIDE, WRITTEN, ArrowFunction, Bar, Batches, Spool, bar_schema, counted, task_name
 from batch.replaying.revisions import Resolved, verdicts
 from batch.spark.columns import VALUE
+from schemas import catalog
 from schemas.catalog import REVISIONS
 from schemas.quality import Quality
 from udfs.kernels.slices import Slices
@@ -87,7 +88,7 @@ def fold_files(bar: Bar, resolved: Resolved) -> ArrowFunction:
 
 def _records(path: Path, definition: Definition, resolved: Resolved) -> Iterator[tuple[Reader, Slices]]:
     """Yield a file's trades or quotes, and how they are read."""
-    plain = definition.readers[f"normalized.{definition.kind}.v1"]
+    plain = definition.readers[catalog.topic(definition.kind)]
     for part in pq.ParquetFile(path).iter_batches(columns=[VALUE, *(_TRADE if resolved else ())]):
         reader = as_revised(*verdicts(part, resolved)) if resolved else plain
         yield reader, Slices.of_arrow(part.column(VALUE))
@@ -97,7 +98,7 @@ def _revisions(path: Path) -> Iterator[tuple[Reader, Slices]]:
     """Yield the cancels and the corrections among a file's side records, and how they are read."""
     for part in pq.ParquetFile(path).iter_batches():
         for kind in REVISIONS:
-            those = part.filter(pc.equal(part.column("topic"), f"normalized.{kind}.v1"))
+            those = part.filter(pc.equal(part.column("topic"), catalog.topic(kind)))
             yield as_events(kind), Slices.of_arrow(those.column(VALUE))
 
 
@@ -110,7 +111,7 @@ def merge_windows(bar: Bar, out: Path, span: Span, quality: Quality) -> ArrowFun
     schema = to_arrow_schema(bar_schema(bar))
 
     def run(batches: Batches) -> Iterator[pa.RecordBatch]:
-        definition, rules = _definition(bar), quality.of(f"analytics.{bar}.v1")
+        definition, rules = _definition(bar), quality.of(catalog.topic(bar))
         fold, written = batch_fold(definition, rules), 0
         with Spool(out / bar / f"{task_name(bar)}.parquet", schema) as bars:
 

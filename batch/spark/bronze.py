@@ -13,22 +13,13 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
 
+from schemas import catalog
+from schemas.catalog import BRONZE, LOG
 from udfs.gate.resubmitted import AMEND, PREFIX, REDRIVE
 from udfs.wire.envelope import encode_one
 
-ENVELOPE = (
-    "event_id",
-    "entity_id",
-    "venue",
-    "channel",
-    "event_time",
-    "event_time_source",
-    "ingest_time",
-    "source_id",
-    "source_seq",
-    "payload",
-)
-LOG = ("topic", "kafka_partition", "kafka_offset")
+#: Columns of a frame's envelope.
+ENVELOPE = tuple(catalog.columns("raw_envelope"))
 #: Which records are amended or redriven ones; these arrived on whatever date they were sent again.
 AMENDED, REDRIVEN = (f"source_id LIKE '{PREFIX[kind]}%'" for kind in (AMEND, REDRIVE))
 RESUBMITTED = f"({AMENDED} OR {REDRIVEN})"
@@ -94,7 +85,7 @@ def table_exists(spark: SparkSession, path: str) -> bool:
 
 
 def _path(lake_uri: str) -> str:
-    return f"{lake_uri}/bronze_raw"
+    return f"{lake_uri}/{BRONZE}"
 
 
 def _hadoop(spark: SparkSession, path: str) -> tuple[Any, Any, Any]:

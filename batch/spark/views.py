@@ -16,29 +16,9 @@ from pyspark.sql.types import DataType
 from batch.ranges import Span
 from batch.spark import topics
 from batch.spark.columns import VALUE, columns
-from schemas.contracts import contract
+from schemas import catalog
+from schemas.catalog import BARS, DATED_BY, DAY, NORMALIZED
 
-NORMALIZED = ("trade", "quote")
-BARS = ("bar", "quote_bar")
-#: The identity of a record of each kind, in the order of its composite key.
-KEYS = {
-    "trade": ("event_id",),
-    "quote": ("event_id",),
-    "trade_cancel": ("event_id",),
-    "trade_correct": ("event_id",),
-    "bar": ("entity_id", "interval", "window_start"),
-    "quote_bar": ("entity_id", "window_start"),
-    "dead_letter": ("dead_letter_id",),
-    "gap": ("gap_id",),
-    "raw_envelope": ("event_id",),
-    "corporate_action": ("event_id",),
-    "daily_close": ("event_id",),
-    "adjustment_factor": ("entity_id", "ex_date"),
-    "adjusted_bar": ("entity_id", "date", "as_of"),
-    "quality_flag": ("topic", "rule", "event_id"),
-}
-#: Records of adjusted series, and the field that is the day of each.
-DATED = {"adjustment_factor": "ex_date", "adjusted_bar": "date"}
 UNREADABLE = "(not readable)"
 
 
@@ -54,10 +34,6 @@ class View:
     empty: bool = False
 
 
-def field_names(kind: str) -> list[str]:
-    return [f["name"] for f in contract(kind).schema["fields"]]
-
-
 def types(kind: str) -> dict[str, DataType]:
     return {field.name: field.dataType for field in columns(kind)}
 
@@ -65,7 +41,7 @@ def types(kind: str) -> dict[str, DataType]:
 def iso_day(us: Column | str) -> Column:
     """Return µs UTC as ``YYYY-MM-DD``."""
     column = fn.col(us) if isinstance(us, str) else us
-    return iso_date(fn.floor(column / fn.lit(86_400_000_000)).cast("int"))
+    return iso_date(fn.floor(column / fn.lit(DAY)).cast("int"))
 
 
 def iso_date(days: Column | str) -> Column:
@@ -75,24 +51,24 @@ def iso_date(days: Column | str) -> Column:
 
 def versioned(kind: str) -> bool:
     """Whether records of a kind replace each other by ``version``."""
-    return "version" in field_names(kind)
+    return "version" in catalog.columns(kind)
 
 
 def key_of(kind: str) -> Column:
     """Return the composite key as the Gold tables spell it."""
-    return fn.concat_ws("|", *(fn.col(f"`{name}`").cast("string") for name in KEYS[kind]))
+    return fn.concat_ws("|", *(fn.col(f"`{name}`").cast("string") for name in catalog.key(kind)))
 
 
 def day_of(kind: str) -> Column:
     """Return the day under which a record is counted: ingest date of facts, event date of bars."""
-    if kind in BARS or kind in DATED:
+    if kind in DATED_BY:
         return event_date(kind)
     return iso_date("ingest_date") if kind in NORMALIZED else iso_day("event_time")
 
 
 def event_date(kind: str) -> Column:
     """Return the date of a derived record."""
-    return iso_date(DATED[kind]) if kind in DATED else iso_day("window_start")
+    return iso_day(DATED_BY[kind]) if kind in BARS else iso_date(DATED_BY[kind])
 
 
 def within(kind: str, span: Span, entity: str | None) -> Callable[[DataFrame], DataFrame]:
@@ -127,7 +103,7 @@ def nothing(like: View) -> View:
 
 def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> View:
     """Return the view of records with a column ``value`` as they are, one row a record."""
-    names = (*field_names(kind), VALUE)
+    names = (*catalog.columns(kind), VALUE)
     decoded = rows.select(VALUE, topics.decoded(fn.col(VALUE), kind).alias("d"))
     flat = within(kind, span, entity)(decoded.select(VALUE, "d.*"))
     texts = [fn.col(f"`{name}`").cast("string") for name in names[:-1]] + [fn.hex(VALUE)]
@@ -165,8 +141,8 @@ def latest(view: View) -> View:
 def table_names(store: str, kind: str) -> list[str]:
     """Return the columns of a table of a kind in `store` (silver, gold or clickhouse)."""
     if store == "silver":
-        return field_names(kind)
-    return [*(["bar_key"] if store == "gold" else []), *field_names(kind), "event_date"]
+        return catalog.columns(kind)
+    return [*(["bar_key"] if store == "gold" else []), *catalog.columns(kind), "event_date"]
 
 
 def of_table(rows: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> View:

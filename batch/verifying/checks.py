@@ -12,8 +12,9 @@ from pyspark.sql import functions as fn
 
 from batch.ranges import Span
 from batch.spark import topics
-from batch.spark.bronze import ENVELOPE, LOG
+from batch.spark.bronze import ENVELOPE
 from batch.spark.views import UNREADABLE, View, canonical, iso_day, sha256
+from schemas.catalog import LOG
 from schemas.domains import domains
 
 #: What Bronze keeps of a record besides its bytes.

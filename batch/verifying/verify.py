@@ -26,20 +26,20 @@ from batch.spark import clickhouse, topics, views
 from batch.spark.bronze import RESUBMITTED, first_line, open_table, read_bronze, reason, table_exists
 from batch.verifying import checks
 from batch.verifying.compare import Comparison, compare, unreadable
-from schemas.catalog import CANCEL, CORRECT
+from schemas import catalog
+from schemas.catalog import ADJUSTED, ADJUSTED_BAR, BARS, BRONZE, CLICKHOUSE, FACTS, NORMALIZED, REVISIONS
 from schemas.domains import domains
 from schemas.quality import Quality
-from udfs.corporate_actions.adjust import BAR
 
-DEAD_LETTERS = "deadletter.normalization.v1"
-TOPICS = {
-    "trade": "normalized.trade.v1",
-    "quote": "normalized.quote.v1",
-    "bar": "analytics.bar.v1",
-    "quote_bar": "analytics.quote_bar.v1",
-}
+DEAD_LETTERS = catalog.dead_letters("normalization")
+#: Topics of the hot path; each has records in any run that is worth a comparison.
+TOPICS = {kind: catalog.topic(kind) for kind in (*NORMALIZED, *BARS)}
 #: Where adjusted series are; many an installation has none.
-ADJUSTED = {*adjust.TOPICS.values(), *adjust_stores.TABLES.values(), "clickhouse.adjusted_bars"}
+_ADJUSTED = {
+    *(catalog.topic(kind) for kind in ADJUSTED),
+    *(catalog.lake_table(kind) for kind in ADJUSTED),
+    f"clickhouse.{CLICKHOUSE[ADJUSTED_BAR]}",
+}
 STORES = ("bronze", "normalized", "side", "analytics", "deadletters", "silver", "gold", "clickhouse", "adjusted")
 
 Say = Callable[[str], None]
@@ -80,7 +80,7 @@ class Verified:
     @property
     def empty(self) -> list[str]:
         """Return the tables of which nothing was compared with nothing; that nothing rare happened is normal."""
-        rare = {*domains().topics_of("normalization"), *ADJUSTED} - {*TOPICS.values()}
+        rare = {*domains().topics_of("normalization"), *_ADJUSTED} - {*TOPICS.values()}
         return [c.table for c in self.comparisons if c.status == "empty" and c.table not in rare]
 
     @property
@@ -121,8 +121,8 @@ def verify(
         "side": run.side,
         "analytics": run.analytics,
         "deadletters": run.dead_letters,
-        "silver": lambda: run.lake("silver", views.NORMALIZED),
-        "gold": lambda: run.lake("gold", views.BARS),
+        "silver": lambda: run.lake("silver", NORMALIZED),
+        "gold": lambda: run.lake("gold", BARS),
         "clickhouse": run.clickhouse,
         "adjusted": run.adjusted,
     }
@@ -158,11 +158,11 @@ class _Run:
         try:
             rows, ids = bronze.selectExpr("count(*)", "count(DISTINCT topic, event_id)").collect()[0]
         except (Py4JJavaError, PySparkException) as error:
-            self.result.comparisons.append(unreadable("bronze_raw", reason(error)))
+            self.result.comparisons.append(unreadable(BRONZE, reason(error)))
             return
         again = checks.let_in_again(copies, bronze) if rows > ids else None
         self._compare(
-            "bronze_raw",
+            BRONZE,
             checks.expected_bronze(copies, again, self.span, self.entity),
             checks.actual_bronze(bronze, self.span, self.entity),
         )
@@ -171,7 +171,7 @@ class _Run:
 
     def normalized(self) -> None:
         """Compare trades and quotes; the same event may repeat, with the same bytes only."""
-        for kind in views.NORMALIZED:
+        for kind in NORMALIZED:
             found, log = self._topic(TOPICS[kind])
             self._compare(TOPICS[kind], self._expected(kind), views.first_copies(self._of(found, log, kind)))
             if found and found.complete:
@@ -189,7 +189,7 @@ class _Run:
                 continue
             kind = domains().topics[topic].contract
             found, log = self._topic(topic)
-            if kind in (CANCEL, CORRECT) and found and found.complete:
+            if kind in REVISIONS and found and found.complete:
                 self.result.checks.append(checks.sequence_check(log, kind, topic))
             told = side(self.spark, self.result.replayed.out, topic)
             expected = self._values(told, kind, none=topic not in self._told)
@@ -199,7 +199,7 @@ class _Run:
 
     def analytics(self) -> None:
         """Compare bars; the latest version of each counts."""
-        for kind in views.BARS:
+        for kind in BARS:
             found, log = self._topic(TOPICS[kind])
             self._compare(TOPICS[kind], self._expected(kind), views.latest(self._of(found, log, kind)))
 
@@ -216,7 +216,7 @@ class _Run:
     def lake(self, store: str, kinds: tuple[str, ...]) -> None:
         """Compare Hudi tables, row for row: a row that is there twice is a difference."""
         for kind in kinds:
-            table = f"{store}_{kind}"
+            table = catalog.lake_table(kind)
             bound, column = (self._ingest_days(), "ingest_date") if store == "silver" else (self._days(), "event_date")
             rows = self._hudi(table)
             if rows is not None and not (missing := {column} - set(rows.columns)):
@@ -232,11 +232,11 @@ class _Run:
             raise StoreError("ClickHouse is to be compared, but no endpoint is configured")
         folder = self.sources.scratch / "clickhouse"
         folder.mkdir(parents=True, exist_ok=True)
-        for kind in views.BARS:
+        for kind in BARS:
             target = folder / f"{kind}.parquet"
-            there = clickhouse.fetch(self.sources.clickhouse, f"{kind}s", self._days(), target)
+            there = clickhouse.fetch(self.sources.clickhouse, CLICKHOUSE[kind], self._days(), target)
             rows = self.spark.read.parquet(str(target)) if there else None
-            self._compare_table(f"clickhouse.{kind}s", "clickhouse", kind, rows)
+            self._compare_table(f"clickhouse.{CLICKHOUSE[kind]}", "clickhouse", kind, rows)
 
     def adjusted(self) -> None:
         """Compare adjusted series with those of the replayed actions and closes; a whole replay only."""
@@ -244,30 +244,32 @@ class _Run:
             self.result.skipped["adjusted"] = "compared only without --from, --to and --entity"
             return
         out = self.sources.scratch / "adjusted"
-        inputs = [f"normalized.{kind}.v1" for kind in (adjust.ACTIONS, adjust.CLOSES)]
+        inputs = [catalog.topic(kind) for kind in FACTS]
         none = self._told.isdisjoint(inputs)
         if none:
             adjust.compute_nothing(out)
         else:
             actions, closes = (side(self.spark, self.result.replayed.out, topic) for topic in inputs)
             adjust.compute(self.spark, actions, closes, out, quality=self.sources.quality)
-        for kind, topic in adjust.TOPICS.items():
+        for kind in ADJUSTED:
+            topic = catalog.topic(kind)
             expected = adjust.results(self.spark, out, kind).select("value")
             actual = views.latest(self._of(*self._topic(topic), kind))
             self._compare(topic, self._values(expected, kind, none=none), actual)
             wanted = views.expected_table(expected, "clickhouse", kind, self.span, None)
             wanted = views.nothing(wanted) if none else wanted
-            table = adjust_stores.TABLES[kind]
+            table = catalog.lake_table(kind)
             self._compare_rows(table, wanted, self._hudi(table), "clickhouse", kind)
-            if kind == BAR and self.sources.clickhouse is not None:
-                target = self.sources.scratch / "adjusted_bars.parquet"
-                there = clickhouse.fetch(self.sources.clickhouse, "adjusted_bars", self._days(), target)
+            if kind == ADJUSTED_BAR and self.sources.clickhouse is not None:
+                table = CLICKHOUSE[kind]
+                target = self.sources.scratch / f"{table}.parquet"
+                there = clickhouse.fetch(self.sources.clickhouse, table, self._days(), target)
                 found = adjust_stores.dated(self.spark.read.parquet(str(target)), kind) if there else None
-                self._compare_rows("clickhouse.adjusted_bars", wanted, found, "clickhouse", kind)
+                self._compare_rows(f"clickhouse.{table}", wanted, found, "clickhouse", kind)
 
     def keys(self) -> None:
         """Check the Kafka keys of the topics that were read; those of trades and quotes belong to `sequence_check`."""
-        rest = {name: log for name, log in self._logs.items() if name not in map(TOPICS.get, views.NORMALIZED)}
+        rest = {name: log for name, log in self._logs.items() if name not in map(TOPICS.get, NORMALIZED)}
         if rest:
             self.result.checks.append(checks.key_check(rest))
 
@@ -341,4 +343,4 @@ class _Run:
         return self.span.event_days()
 
     def _ingest_days(self) -> Days:
-        return self.span.ingest_days(domains().topics_becoming(*views.NORMALIZED))
+        return self.span.ingest_days(domains().topics_becoming(*NORMALIZED))

@@ -7,14 +7,9 @@ from typing import Any
 
 from devstack.chaos.topics import TopicReader
 from runtime.config import Settings
+from schemas import catalog
 
-_KINDS = {
-    "normalized.trade.v1": "trade",
-    "normalized.quote.v1": "quote",
-    "normalized.trade_cancel.v1": "trade_cancel",
-    "normalized.trade_correct.v1": "trade_correct",
-}
-_BARS = {"analytics.bar.v1": "bar", "analytics.quote_bar.v1": "quote_bar"}
+_NUMBERED = (*catalog.NORMALIZED, *catalog.REVISIONS)
 #: Number or version → hash of the record; the highest one under ``_HIGHEST``, which is neither.
 _Seen = dict[tuple[Any, ...], dict[int, int]]
 _HIGHEST = 0
@@ -32,8 +27,8 @@ class Audit:
 
     def __init__(self, settings: Settings) -> None:
         self._sources = [
-            (TopicReader(settings, topic, name), name, defaultdict[tuple[Any, ...], dict[int, int]](dict))
-            for topic, name in (_KINDS | _BARS).items()
+            (TopicReader(settings, catalog.topic(kind), kind), kind, defaultdict[tuple[Any, ...], dict[int, int]](dict))
+            for kind in (*_NUMBERED, *catalog.BARS)
         ]
         self.found = {"conflicting_copies": 0, "transport_copies": 0, "rewound_versions": 0}
         self._revised: set[tuple[Any, ...]] = set()
@@ -45,7 +40,7 @@ class Audit:
             for row, value in reader.new():
                 self.note(seen, name, row, value)
         missing = sum(
-            missing_numbers(seen) for _, name, seen in self._sources if name in _KINDS.values()
+            missing_numbers(seen) for _, name, seen in self._sources if name in _NUMBERED
         )  # fmt: skip
         disputed = sum(numbers[_HIGHEST] in versions for numbers, versions in self._disputed.values())
         conflicts = self.found["conflicting_copies"] + disputed
@@ -54,7 +49,7 @@ class Audit:
     def note(self, seen: _Seen, name: str, row: dict[str, Any], value: bytes) -> None:
         """Count one record of a topic."""
         key: tuple[Any, ...] = ()
-        if name in _KINDS.values():
+        if name in _NUMBERED:
             numbers, number = seen[row["entity_id"], row["ingest_date"]], row["entity_seq"]
         else:
             key = row["entity_id"], row.get("interval"), row["window_start"]

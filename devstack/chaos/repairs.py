@@ -6,6 +6,7 @@ from collections import Counter
 
 from devstack.chaos.target import Target
 from devstack.chaos.topics import TopicReader
+from schemas import catalog
 
 
 class Repairs:
@@ -13,7 +14,7 @@ class Repairs:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._reader = TopicReader(target.settings, "repair.analytics.v1", "repair_request")
+        self._reader = TopicReader(target.settings, catalog.topic("repair_request"), "repair_request")
 
     def answer(self) -> dict[str, int]:
         """Answer what is open; return the distinct requests by reason."""

@@ -14,11 +14,12 @@ from typing import Any
 from operations.dead_letters.flags import counts
 from operations.dead_letters.listing import Filter, letters
 from runtime.config import Settings
+from schemas import catalog
 from schemas.quality import load
 from udfs.ingest.conflicts import REASON as CONFLICT
 
-_REVISIONS = ("normalized.trade_cancel.v1", "normalized.trade_correct.v1")
-_NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1", *_REVISIONS)
+_REVISIONS = tuple(catalog.topic(kind) for kind in catalog.REVISIONS)
+_NORMALIZED = (*(catalog.topic(kind) for kind in catalog.NORMALIZED), *_REVISIONS)
 
 
 def _letters(settings: Settings) -> tuple[dict[str, int], int]:

@@ -13,9 +13,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from runtime.config import Settings
 from runtime.offsets import OffsetReader
+from schemas import catalog
 from schemas.domains import domains
 
-NORMALIZED = ("normalized.trade.v1", "normalized.quote.v1")
+NORMALIZED = tuple(catalog.topic(kind) for kind in catalog.NORMALIZED)
 _HEADER = 5
 _WAIT_MS = 10
 _NONE: dict[str, None] = dict.fromkeys(("p50", "p99", "max"))

@@ -15,6 +15,7 @@ from pyflink.java_gateway import get_gateway
 from flink_jobs.environment import Job
 from flink_jobs.io import topics
 from runtime.config import Settings
+from schemas import catalog
 from schemas.contracts import contract
 from schemas.domains import domains
 
@@ -69,7 +70,7 @@ def gold(job: Job, bar: str, name: str) -> None:
 
     Times stay what they are in the contract: µs in a BIGINT, exact in every engine.
     """
-    table = f"gold_{bar}"
+    table = catalog.lake_table(bar)
     layout = domains().tables[table]
     topic = f"{bar} topic for Gold".replace("_", " ")
     rows = topics.tail(job, topic, bar, columns(bar), f"polyglot-{table}", fetch=topics.STORES)
@@ -86,7 +87,9 @@ def clickhouse(job: Job, bar: str, name: str) -> None:
     found = columns(bar, times="TIMESTAMP_LTZ(6)")
     topic = f"{bar} topic for ClickHouse".replace("_", " ")
     rows = topics.tail(job, topic, bar, found, f"polyglot-clickhouse_{bar}", fetch=topics.SHARDS)
-    get_gateway().jvm.io.polyglot.clickhouse.ClickHouse.insert(rows, name, clickhouse_options(job.settings, f"{bar}s"))
+    get_gateway().jvm.io.polyglot.clickhouse.ClickHouse.insert(
+        rows, name, clickhouse_options(job.settings, catalog.CLICKHOUSE[bar])
+    )
 
 
 def clickhouse_options(config: Settings, table: str) -> dict[str, str]:

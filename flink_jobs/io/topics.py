@@ -14,6 +14,7 @@ from pyflink.java_gateway import get_gateway
 
 from flink_jobs.environment import Job
 from runtime.config import FLINK_SHADING, Settings
+from schemas import catalog
 from schemas.contracts import FOLDER
 
 #: How far a partition's watermark is behind its newest record, ms.
@@ -107,7 +108,7 @@ def tail(job: Job, name: str, contract: str, columns: str, group: str, *, fetch:
     """
     flink = job.settings.flink
     values = get_gateway().jvm.io.polyglot.avro.PinnedValues.of(str(FOLDER), contract, columns)
-    topic, properties = f"analytics.{contract}.v1", consumer(job.settings, fetch)
+    topic, properties = catalog.topic(contract), consumer(job.settings, fetch)
     return _topics().decoded(_env(job), name, topic, properties, group + flink.suffix, values, flink.bounded)
 
 

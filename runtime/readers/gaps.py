@@ -6,8 +6,9 @@ from typing import Any
 
 from runtime.config import Settings
 from runtime.readers.log import decode, messages
+from schemas import catalog
 
-TOPIC = "normalized.gaps.v1"
+TOPIC = catalog.topic("gap")
 
 
 def gaps(settings: Settings, entity: str | None = None) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from batch.replaying.replay import Replayed
 from batch.spark import views
 from batch.spark.topics import contents
 from polyglot.cli import run
+from schemas import catalog
 from support import lake
 from support.chdb_engine import Engine
 from support.memory_log import MemoryLog
@@ -42,12 +43,12 @@ class Stores(NamedTuple):
 
 
 def envelope(row: dict[str, Any]) -> bytes:
-    return encode_one(*(row[name] for name in views.field_names("raw_envelope")))
+    return encode_one(*(row[name] for name in catalog.columns("raw_envelope")))
 
 
 def write_lake(spark: SparkSession, root: Path, done: Replayed, kind: str) -> None:
     rows = contents(records(spark, done.out, kind), kind)
-    if kind in views.NORMALIZED:
+    if kind in catalog.NORMALIZED:
         name, key, day = f"silver_{kind}", "event_id", "ingest_date"
         rows = rows.withColumn(day, views.iso_date(day))
     else:

@@ -29,7 +29,6 @@ from udfs.values.decimals import half_even
 from udfs.values.exact import split
 from udfs.venues.facts import SYMBOL_CHANGE
 
-FACTOR, BAR = "adjustment_factor", "adjusted_bar"
 Row = dict[str, Any]
 Group = tuple[str, str]
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from schemas import catalog
 from schemas.contracts import contract
 from udfs.gate.resubmitted import AMEND, source_id
 from udfs.wire.avro import write_long, write_text
 
-TOPIC = "amendment.ingestion.v1"
+TOPIC = catalog.topic("amendment")
 #: Why an event was rejected that came too late: for its topic's horizon, or for the ids that are remembered.
 REASONS = ("late", "behind_dedup_window")
 _HEADER = contract("amendment").header

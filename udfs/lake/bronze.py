@@ -32,7 +32,6 @@ SCHEMA = pa.schema(
         ("kafka_offset", pa.int64()),
     ]
 )
-KEY, PARTITION = "event_id", "ingest_date"
 
 
 def bronze_columns(rows: BronzeBatch) -> Iterator[tuple[str, Any]]:

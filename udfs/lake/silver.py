@@ -25,8 +25,7 @@ from udfs.rows.arrow import texts
 from udfs.state.packing import pack, unpack
 from udfs.values.times import date_text
 
-KEY, PARTITION = "event_id", "ingest_date"
-KINDS = ("trade", "quote")
+PARTITION = "ingest_date"
 STATE_VERSION = 1
 _FEW = ("entity_id", "venue", "symbol", "event_time_source", "source_id", "aggressor")
 _NOTHING = -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas import catalog
 from udfs.gate.topic_rules import Rules
 from udfs.values.exact import split
 from udfs.values.times import DAY
@@ -31,7 +32,7 @@ def fact_record(rules: Rules, env: Envelopes, i: int, fact: Fact, entity_seq: in
     }
     own = _action(fact, ingest_time) if isinstance(fact, ActionFact) else _close(fact)
     value = encode(rules.kind, {**common, **own})
-    return SideRecord(f"normalized.{rules.kind}.v1", entity_id.encode(), event_time, value)
+    return SideRecord(catalog.topic(rules.kind), entity_id.encode(), event_time, value)
 
 
 def _action(fact: ActionFact, ingest_time: int) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas import catalog
 from schemas.contracts import contract
 from udfs.gate.topic_rules import Rules
 from udfs.kernels.following import (
@@ -48,7 +49,7 @@ from udfs.state.packing import pack, unpack
 from udfs.wire.avro import write_long, write_text
 from udfs.wire.low_rate import SideRecord
 
-TOPIC = "normalized.gaps.v1"
+TOPIC = catalog.topic("gap")
 #: Ranges missing of one entity that are followed at once.
 MOST = 1000
 #: Ranges that a record spells out.

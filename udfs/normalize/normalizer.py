@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from schemas import catalog
 from schemas.catalog import FACTS, REVISIONS
 from schemas.quality import Quality, default_quality
 from udfs.dedup.dedup import BEHIND, DUPLICATE, Dedup, Judged
@@ -92,7 +93,7 @@ class Normalizer(Whole):
         self._sequence = sequence(self._rules.days_kept)
         self._gaps = Gaps(self._rules) if self._rules.sequenced else None
         self._memory = Memory()
-        self._target = f"normalized.{self._rules.kind}.v1"
+        self._target = catalog.topic(self._rules.kind) if self._rules.kind else ""
         declared = (quality or default_quality()).of(self._target)
         rare = self._rules.kind in RARE
         self._quality = QualityGate(self._rules.kind, () if rare else declared)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from schemas import catalog
 from schemas.catalog import CORRECT
 from schemas.contracts import contract
 from udfs.gate.topic_rules import Rules
@@ -29,7 +30,7 @@ def revision_records(
         revised: which envelope each revision came in, in log order.
         entity_seq: the revisions' numbers.
     """
-    topic, header = f"normalized.{rules.kind}.v1", contract(rules.kind).header
+    topic, header = catalog.topic(rules.kind), contract(rules.kind).header
     records = []
     for (i, row), seq in zip(revised, entity_seq, strict=True):
         event_id, entity_id, _, _, _, _, ingest_time, source_id, source_seq, _ = envelopes.row(i)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas import catalog
 from schemas.contracts import contract
 from udfs.wire.avro import write_long, write_text
 from udfs.wire.low_rate import SideRecord
 
 _HEADER = contract("quality_flag").header
-TOPIC = "quality.normalization.v1"
+TOPIC = catalog.topic("quality_flag")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas import catalog
 from schemas.catalog import INTERVALS, REVISIONS
 from udfs.kernels.slices import Longs
 from udfs.values.times import DAY
@@ -262,14 +263,14 @@ def _readers(kind: str, ops: Longs) -> dict[str, Reader]:
     head = header(kind)
     if kind == "quote":
         return {
-            "normalized.quote.v1": lambda s, values, first: by.fold_quote_columns(s, *values.parts, first, head, ops)
+            catalog.topic("quote"): lambda s, values, first: by.fold_quote_columns(s, *values.parts, first, head, ops)
         }
 
     def trades(s: Any, values: Any, first: int) -> int:
         return int(by.fold_trade_columns(s, *values.parts, first, head, BUY, ops))
 
-    also = {f"normalized.{each}.v1": revisions(each, by.STREAM + 1 + k) for k, each in enumerate(REVISIONS)}
-    return {"normalized.trade.v1": trades, **also}
+    also = {catalog.topic(each): revisions(each, by.STREAM + 1 + k) for k, each in enumerate(REVISIONS)}
+    return {catalog.topic("trade"): trades, **also}
 
 
 def _record(schema: Mapping[str, Any]) -> Callable[[bytes], Any]:

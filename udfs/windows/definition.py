@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas import catalog
 from schemas.catalog import CORRECT, INTERVALS, REVISIONS
 from schemas.contracts import contract
 from schemas.domains import domains
@@ -78,7 +79,7 @@ class Definition:
 
     @property
     def topic(self) -> str:
-        """The topic that results go to."""
+        """The topic that results go to; a contract that is none of the project's own has no topic yet."""
         return f"analytics.{self.contract}.v1"
 
     @property
@@ -142,8 +143,8 @@ BARS = Definition(
     kind="trade",
     lengths=tuple(INTERVALS.values()),
     readers={
-        "normalized.trade.v1": _trades(),
-        **{f"normalized.{kind}.v1": revisions(kind, trades.STREAM + 1 + k) for k, kind in enumerate(REVISIONS)},
+        catalog.topic("trade"): _trades(),
+        **{catalog.topic(kind): revisions(kind, trades.STREAM + 1 + k) for k, kind in enumerate(REVISIONS)},
     },
     finish=bars.finish_bars,
     facts=bars.FACTS,
@@ -161,7 +162,7 @@ QUOTE_BARS = Definition(
     contract="quote_bar",
     kind="quote",
     lengths=(SECOND,),
-    readers={"normalized.quote.v1": _quotes()},
+    readers={catalog.topic("quote"): _quotes()},
     finish=quote_bars.finish_quote_bars,
     facts=quote_bars.FACTS,
     fixed=quote_bars.FIXED,

@@ -10,6 +10,7 @@ from devstack.chaos.feeds import LATE_S, Jump
 from devstack.chaos.target import NotApplicableError, Target
 from devstack.chaos.topics import TopicReader
 from operations.drain import await_windows
+from schemas import catalog
 from schemas.domains import domains
 
 #: A venue is silent for longer than it takes to be called idle by this much, seconds.
@@ -71,7 +72,7 @@ def pause_venue(target: Target) -> str:
         raise NotApplicableError(f"the feed is over in less than {least:.0f} s")
     venue = feed.files[-1][0]
     raw = [name for name in domains().raw_topics() if name.startswith(f"raw.{venue}.")]
-    requests = TopicReader(target.settings, "repair.analytics.v1", "repair_request")
+    requests = TopicReader(target.settings, catalog.topic("repair_request"), "repair_request")
     for _ in requests.new():
         pass  # of earlier faults
     newest_ms, began = target.offsets.newest_ms(raw), time.monotonic()

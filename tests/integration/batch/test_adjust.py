@@ -15,7 +15,9 @@ from batch.ranges import Span
 from batch.spark import views
 from batch.spark.bronze import open_table, table_exists
 from batch.verifying.compare import compare
-from udfs.corporate_actions.adjust import BAR, FACTOR
+from schemas import catalog
+from schemas.catalog import ACTION, CLOSE, FACTOR
+from schemas.catalog import ADJUSTED_BAR as BAR
 from udfs.corporate_actions.adjust import adjust as kernel
 from udfs.wire.by_contract import encode
 
@@ -37,7 +39,7 @@ def computed(spark: SparkSession, facts: list[dict[str, str]], out: Path, **opti
     for topic, values in envelopes(rows(*facts)).items():
         found = [(record.value,) for record in fold(topic, values).side]
         frames[topic.split(".")[2]] = spark.createDataFrame([*found, *found], "value binary")
-    adjust.compute(spark, frames[adjust.ACTIONS], frames[adjust.CLOSES], out, **options)
+    adjust.compute(spark, frames[ACTION], frames[CLOSE], out, **options)
 
 
 def values(spark: SparkSession, out: Path, kind: str) -> list[bytes]:
@@ -75,7 +77,7 @@ def test_a_lake_table_follows_restatements_and_lacks_nothing(spark: SparkSession
         computed(spark, facts, out)
         now = adjust.results(spark, out, kind)
         published = now if published is None else published.unionAll(now)
-        versions = published.dropDuplicates([*views.KEYS[kind], "version"])
+        versions = published.dropDuplicates([*catalog.key(kind), "version"])
         stored = adjust_stores.upsert(spark, lake, kind, versions, exists=table_exists(spark, table))
         assert stored > 0
         assert adjust_stores.upsert(spark, lake, kind, versions, exists=True) == 0

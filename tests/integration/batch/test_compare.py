@@ -20,6 +20,7 @@ from batch.spark import views
 from batch.spark.bronze import BronzeError
 from batch.spark.topics import contents
 from batch.verifying.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, compare
+from schemas import catalog
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
@@ -60,7 +61,7 @@ def replayed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> t
 def values(spark: SparkSession, replayed: tuple[Path, Replayed]) -> Callable[[str], DataFrame]:
     """Return the wire bytes of a kind as a topic would hold them."""
     out = replayed[1].out
-    found = {kind: records(spark, out, kind).select("value").cache() for kind in (*views.NORMALIZED, *views.BARS)}
+    found = {kind: records(spark, out, kind).select("value").cache() for kind in (*catalog.NORMALIZED, *catalog.BARS)}
     return found.__getitem__
 
 
@@ -92,7 +93,7 @@ def test_rejected_frames_keep_their_bytes(spark: SparkSession, replayed: tuple[P
 def topic(rows: DataFrame, kind: str) -> Comparison:
     """Compare a topic's records, as they would be read, with the same replay's records."""
     expected = views.of_values(rows_of(kind), kind, EVERYTHING, None)
-    converge = views.latest if kind in views.BARS else views.first_copies
+    converge = views.latest if kind in catalog.BARS else views.first_copies
     return compare(kind, expected, converge(views.of_values(rows, kind, EVERYTHING, None)))
 
 
@@ -120,7 +121,7 @@ def cut(rows: DataFrame) -> DataFrame:
     return rows.select(fn.expr("substring(value, 1, 9)").alias("value"))
 
 
-@pytest.mark.parametrize("kind", [*views.NORMALIZED, *views.BARS])
+@pytest.mark.parametrize("kind", [*catalog.NORMALIZED, *catalog.BARS])
 def test_order_and_repeated_bytes_do_not_matter(kind: str) -> None:
     again = rows_of(kind).unionAll(rows_of(kind).limit(50))
     found = topic(again.orderBy(fn.hash("value")).repartition(7), kind)
@@ -129,7 +130,7 @@ def test_order_and_repeated_bytes_do_not_matter(kind: str) -> None:
     assert len(found.days) == 2
 
 
-@pytest.mark.parametrize("kind", [*views.NORMALIZED, *views.BARS])
+@pytest.mark.parametrize("kind", [*catalog.NORMALIZED, *catalog.BARS])
 def test_a_lost_a_cut_and_an_altered_record_are_seen(kind: str) -> None:
     """One record is lost, one is cut short, one bit of a third is flipped."""
     rows = rows_of(kind).orderBy("value")
@@ -177,7 +178,7 @@ def test_an_older_version_does_not_count_but_a_newer_one_does(
 def stored(spark: SparkSession, out: Path, kind: str) -> tuple[str, DataFrame]:
     """Return a table of a kind as its sink writes it."""
     rows = contents(records(spark, out, kind), kind)
-    if kind in views.NORMALIZED:
+    if kind in catalog.NORMALIZED:
         return "silver", rows.withColumn("ingest_date", views.iso_date("ingest_date"))
     keyed = rows.withColumn("bar_key", views.key_of(kind)).withColumn("event_date", views.iso_day("window_start"))
     return "gold", keyed
@@ -189,7 +190,7 @@ def table(spark: SparkSession, out: Path, kind: str, spoil: Callable[[DataFrame]
     return compare(kind, expected, views.of_table(spoil(rows), store, kind, EVERYTHING, None))
 
 
-@pytest.mark.parametrize("kind", [*views.NORMALIZED, *views.BARS])
+@pytest.mark.parametrize("kind", [*catalog.NORMALIZED, *catalog.BARS])
 def test_every_column_of_a_table_counts(spark: SparkSession, replayed: tuple[Path, Replayed], kind: str) -> None:
     """Change each column of one row by one step: the field must be named."""
     out = replayed[1].out
@@ -197,11 +198,13 @@ def test_every_column_of_a_table_counts(spark: SparkSession, replayed: tuple[Pat
     store, rows = stored(spark, out, kind)
     day = "ingest_date" if store == "silver" else "event_date"
     spoiled = []
-    names = [name for name in views.table_names(store, kind) if name not in (*views.KEYS[kind], day)]
-    keys = [tuple(row) for row in rows.select(*views.KEYS[kind]).orderBy(*views.KEYS[kind]).limit(len(names)).collect()]
+    names = [name for name in views.table_names(store, kind) if name not in (*catalog.key(kind), day)]
+    keys = [
+        tuple(row) for row in rows.select(*catalog.key(kind)).orderBy(*catalog.key(kind)).limit(len(names)).collect()
+    ]
     kinds = dict(rows.dtypes)
     for name, key in zip(names, keys, strict=True):
-        where = " AND ".join(f"`{k}` = '{v}'" for k, v in zip(views.KEYS[kind], key, strict=True))
+        where = " AND ".join(f"`{k}` = '{v}'" for k, v in zip(catalog.key(kind), key, strict=True))
         column = fn.col(f"`{name}`")
         step = fn.lit("x") if kinds[name] == "string" else fn.lit(1)
         changed = fn.concat(column, step) if kinds[name] == "string" else _last_digit(column, kinds[name])
@@ -271,7 +274,7 @@ def test_a_bounded_replay_is_the_same_part_of_the_whole(
     """Sequence numbers and bars of a part are those of the whole; windows that are cut are left out."""
     root, _ = replayed
     part = replay(spark, root.as_uri(), tmp_path / "part", span)
-    for kind in (*views.NORMALIZED, *views.BARS):
+    for kind in (*catalog.NORMALIZED, *catalog.BARS):
         rows = records(spark, part.out, kind).select("value")
         expected = views.of_values(rows_of(kind), kind, span, None)
         found = compare(kind, expected, views.of_values(rows, kind, EVERYTHING, None))
@@ -285,7 +288,7 @@ def test_one_entity_alone_is_the_same_part_of_the_whole(
     root, _ = replayed
     part = replay(spark, root.as_uri(), tmp_path / "one", EVERYTHING, "sim:AAAUSDT")
     assert part.records["trade"] == part.records["quote"] == 200
-    for kind in (*views.NORMALIZED, *views.BARS):
+    for kind in (*catalog.NORMALIZED, *catalog.BARS):
         rows = records(spark, part.out, kind).select("value")
         expected = views.of_values(rows_of(kind), kind, EVERYTHING, "sim:AAAUSDT")
         assert compare(kind, expected, views.of_values(rows, kind, EVERYTHING, None)).status == "equal"

@@ -53,11 +53,11 @@ import polyglot.cli.verify
 from batch.ranges import Span
 from batch.replaying.files import records, rejected, side
 from batch.replaying.replay import replay
-from batch.spark import views
 from batch.spark.columns import VALUE
 from polyglot.cli import run
 from runtime.console import Exit
 from runtime.readers.log import decode
+from schemas import catalog
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -116,7 +116,7 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         log.add(row["topic"], row["entity_id"], envelope(row))
     for kind, name in batch.verifying.verify.TOPICS.items():
         found = records(small, done.out, kind)
-        for record in found.orderBy("entity_seq" if kind in views.NORMALIZED else "window_start").collect():
+        for record in found.orderBy("entity_seq" if kind in catalog.NORMALIZED else "window_start").collect():
             log.add(name, record.entity_id, bytes(record.value))
     for row in rejected(small, done.out).collect():
         log.add(LETTERS, decode("dead_letter", row.value)["dead_letter_id"], bytes(row.value))
@@ -127,7 +127,7 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         for written in [pool.submit(write_lake, small, root, done, kind) for kind in batch.verifying.verify.TOPICS]:
             written.result()
     with started.result() as engine, pytest.MonkeyPatch.context() as patch:
-        for kind in views.BARS:
+        for kind in catalog.BARS:
             found = records(small, done.out, kind).drop(VALUE)
             insert(engine, f"{kind}s", [row.asDict() for row in found.collect()])
         patch.setenv("POLYGLOT_VAR_DIR", str(folder / "var"))

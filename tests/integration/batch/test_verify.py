@@ -22,6 +22,7 @@ from batch.replaying.replay import Replayed, replay
 from batch.spark import views
 from batch.spark.columns import VALUE
 from batch.spark.topics import contents
+from schemas import catalog
 from udfs.wire.envelope import encode_one
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
@@ -79,10 +80,10 @@ def written(stack: Stack, spark: SparkSession) -> tuple[Replayed, Producer]:
     lake.write_bronze(spark, root, rows)
     producer = Producer({**stack.settings.kafka.librdkafka(), "linger.ms": 5})
     for row in rows:
-        value = encode_one(*(row[name] for name in views.field_names("raw_envelope")))
+        value = encode_one(*(row[name] for name in catalog.columns("raw_envelope")))
         producer.produce(row["topic"], value, row["entity_id"], partition=row["kafka_partition"])
     for row in rows[:7]:
-        value = encode_one(*(row[name] for name in views.field_names("raw_envelope")))
+        value = encode_one(*(row[name] for name in catalog.columns("raw_envelope")))
         producer.produce(row["topic"], value, row["entity_id"], partition=row["kafka_partition"])
     done = replay(spark, root.as_uri(), root.parent / "written", Span())
     assert publish(spark, done.out, stack.settings.kafka.librdkafka())["trade"] == 60
@@ -91,7 +92,7 @@ def written(stack: Stack, spark: SparkSession) -> tuple[Replayed, Producer]:
     for flag in side(spark, done.out, FLAGS).collect():
         producer.produce(FLAGS, bytes(flag.value), b"sim:AUSDT")
     assert producer.flush(30) == 0
-    for kind in (*views.NORMALIZED, *views.BARS):
+    for kind in (*catalog.NORMALIZED, *catalog.BARS):
         write_lake(spark, root, done, kind)
     insert(stack, "bars", [row.asDict() for row in records(spark, done.out, "bar").collect()])
     insert(stack, "quote_bars", [row.asDict() for row in records(spark, done.out, "quote_bar").collect()])
@@ -100,7 +101,7 @@ def written(stack: Stack, spark: SparkSession) -> tuple[Replayed, Producer]:
 
 def write_lake(spark: SparkSession, root: Path, done: Replayed, kind: str) -> None:
     rows = contents(records(spark, done.out, kind), kind)
-    if kind in views.NORMALIZED:
+    if kind in catalog.NORMALIZED:
         name, key, day = f"silver_{kind}", "event_id", "ingest_date"
         rows = rows.withColumn(day, views.iso_date(day))
     else:
@@ -153,7 +154,7 @@ def test_every_spoiled_store_is_reported(stack: Stack, spark: SparkSession, writ
     value = bytes(trade.value)
     producer.produce("normalized.trade.v1", value[:-1] + bytes([value[-1] ^ 2]), trade.entity_id)  # the aggressor
     envelope = lake.bronze_rows(VENUE, [lake.Frame(START, b'{"no": "entity"}')])[0]
-    raw = encode_one(*(envelope[name] for name in views.field_names("raw_envelope")))
+    raw = encode_one(*(envelope[name] for name in catalog.columns("raw_envelope")))
     producer.produce(envelope["topic"], raw, VENUE, partition=envelope["kafka_partition"])  # not in Bronze
     assert producer.flush(30) == 0
     insert(stack, "bars", [{**bar.asDict(), "version": bar.version + 1, "vwap": bar.vwap + 1}])

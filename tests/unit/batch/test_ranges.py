@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from batch.ranges import DAY_US, Days, RangeError, Span, format_instant, parse_instant, warm_up_days
+from batch.ranges import Days, RangeError, Span, format_instant, parse_instant, warm_up_days
+from schemas.catalog import DAY
 from schemas.domains import Topic, domains
 
 MIDNIGHT = 1_723_161_600_000_000  # 2024-08-09T00:00:00Z
@@ -43,8 +44,8 @@ def test_an_empty_range_is_refused(end: str) -> None:
 
 def test_arrivals_of_a_day_reach_into_its_neighbours() -> None:
     """The first event of a day may be stamped by a slow clock on the day before, the last arrive on the day after."""
-    day = MIDNIGHT // DAY_US
-    span = Span(MIDNIGHT, MIDNIGHT + DAY_US)
+    day = MIDNIGHT // DAY
+    span = Span(MIDNIGHT, MIDNIGHT + DAY)
     assert span.ingest_days([topic()]) == Days(day - 1, day + 1)
     assert span.ingest_days([topic(skew_ms=0, horizon_ms=0)]) == Days(day, day)
     assert span.event_days() == Days(day, day)
@@ -52,7 +53,7 @@ def test_arrivals_of_a_day_reach_into_its_neighbours() -> None:
 
 def test_the_widest_gate_of_all_topics_counts() -> None:
     span = Span(MIDNIGHT + 10_000_000, MIDNIGHT + 20_000_000)
-    day = MIDNIGHT // DAY_US
+    day = MIDNIGHT // DAY
     assert span.ingest_days([topic()]) == Days(day, day)
     assert span.ingest_days([topic(), topic(skew_ms=10_001)]) == Days(day - 1, day)
     assert span.ingest_days([topic(horizon_ms=2 * 86_400_000), topic()]) == Days(day, day + 2)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import batch.repair.amend
-from batch.ranges import DAY_US, Span
+from batch.ranges import Span
 from batch.repair.amend import Found, Late
 from batch.repair.coverage import Coverage
 from batch.repair.requests import Request, coalesce
@@ -18,6 +18,7 @@ from polyglot.cli.repair import POLL_S, follow
 from runtime import offsets
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
+from schemas.catalog import DAY
 
 SPAN = ["--entity", "sim:A", "--from", "2024-08-08", "--to", "2024-08-09"]
 
@@ -126,7 +127,7 @@ def watch(looks, rest_s=60.0):
 
 
 def asking(count):
-    return Backlog(requests=[Request("sim:A", "trade", DAY_US, 2 * DAY_US, "revised")] * count)
+    return Backlog(requests=[Request("sim:A", "trade", DAY, 2 * DAY, "revised")] * count)
 
 
 def test_a_watch_answers_a_flood_at_once_and_then_rests():

@@ -8,15 +8,10 @@ from typing import Any
 import pytest
 from support.chdb_engine import Engine
 
-from batch.spark.views import KEYS
+from schemas import catalog
 from schemas.contracts import contract
 
-TABLES = {
-    "bars": "bar",
-    "quote_bars": "quote_bar",
-    "adjusted_bars": "adjusted_bar",
-    "adjusted_bars_history": "adjusted_bar",
-}
+TABLES = {table: kind for kind, table in (*catalog.CLICKHOUSE.items(), *catalog.CLICKHOUSE_HISTORY.items())}
 #: A notional is text in the contract and a decimal here: of 76 digits, 24 behind the point.
 EXACT_TEXT = {"notional", "buy_notional"}
 TYPES = {
@@ -61,7 +56,7 @@ def test_every_field_of_the_contract_has_its_column(engine: Engine, table: str) 
 
 @pytest.mark.parametrize("table", [name for name in TABLES if name != "adjusted_bars"])
 def test_rows_that_differ_in_one_part_of_the_key_are_two(engine: Engine, table: str) -> None:
-    key = [*KEYS[TABLES[table]], *(["version"] if table == "adjusted_bars_history" else [])]
+    key = [*catalog.key(TABLES[table]), *(["version"] if table == "adjusted_bars_history" else [])]
     first = {name: VALUES.get(name, ("1", "2"))[0] for name in key} | {"version": "1"}
     rows = [first, *({**first, name: VALUES.get(name, ("1", "2"))[1]} for name in key)]
     for row in rows:
@@ -74,7 +69,7 @@ def test_rows_that_differ_in_one_part_of_the_key_are_two(engine: Engine, table: 
 
 
 def test_the_latest_adjusted_bars_are_told_apart_by_session_and_as_of(engine: Engine) -> None:
-    key = KEYS["adjusted_bar"]
+    key = catalog.key("adjusted_bar")
     for other in ("", *key):
         row = {part: VALUES[part][part == other] for part in key} | {"version": "1"}
         engine.ask(f"INSERT INTO adjusted_bars_history ({', '.join(row)}) VALUES ({', '.join(row.values())})")

@@ -7,8 +7,9 @@ from fractions import Fraction
 
 import pytest
 
+from schemas.catalog import ADJUSTED_BAR, FACTOR
 from schemas.quality import ADJUSTMENTS, default_quality, parse
-from udfs.corporate_actions.adjust import BAR, FACTOR, adjust
+from udfs.corporate_actions.adjust import adjust
 from udfs.corporate_actions.factors import OTHER_CURRENCY, OUT_OF_LINE, OUT_OF_RANGE, TOO_LARGE, Limits, factors, limits
 from udfs.corporate_actions.history import Action, Close, History
 from udfs.corporate_actions.lineage import BEGIN, END, Link, Stretch, ancestors, stretches
@@ -199,7 +200,7 @@ def test_the_rules_go_by_the_limits_that_are_declared():
 
 def test_the_kernels_and_the_declared_rules_have_the_same_names():
     assert ADJUSTMENTS[FACTOR].keys() == {OUT_OF_LINE, TOO_LARGE, OTHER_CURRENCY}
-    assert ADJUSTMENTS[BAR].keys() == {OUT_OF_RANGE}
+    assert ADJUSTMENTS[ADJUSTED_BAR].keys() == {OUT_OF_RANGE}
     assert {rule.name for rule in default_quality().rules if rule.topic.startswith("analytics.adjust")} == {
         OUT_OF_LINE, TOO_LARGE, OTHER_CURRENCY, OUT_OF_RANGE,
     }  # fmt: skip
