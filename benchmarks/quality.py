@@ -48,7 +48,7 @@ def fold(topic: str, batches: list[Slices], quality: Quality) -> tuple[float, Co
         out.trades.encode()
         out.quotes.encode()
         normalizer.delta()
-        flags.update(record.topic for record in out.side)
+        flags.update(record.topic for record in out.low_rate)
     return time.process_time() - began, flags
 
 

@@ -79,7 +79,7 @@ class Run(NamedTuple):
     """What a fold took and left: ns of CPU, records told, bytes of deltas, the fold before it told what was open."""
 
     ns: int
-    told: int
+    published: int
     deltas: int
     snapshot: bytes
     entities: int
@@ -89,14 +89,14 @@ def run_fold(definition: Definition, blocks: list[tuple[Slices, int, int]]) -> R
     """Fold blocks as a stream does; the snapshot that is taken in between does not count."""
     topic = next(iter(definition.readers))
     fold = WindowFold(definition)
-    mark, ticked, saved, told, state = START - SECOND, START, START, 0, 0
+    watermark, ticked, saved, published, state = START - SECOND, START, START, 0, 0
     spent = 0
     for values, _, newest in blocks:
         began = thread_time_ns()
-        mark = max(mark, newest - SECOND)
+        watermark = max(watermark, newest - SECOND)
         fold.fold(topic, values)
-        out = fold.emit(mark, tick=newest - ticked >= TICK)
-        told += len(out.results)
+        out = fold.emit(watermark, tick=newest - ticked >= TICK)
+        published += len(out.results)
         if newest - ticked >= TICK:
             ticked = newest
         if newest - saved >= SAVE:
@@ -105,8 +105,8 @@ def run_fold(definition: Definition, blocks: list[tuple[Slices, int, int]]) -> R
         spent += thread_time_ns() - began
     snapshot, entities = fold.snapshot(), fold.count(at.ENTITIES)
     began = thread_time_ns()
-    told += len(fold.close().results)
-    return Run(spent + thread_time_ns() - began, told, state, snapshot, entities)
+    published += len(fold.close().results)
+    return Run(spent + thread_time_ns() - began, published, state, snapshot, entities)
 
 
 def run_plain(made: Made) -> int:
@@ -147,11 +147,11 @@ def main() -> None:
             cut = {size: list(made.blocks(size)) for size in (250, 4_000)}
             spent: dict[int, list[float]] = {size: [] for size in cut}
             plain: list[float] = []
-            told = state = 0
+            published = state = 0
             for _ in range(given.repeats):
                 for size, blocks in cut.items():
                     run = run_fold(definition, blocks)
-                    told, state = run.told, run.deltas
+                    published, state = run.published, run.deltas
                     spent[size].append(run.ns / given.records)
                 if kind == "trade":
                     plain.append(run_plain(made) / given.records)
@@ -159,7 +159,7 @@ def main() -> None:
                 beside = f"{median(plain):8.0f}  {median(plain) / median(found):5.1f}" if plain else ""
                 print(
                     f"{kind:6} {entities:9,} {size:6,}  {median(found):7.0f} ({np.ptp(found):4.0f})  "
-                    f"{told / given.records:17.2f} {state / given.records:15.0f}  {beside}",
+                    f"{published / given.records:17.2f} {state / given.records:15.0f}  {beside}",
                     flush=True,
                 )
 

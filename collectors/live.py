@@ -126,7 +126,7 @@ class Live:
                 async for attempt in AsyncRetrying(
                     retry=retry_if_exception(lambda error: isinstance(error, _LostError) and not error.delivered),
                     wait=wait_random_exponential(patience.first_pause, patience.longest_pause),
-                    before_sleep=self._told,
+                    before_sleep=self._report_retry,
                     reraise=True,
                 ):
                     with attempt:
@@ -134,7 +134,7 @@ class Live:
             except _LostError as lost:
                 self._say(f"connection lost ({lost}); connecting again")
 
-    def _told(self, state: RetryCallState) -> None:
+    def _report_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self._say(f"no connection ({error}); next attempt in {state.upcoming_sleep:.1f} s")
 

@@ -1,6 +1,6 @@
 """The raw producer: nothing lost, nothing out of order, and it knows what was acknowledged.
 
-A gap would be fatal downstream: a source's ``source_seq`` is deduplicated by a high-water mark, so a frame that is
+A gap would be fatal downstream: a source's ``source_seq`` is deduplicated by its highest number, so a frame that is
 sent after its successor arrived counts as a copy. Hence messages never time out one by one (librdkafka waits for the
 broker as long as it takes), an error that could leave a gap stops the producer, and a give-up purges the whole queue.
 

@@ -16,7 +16,7 @@ from runtime.console import Tracker
 from schemas.domains import UNASSIGNED, domains, raw_topic
 
 SAVE_EVERY_S = 1.0
-TELL_EVERY_S = 5.0
+REPORT_EVERY_S = 5.0
 #: Frames that are due are sent this often. Each tick is a request per partition, which costs the broker far more than
 #: the frames in it: at 5,000 frames/s and ticks of 5 ms, more than half of its time.
 TICK_S = 0.025
@@ -103,7 +103,7 @@ class Pump:
             CommandError: a record was not delivered, or the source is damaged (what came before is fed).
         """
         fed = Fed(self._source.source_id, resumed_after=after_seq)
-        started = told = time.monotonic()
+        started = reported = time.monotonic()
         self._producer.begin(after_seq)
         self._saved_seq = after_seq
         try:
@@ -115,8 +115,8 @@ class Pump:
                 now = time.monotonic()
                 if now - self._saved_at > SAVE_EVERY_S:
                     self.save()
-                if now - told > TELL_EVERY_S:
-                    told = now
+                if now - reported > REPORT_EVERY_S:
+                    reported = now
                     tracker.describe(f"{fed.frames:,} frames, {fed.frames / (now - started):,.0f}/s")
         finally:
             # Also when the source turns out to be damaged: what was read of it is fed and remembered.

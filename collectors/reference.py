@@ -28,7 +28,7 @@ _KNOWN = {"action_id", "close", "Close"}
 
 
 @dataclass(frozen=True)
-class Told:
+class Supplement:
     """What the caller knows and the file does not say; ``as_of_us`` is the knowledge time, None for now."""
 
     symbol: str = ""
@@ -42,11 +42,11 @@ class ReferenceFile:
 
     venue = VENUE
 
-    def __init__(self, path: Path, told: Told) -> None:
+    def __init__(self, path: Path, supplement: Supplement) -> None:
         if not path.is_file():
             raise CommandError(f"no such file: {path}", code=Exit.USAGE)
-        self._path, self._told = path, told
-        digest = hashlib.sha256(path.read_bytes() + repr(told).encode()).hexdigest()
+        self._path, self._supplement = path, supplement
+        digest = hashlib.sha256(path.read_bytes() + repr(supplement).encode()).hexdigest()
         self.source_id = f"reference:{digest[:16]}"
 
     def blocks(self, after_seq: int) -> Iterator[Block]:
@@ -55,8 +55,8 @@ class ReferenceFile:
         Raises:
             CommandError: the file is neither CSV with known columns, nor a JSON array, nor JSON lines.
         """
-        received = time.time_ns() // 1000 if self._told.as_of_us is None else self._told.as_of_us
-        frames = [frame for row in self._rows() for frame in frames_of(row, self._told)]
+        received = time.time_ns() // 1000 if self._supplement.as_of_us is None else self._supplement.as_of_us
+        frames = [frame for row in self._rows() for frame in frames_of(row, self._supplement)]
         for start in range(after_seq, len(frames), BLOCK_ROWS):
             part = frames[start : start + BLOCK_ROWS]
             yield assigned(VENUE, start + 1, [received] * len(part), part)
@@ -99,16 +99,16 @@ def _line(line: str) -> Any:
         return line
 
 
-def frames_of(row: Any, told: Told) -> Iterator[bytes]:
+def frames_of(row: Any, supplement: Supplement) -> Iterator[bytes]:
     """Yield the payloads of one row. A row that is no object is a frame as it is, and will be a dead letter."""
     if not isinstance(row, dict):
         yield row.encode() if isinstance(row, str) else _canonical(row)
         return
-    around: dict[str, Any] = {"symbol": row.get("symbol") or told.symbol, "fields": row}
-    if told.currency:
-        around["currency"] = told.currency
-    if told.revision:
-        around["revision"] = str(told.revision)
+    around: dict[str, Any] = {"symbol": row.get("symbol") or supplement.symbol, "fields": row}
+    if supplement.currency:
+        around["currency"] = supplement.currency
+    if supplement.revision:
+        around["revision"] = str(supplement.revision)
     if not {"Close", "close"} & row.keys():
         yield _canonical({**around, "channel": "corporate_action"})
         return

@@ -16,8 +16,8 @@ from collectors.block import Source
 from collectors.capture import Capture
 from collectors.live import Live, Patience, run_id
 from collectors.producer import RawProducer
-from collectors.pump import TELL_EVERY_S, Fed, Pace, Pump, Sender, venue_topics
-from collectors.reference import VENUE, ReferenceFile, Told
+from collectors.pump import REPORT_EVERY_S, Fed, Pace, Pump, Sender, venue_topics
+from collectors.reference import VENUE, ReferenceFile, Supplement
 from collectors.sim import SimSpec, Simulator
 from collectors.subscriptions import subscription
 from runtime.config import Settings
@@ -109,10 +109,12 @@ def feed_captures(
 
 
 def feed_reference(
-    settings: Settings, console: Console, paths: Sequence[Path], told: Told, *, resume: bool
+    settings: Settings, console: Console, paths: Sequence[Path], supplement: Supplement, *, resume: bool
 ) -> dict[str, Any]:
     """Feed files of reference data in the order given."""
-    sources: list[tuple[str, Source, int | None]] = [(path.name, ReferenceFile(path, told), None) for path in paths]
+    sources: list[tuple[str, Source, int | None]] = [
+        (path.name, ReferenceFile(path, supplement), None) for path in paths
+    ]
     return feed_sources(settings, console, VENUE, sources, pace=Pace(), resume=resume)
 
 
@@ -163,9 +165,9 @@ def feed_live(
     producer.connect(venue_topics(venue))
     sender = Sender(venue, run_id(venue), producer)
 
-    async def tell(live: Live, tracker: Tracker) -> None:
+    async def report_progress(live: Live, tracker: Tracker) -> None:
         while True:
-            await asyncio.sleep(TELL_EVERY_S)
+            await asyncio.sleep(REPORT_EVERY_S)
             tracker.describe(f"{live.frames:,} frames over {live.connections} connections")
 
     async def collect(tracker: Tracker) -> Live:
@@ -181,9 +183,9 @@ def feed_live(
             loop.add_signal_handler(number, live.stop)
         if seconds:
             loop.call_later(seconds, live.stop)
-        teller = asyncio.create_task(tell(live, tracker))
+        reporter = asyncio.create_task(report_progress(live, tracker))
         await live.run()
-        teller.cancel()
+        reporter.cancel()
         return live
 
     title = f"live {venue}: {', '.join(symbols)}"

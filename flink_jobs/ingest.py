@@ -22,8 +22,8 @@ def main() -> None:
     raw = topics.read(job, "raw topics", domains().raw_topics(), "polyglot-ingest", fetch=topics.STORES)
     # Bronze shows nothing before a checkpoint commits it, so blocks are in no hurry.
     folded = fold_shards(job, raw, BronzeFiles().work(), OUTPUT, name="contract gate", linger_ms=250)
-    files, letters = (list(OUTPUT).index(field) for field in ("files", "dead_letters"))
-    topics.write(job, unpacked(folded, letters, name="contract gate: dead letters"), "dead letter topic")
+    files, dead_letters = (list(OUTPUT).index(field) for field in ("files", "dead_letters"))
+    topics.write(job, unpacked(folded, dead_letters, name="contract gate: dead letters"), "dead letter topic")
     stores.files(job, folded, files, catalog.BRONZE, bronze.SCHEMA, "Bronze")
     job.submit()
 

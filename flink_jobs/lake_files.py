@@ -46,7 +46,7 @@ class Made:
     """What a part of a block, or a marker, became."""
 
     files: list[LakeFile]
-    letters: list[Records] = field(default_factory=list)
+    dead_letters: list[Records] = field(default_factory=list)
 
 
 class BronzeFiles:
@@ -59,7 +59,7 @@ class BronzeFiles:
         """Return what the operator is to do."""
         return Work(Ingestor.restore, self.process, self.emit, flush=self.flush)
 
-    def process(self, fold: Ingestor, part: Part, mark: int) -> Made:  # noqa: ARG002 - as `Work.process`
+    def process(self, fold: Ingestor, part: Part, watermark: int) -> Made:  # noqa: ARG002 - as `Work.process`
         """Fold one part of a block."""
         # A dead letter without a time of its own gets the record's, to the second.
         seconds = part.times // 1000 * 1000
@@ -76,7 +76,7 @@ class BronzeFiles:
         """Return files, and the reply with dead letters."""
         found = list(made)
         files = [file for each in found for file in each.files]
-        return framed(files), reply(records for each in found for records in each.letters)
+        return framed(files), reply(records for each in found for records in each.dead_letters)
 
 
 class SilverFiles:
@@ -93,7 +93,7 @@ class SilverFiles:
     def _restore(self, topic: str, log: Iterable[bytes]) -> SilverFold:  # noqa: ARG002 - a kind has one topic
         return SilverFold.restore(self._kind, log)
 
-    def process(self, fold: SilverFold, part: Part, mark: int) -> list[LakeFile]:  # noqa: ARG002 - as `Work.process`
+    def process(self, fold: SilverFold, part: Part, watermark: int) -> list[LakeFile]:  # noqa: ARG002 - as `Work.process`
         """Fold one part of a block."""
         columns = fold.process(part.topic, part.values)
         return [file for date, rows in columns for file in self._files.add(date, rows)]

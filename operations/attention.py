@@ -42,12 +42,12 @@ class Attention:
 
     def rows(self) -> list[list[str]]:
         least = "" if self.complete else "at least "
-        letters = "polyglot deadletters ls --reason conflict"
+        command = "polyglot deadletters ls --reason conflict"
         return [
             ["repair requests", f"{self.open_repairs:,} open", "polyglot repair" if self.open_repairs else ""],
             ["too late, not settled", f"{least}{self.to_amend:,} events", "polyglot amend" if self.to_amend else ""],
             ["amended events", f"{self.amended_events:,} in {self.amendments:,} amendments", ""],
-            ["conflicts", f"{least}{self.conflicts:,} contents", letters if self.conflicts else ""],
+            ["conflicts", f"{least}{self.conflicts:,} contents", command if self.conflicts else ""],
         ]
 
     def document(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What the dead letters amount to: counts, and the events among them that came too late and nobody has settled.
 
-Letters are counted from where the last look stopped. Events are told by digests of their ids, so that one that came
-twice, or was delivered twice, is one. *Settled* is what `polyglot amend` found amended, or never to be amended: it
-alone can tell a copy of an accepted event from one that is missing. Both are files of this machine; where they are
+Dead letters are counted from where the last look stopped. Events are identified by digests of their ids, so one that
+came twice, or was delivered twice, is one. *Settled* is what `polyglot amend` found amended, or never to be amended:
+it alone knows a copy of an accepted event from one that is missing. Both are files of this machine; where they are
 lost, the topics are read again, and `polyglot amend --dry-run` settles again.
 """
 
@@ -31,7 +31,7 @@ MOST = 200_000
 class Tally:
     """Dead letters up to the offsets ``at`` ("topic/partition"): records by reason, and digests of ids.
 
-    ``late``: the events that came too late; ``conflicts``: the letters of conflicts; ``full``: some are left out.
+    ``late``: the events that came too late; ``conflicts``: the dead letters of conflicts; ``full``: some are left out.
     """
 
     at: dict[str, int] = field(default_factory=dict)

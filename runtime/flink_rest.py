@@ -81,8 +81,8 @@ class FlinkRest:
 
     def watermark(self, job_id: str, vertex_id: str) -> int | None:
         """Return the lowest input watermark of a vertex's subtasks, ms UTC; None while they report none."""
-        marks = self._call("GET", f"/jobs/{job_id}/vertices/{vertex_id}/watermarks")
-        return min((int(mark["value"]) for mark in marks), default=None)
+        watermarks = self._call("GET", f"/jobs/{job_id}/vertices/{vertex_id}/watermarks")
+        return min((int(watermark["value"]) for watermark in watermarks), default=None)
 
     def checkpoint(self, job_id: str, deadline: float) -> bool:
         """Trigger a checkpoint and wait for it; ``deadline`` is a `time.monotonic` instant.

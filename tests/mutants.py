@@ -144,8 +144,8 @@ NOTICED = (
     Mutation(
         "law 4: Silver has a record once",
         "udfs/kernels/records.py",
-        "new[i] = order > seen[place]",
-        "new[i] = order >= seen[place]",
+        "dates, order) >= 0",
+        "dates, order) >= -1",
         (SILVER,),
     ),
     Mutation(

@@ -46,7 +46,7 @@ VIEWS, REPLAY = "tests/unit/clickhouse/test_views.py", "tests/unit/batch/replayi
 MUTATIONS = (
     Mutation(
         "law 1: what is written again after a crash is dropped by its consumer",
-        "udfs/windows/kernels/sequence.py",
+        "udfs/kernels/delivered.py",
         "if order <= last:",
         "if order < last - 1:",
         (MODEL,),
@@ -208,8 +208,8 @@ MUTATIONS = (
     Mutation(
         "law 5: open is the first by event time, not the first to arrive in its second",
         "udfs/windows/kernels/reduce.py",
-        "return time < rows[mark] or (time == rows[mark] and order < rows[mark + at.MARK_ORDER])",
-        "return order < rows[mark + at.MARK_ORDER]",
+        "return time < rows[pick] or (time == rows[pick] and order < rows[pick + at.PICK_ORDER])",
+        "return order < rows[pick + at.PICK_ORDER]",
         (MODEL,),
     ),
     Mutation(
@@ -220,11 +220,11 @@ MUTATIONS = (
         (BATCH_WINDOWS,),
     ),
     Mutation(
-        "law 6: a late event is told at once",
+        "law 6: a late event is published at once",
         "udfs/windows/kernels/due.py",
-        "        if _told_by(s, row, mark):\n            _tell(s, row)\n        else:\n            push(",
-        "        if _told_by(s, row, mark) and s.rows[row * at.WIDTH + at.EVENTS] == 1:\n"
-        "            _tell(s, row)\n        else:\n            push(",
+        "        if _is_due(s, row, watermark):\n            _publish(s, row)\n        else:\n            push(",
+        "        if _is_due(s, row, watermark) and s.rows[row * at.WIDTH + at.EVENTS] == 1:\n"
+        "            _publish(s, row)\n        else:\n            push(",
         (MODEL,),
     ),
     Mutation(
@@ -242,7 +242,7 @@ MUTATIONS = (
         (MODEL,),
     ),
     Mutation(
-        "law 6: what no watermark tells is told by the clock",
+        "law 6: what no watermark publishes, the clock does",
         "flink_jobs/operators/fold.py",
         "if more or _waiting(shard):",
         "if more:",
@@ -251,8 +251,8 @@ MUTATIONS = (
     Mutation(
         "law 6: a block says the watermark behind its last record",
         "udfs/wire/blocks.py",
-        "min(LAST_MARK, 1000 * mark_ms)",
-        "min(LAST_MARK, mark_ms)",
+        "min(LAST_WATERMARK, 1000 * watermark_ms)",
+        "min(LAST_WATERMARK, watermark_ms)",
         (MODEL,),
     ),
     Mutation(

@@ -14,23 +14,23 @@ WINDOW_CASES, BATCH_WINDOWS = (
 OF_WINDOWS = (
     (
         "law 4: a record that was delivered before does not count again",
-        "udfs/windows/kernels/sequence.py",
+        "udfs/kernels/delivered.py",
         "if order <= last:",
         "if order < last:",
         (WINDOW_FOLD,),
     ),
     (
         "law 4: numbers begin anew with the ingest date",
-        "udfs/windows/kernels/sequence.py",
-        "if last >= 0 and last >> at.SEQ_BITS == date else 0",
+        "udfs/kernels/delivered.py",
+        "if last >= 0 and last >> SEQ_BITS == date else 0",
         "if last >= 0 else 0",
         (WINDOW_CASES,),
     ),
     (
         "law 5: of equal event times the order decides which is last",
         "udfs/windows/kernels/reduce.py",
-        "return time > rows[mark] or (time == rows[mark] and order > rows[mark + at.MARK_ORDER])",
-        "return time >= rows[mark]",
+        "return time > rows[pick] or (time == rows[pick] and order > rows[pick + at.PICK_ORDER])",
+        "return time >= rows[pick]",
         (WINDOW_PARTS,),
     ),
     (
@@ -50,7 +50,7 @@ OF_WINDOWS = (
     (
         "law 5: the first result comes at the watermark",
         "udfs/windows/kernels/due.py",
-        "s.lengths[key & at.LEVEL_MASK] > mark:",
+        "s.lengths[key & at.LEVEL_MASK] > watermark:",
         "s.lengths[key & at.LEVEL_MASK] >= mark:",
         (WINDOW_CASES,),
     ),
@@ -113,15 +113,15 @@ OF_WINDOWS = (
     (
         "law 6: the log has a trade as long as one can come to its second (- 1 µs)",
         "udfs/windows/kernels/sweep.py",
-        "return not kept(s, water, s.rows[x + at.KEY]",
-        "return not kept(s, water + 1, s.rows[x + at.KEY]",
+        "return not kept(s, max_ingest, s.rows[x + at.KEY]",
+        "return not kept(s, max_ingest + 1, s.rows[x + at.KEY]",
         (REVISED_CASES,),
     ),
     (
         "law 6: a revision of a trade that is older than the log is left to repair",
         "udfs/windows/kernels/revising.py",
-        "kept(s, s.entities[e + at.E_WATER], np.int64(0), time):",
-        "kept(s, s.entities[e + at.E_WATER] - 1, np.int64(0), time):",
+        "kept(s, s.entities[e + at.E_MAX_INGEST], np.int64(0), time):",
+        "kept(s, s.entities[e + at.E_MAX_INGEST] - 1, np.int64(0), time):",
         (REVISED_CASES, REVISED),
     ),
     (
@@ -134,7 +134,7 @@ OF_WINDOWS = (
     (
         "law 7: a trade of the log is in one delta",
         "udfs/windows/saving.py",
-        "        s.chains[row * at.C_WIDTH + at.C_TOLD] = s.chains[row * at.C_WIDTH + at.C_HEAD]\n",
+        "        s.chains[row * at.C_WIDTH + at.C_SAVED] = s.chains[row * at.C_WIDTH + at.C_HEAD]\n",
         "",
         (REVISED_CASES, REVISED),
     ),
@@ -148,8 +148,8 @@ OF_WINDOWS = (
     (
         "law 5: declared columns of a first record are all of that one",
         "udfs/windows/kernels/reducers.py",
-        "took = _is_marked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER])",
-        "took = _is_marked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER]) or what == FIRST",
+        "took = _is_picked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER])",
+        "took = _is_picked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER]) or what == FIRST",
         (DECLARED,),
     ),
     (
@@ -176,8 +176,8 @@ OF_WINDOWS = (
     (
         "law 6: a window is kept by its entity's newest ingest time",
         "udfs/windows/kernels/reduce.py",
-        "max(s.entities[e + at.E_WATER], record[at.R_INGEST])",
-        "max(s.entities[e + at.E_WATER], record[at.R_INGEST] + 30_000_000)",
+        "max(s.entities[e + at.E_MAX_INGEST], record[at.R_INGEST])",
+        "max(s.entities[e + at.E_MAX_INGEST], record[at.R_INGEST] + 30_000_000)",
         (WINDOW_FOLD,),
     ),
     (

@@ -20,7 +20,7 @@ from schemas.quality import Quality
 
 
 @dataclass(frozen=True)
-class Places:
+class Stores:
     """Where topics and stores are; a store that is None is left alone."""
 
     scratch: Path
@@ -31,7 +31,7 @@ class Places:
 
 def restate(
     spark: SparkSession,
-    places: Places,
+    stores: Stores,
     *,
     entity: str | None = None,
     known_at: int | None = None,
@@ -42,23 +42,23 @@ def restate(
     Raises:
         BrokerError, PublishError, IncompleteError, ClickHouseUnavailableError: something was not there or refused.
     """
-    results = places.scratch / "results"
-    actions, closes = adjust.inputs(spark, places.broker)
+    results = stores.scratch / "results"
+    actions, closes = adjust.inputs(spark, stores.broker)
     adjust.compute(spark, actions, closes, results, entity=entity, known_at=known_at, quality=quality)
-    published = adjust.publish(spark, places.broker, results)
-    return {"published": published, "stored": _store(spark, places), "findings": adjust.findings(spark, results)}
+    published = adjust.publish(spark, stores.broker, results)
+    return {"published": published, "stored": _store(spark, stores), "findings": adjust.findings(spark, results)}
 
 
-def _store(spark: SparkSession, places: Places) -> dict[str, int]:
+def _store(spark: SparkSession, stores: Stores) -> dict[str, int]:
     stored = {}
     for kind in ADJUSTED:
         table = catalog.lake_table(kind)
-        rows = adjust.published(spark, places.broker, kind).persist()
-        if places.lake_uri:
-            exists = table_exists(spark, f"{places.lake_uri}/{table}")
-            stored[table] = adjust_stores.upsert(spark, places.lake_uri, kind, rows, exists=exists)
-        if places.clickhouse and kind == ADJUSTED_BAR:
-            stored[adjust_stores.HISTORY] = adjust_stores.insert(spark, places.clickhouse, rows, places.scratch)
+        rows = adjust.published(spark, stores.broker, kind).persist()
+        if stores.lake_uri:
+            exists = table_exists(spark, f"{stores.lake_uri}/{table}")
+            stored[table] = adjust_stores.upsert(spark, stores.lake_uri, kind, rows, exists=exists)
+        if stores.clickhouse and kind == ADJUSTED_BAR:
+            stored[adjust_stores.HISTORY] = adjust_stores.insert(spark, stores.clickhouse, rows, stores.scratch)
         rows.unpersist()
     return stored
 

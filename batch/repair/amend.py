@@ -2,8 +2,8 @@
 
 Too late is an event that is older than the horizon when it is received (``late``), and one that was received in time
 but stands so far behind in the log that its id may be forgotten (``behind_dedup_window``). No copy of either can be
-accepted any more, for an entity's high water only rises. Whether an *earlier* copy was is looked up here, once: in the
-same fold for the time around the span, in Bronze for all other times.
+accepted any more, for an entity's newest ingest time only rises. Whether an *earlier* copy was is looked up here, once:
+in the same fold for the time around the span, in Bronze for all other times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pyspark.sql import functions as fn
 
 from batch.ranges import Span
 from batch.repair.requests import Kind, Request
-from batch.replaying.files import records, rejected, side
+from batch.replaying.files import low_rate, records, rejected
 from batch.replaying.replay import KINDS, replay
 from batch.replaying.shards import topics_of
 from batch.spark.bronze import AMENDED, read_bronze
@@ -118,21 +118,21 @@ def find(
     return Found(kept, [one for one in late if one.event_id in accepted], newest, amended)
 
 
-def _late(letters: DataFrame, span: Span) -> list[Late]:
-    flat = letters.select(
+def _late(dead_letters: DataFrame, span: Span) -> list[Late]:
+    flat = dead_letters.select(
         decoded(fn.col("value"), "dead_letter", ("topic", "reason", "event_time", "record")).alias("d")
     )
     rows = flat.select("d.*").where(fn.col("reason").isin(*REASONS)).where(span.sql_event()).collect()
     return first_copies((row.topic, bytes(row.record)) for row in rows)
 
 
-def first_copies(letters: Iterable[tuple[str, bytes]]) -> list[Late]:
-    """Return the events of letters (topic and rejected record) that came too late, by topic and time.
+def first_copies(dead_letters: Iterable[tuple[str, bytes]]) -> list[Late]:
+    """Return the events of dead letters (topic and rejected record) that came too late, by topic and time.
 
     Each once: of several copies the one that was received first. Amended copies are none: those were too narrow.
     """
     found: dict[tuple[str, str], Late] = {}
-    for topic, record in letters:
+    for topic, record in dead_letters:
         envelopes, _, bad = decode([record])
         if bad or SUFFIX[AMEND] in envelopes.event_id[0]:
             continue
@@ -149,7 +149,7 @@ def _accepted(spark: SparkSession, out: Path, ids: Sequence[str]) -> set[str]:
     if not ids:
         return set()
     folded = [contents(records(spark, out, kind), kind) for kind in KINDS]
-    folded += [contents(side(spark, out, catalog.topic(kind)), kind) for kind in REVISIONS]
+    folded += [contents(low_rate(spark, out, catalog.topic(kind)), kind) for kind in REVISIONS]
     return {one for rows in folded for one in _among(spark, rows.select(frame_id().alias("id")), ids)}
 
 

@@ -17,7 +17,7 @@ from batch.spark.columns import VALUE, columns
 from schemas.catalog import BARS
 
 Kind = Literal["trade", "quote"]
-#: Raw topics are folded by what they become; revisions of trades are rare, so all that comes of them is side records.
+#: Raw topics are folded by what they become; all that comes of revisions is low-rate records.
 Folded = Literal["trade", "quote", "revision"]
 Bar = Literal["bar", "quote_bar"]
 Batches = Iterable[pa.RecordBatch]
@@ -27,7 +27,7 @@ ArrowFunction = Callable[[Batches], Iterator[pa.RecordBatch]]
 
 #: Where rejected records are kept, beside the kinds, and those of low-rate topics.
 REJECTED = "rejected"
-SIDE = "side"
+LOW_RATE = "low_rate"
 
 #: Columns of records that are kept beside their wire bytes: for publishing in order, and for revisions of trades.
 KEPT = ("entity_id", "event_time", "ingest_date", "entity_seq", "venue_trade_id")
@@ -43,7 +43,7 @@ def normalized_schema(kind: Kind) -> StructType:
 #: Dead letters, as their wire bytes.
 REJECTED_SCHEMA = StructType([StructField(VALUE, BinaryType())])
 #: Records of low-rate topics: which, and their wire bytes.
-SIDE_SCHEMA = StructType([StructField("topic", StringType()), StructField(VALUE, BinaryType())])
+LOW_RATE_SCHEMA = StructType([StructField("topic", StringType()), StructField(VALUE, BinaryType())])
 #: What a task says: counters by name.
 COUNTS_SCHEMA = StructType([StructField("name", StringType()), StructField("count", LongType())])
 
@@ -125,14 +125,14 @@ def rejected(spark: SparkSession, out: Path) -> DataFrame:
     return spark.read.schema(REJECTED_SCHEMA).parquet(str(out / REJECTED))
 
 
-def side(spark: SparkSession, out: Path, topic: str, folded: str = "") -> DataFrame:
+def low_rate(spark: SparkSession, out: Path, topic: str, folded: str = "") -> DataFrame:
     """Open the wire bytes (``value``) of a low-rate topic's records; with ``folded`` those of one kind's fold."""
-    files = out / SIDE / f"{folded}-*" if folded else out / SIDE
-    rows = spark.read.schema(SIDE_SCHEMA).parquet(str(files))
+    files = out / LOW_RATE / f"{folded}-*" if folded else out / LOW_RATE
+    rows = spark.read.schema(LOW_RATE_SCHEMA).parquet(str(files))
     return rows.where(rows.topic == topic).select(VALUE)
 
 
-def side_topics(spark: SparkSession, out: Path) -> set[str]:
+def low_rate_topics(spark: SparkSession, out: Path) -> set[str]:
     """Return the low-rate topics that a replay wrote records of."""
-    rows = spark.read.schema(SIDE_SCHEMA).parquet(str(out / SIDE))
+    rows = spark.read.schema(LOW_RATE_SCHEMA).parquet(str(out / LOW_RATE))
     return {row.topic for row in rows.select("topic").distinct().collect()}

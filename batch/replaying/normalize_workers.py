@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from batch.ranges import Span
 from batch.replaying.files import (
     COUNTS,
+    LOW_RATE,
+    LOW_RATE_SCHEMA,
     REJECTED,
     REJECTED_SCHEMA,
-    SIDE,
-    SIDE_SCHEMA,
     WRITTEN,
     ArrowFunction,
     Batches,
@@ -37,7 +37,7 @@ from schemas.quality import Quality
 from udfs.gate.resubmitted import Verdicts
 from udfs.normalize.normalizer import Normalizer
 from udfs.wire.envelope import Envelopes
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 
 def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) -> ArrowFunction:
@@ -52,7 +52,7 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
     schemas = {
         kind: arrow_schema(normalized_schema(written)),
         REJECTED: arrow_schema(REJECTED_SCHEMA),
-        SIDE: arrow_schema(SIDE_SCHEMA),
+        LOW_RATE: arrow_schema(LOW_RATE_SCHEMA),
     }
     kept = [name for name in schemas[kind].names if name != VALUE]
 
@@ -64,7 +64,7 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
         with ExitStack() as files:
             records = files.enter_context(Spool(out / kind / f"{name}.parquet", schemas[kind]))
             rejected = files.enter_context(Spool(out / REJECTED / f"{name}.parquet", schemas[REJECTED]))
-            side = files.enter_context(Spool(out / SIDE / f"{name}.parquet", schemas[SIDE]))
+            low_rate = files.enter_context(Spool(out / LOW_RATE / f"{name}.parquet", schemas[LOW_RATE]))
             for batch in batches:
                 for key, part in _by_shard(batch):
                     if key != shard or normalizer is None:
@@ -74,9 +74,11 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
                     rows = done.trades if written == "trade" else done.quotes
                     accepted = _within(rows.toarrow_schema(kept), span)
                     records.add(_widen(accepted, schemas[kind]))
-                    letters = [letter.encode() for letter in done.dead_letters]
-                    rejected.add(pa.RecordBatch.from_arrays([pa.array(letters, pa.binary())], schema=schemas[REJECTED]))
-                    side.add(_side(done.side, schemas[SIDE]))
+                    dead_letters = [letter.encode() for letter in done.dead_letters]
+                    rejected.add(
+                        pa.RecordBatch.from_arrays([pa.array(dead_letters, pa.binary())], schema=schemas[REJECTED])
+                    )
+                    low_rate.add(_low_rate(done.low_rate, schemas[LOW_RATE]))
                     for what, count in (
                         ("envelopes", part.num_rows),
                         ("frames", done.frames),
@@ -91,7 +93,7 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
     return run
 
 
-def _side(found: list[SideRecord], schema: pa.Schema) -> pa.RecordBatch:
+def _low_rate(found: list[LowRateRecord], schema: pa.Schema) -> pa.RecordBatch:
     topics, values = [record.topic for record in found], [record.value for record in found]
     return pa.RecordBatch.from_arrays([pa.array(topics, pa.string()), pa.array(values, pa.binary())], schema=schema)
 

@@ -21,7 +21,18 @@ from pyspark.sql import DataFrame, SparkSession
 
 from batch.ranges import Span
 from batch.replaying import window_workers as windows
-from batch.replaying.files import COUNTS, COUNTS_SCHEMA, REJECTED, SIDE, WRITTEN, Bar, Copies, Folded, Kind, side
+from batch.replaying.files import (
+    COUNTS,
+    COUNTS_SCHEMA,
+    LOW_RATE,
+    REJECTED,
+    WRITTEN,
+    Bar,
+    Copies,
+    Folded,
+    Kind,
+    low_rate,
+)
 from batch.replaying.normalize_workers import fold
 from batch.replaying.redrive_verdicts import redriven
 from batch.replaying.revisions import Resolved, resolve
@@ -86,7 +97,7 @@ def replay(
     result = Replayed(out)
     instant = newest_instant(spark, lake_uri)
     rules = quality or default_quality()
-    for name in (*KINDS, *BARS, REJECTED, SIDE):
+    for name in (*KINDS, *BARS, REJECTED, LOW_RATE):
         shutil.rmtree(out / name, ignore_errors=True)
         (out / name).mkdir(parents=True)
 
@@ -154,8 +165,8 @@ def _aggregate(spark: SparkSession, result: Replayed, kind: Kind, bar: Bar, span
     resolved: Resolved = {}
     if bar == "bar" and result.balance["revision"]["frames"]:
         # Only what the fold of revisions wrote: another one may still be writing.
-        files += sorted((result.out / SIDE).glob("revision-*.parquet"))
-        resolved = resolve(*(side(spark, result.out, catalog.topic(each), "revision") for each in REVISIONS))
+        files += sorted((result.out / LOW_RATE).glob("revision-*.parquet"))
+        resolved = resolve(*(low_rate(spark, result.out, catalog.topic(each), "revision") for each in REVISIONS))
     found = 0
     if files:
         paths = spark.createDataFrame([(str(path),) for path in files], windows.PATHS_SCHEMA)

@@ -18,7 +18,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import BinaryType, LongType, StringType, StructField, StructType
 
 from batch.ranges import Span
-from batch.replaying.files import SIDE, WRITTEN, ArrowFunction, Bar, Batches, Spool, bar_schema, counted, task_name
+from batch.replaying.files import LOW_RATE, WRITTEN, ArrowFunction, Bar, Batches, Spool, bar_schema, counted, task_name
 from batch.replaying.revisions import Resolved, verdicts
 from batch.spark.columns import VALUE
 from schemas import catalog
@@ -67,7 +67,7 @@ def fold_files(bar: Bar, resolved: Resolved) -> ArrowFunction:
     The worker reads the files itself, as it wrote them: handing rows over through the JVM costs more than the fold.
 
     Args:
-        bar: what the windows become. Those of bars take side records, too: cancels and corrections are events.
+        bar: what the windows become. Those of bars take low-rate records, too: cancels and corrections are events.
         resolved: what became of the revised trades.
     """
 
@@ -75,7 +75,7 @@ def fold_files(bar: Bar, resolved: Resolved) -> ArrowFunction:
         definition = _definition(bar)
         fold = batch_fold(definition)
         for path in (Path(text) for batch in batches for text in batch.column("path").to_pylist()):
-            found = _revisions(path) if path.parent.name == SIDE else _records(path, definition, resolved)
+            found = _revisions(path) if path.parent.name == LOW_RATE else _records(path, definition, resolved)
             for reader, values in found:
                 fold.read(reader, values)
                 if fold.count(at.ROWS) > MOST:
@@ -95,7 +95,7 @@ def _records(path: Path, definition: Definition, resolved: Resolved) -> Iterator
 
 
 def _revisions(path: Path) -> Iterator[tuple[Reader, Slices]]:
-    """Yield the cancels and the corrections among a file's side records, and how they are read."""
+    """Yield the cancels and the corrections among a file's low-rate records, and how they are read."""
     for part in pq.ParquetFile(path).iter_batches():
         for kind in REVISIONS:
             those = part.filter(pc.equal(part.column("topic"), catalog.topic(kind)))

@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from batch.corporate_actions import series as adjust
 from batch.corporate_actions import stores as adjust_stores
 from batch.ranges import Days, Span
-from batch.replaying.files import records, rejected, side, side_topics
+from batch.replaying.files import low_rate, low_rate_topics, records, rejected
 from batch.replaying.replay import Replayed, replay
 from batch.spark import clickhouse, topics, views
 from batch.spark.bronze import RESUBMITTED, first_line, open_table, read_bronze, reason, table_exists
@@ -40,7 +40,7 @@ _ADJUSTED = {
     *(catalog.lake_table(kind) for kind in ADJUSTED),
     f"clickhouse.{CLICKHOUSE[ADJUSTED_BAR]}",
 }
-STORES = ("bronze", "normalized", "side", "analytics", "deadletters", "silver", "gold", "clickhouse", "adjusted")
+STORES = ("bronze", "normalized", "low-rate", "analytics", "deadletters", "silver", "gold", "clickhouse", "adjusted")
 
 Say = Callable[[str], None]
 
@@ -118,7 +118,7 @@ def verify(
     steps: dict[str, Callable[[], None]] = {
         "bronze": run.bronze,
         "normalized": run.normalized,
-        "side": run.side,
+        "low-rate": run.low_rate,
         "analytics": run.analytics,
         "deadletters": run.dead_letters,
         "silver": lambda: run.lake("silver", NORMALIZED),
@@ -179,10 +179,10 @@ class _Run:
             elif found:
                 self.result.skipped[f"entity_seq of {kind}"] = "retention has cut the topic"
 
-    def side(self) -> None:
+    def low_rate(self) -> None:
         """Compare the low-rate topics of normalization; a whole replay only, for they tell of an entity's whole log."""
         if self.span.bounded or self.entity:
-            self.result.skipped["side"] = "compared only without --from, --to and --entity"
+            self.result.skipped["low-rate"] = "compared only without --from, --to and --entity"
             return
         for topic in domains().topics_of("normalization"):
             if topic in (*TOPICS.values(), DEAD_LETTERS):
@@ -191,8 +191,8 @@ class _Run:
             found, log = self._topic(topic)
             if kind in REVISIONS and found and found.complete:
                 self.result.checks.append(checks.sequence_check(log, kind, topic))
-            told = side(self.spark, self.result.replayed.out, topic)
-            expected = self._values(told, kind, none=topic not in self._told)
+            rows = low_rate(self.spark, self.result.replayed.out, topic)
+            expected = self._values(rows, kind, none=topic not in self._low_rate_topics)
             actual = self._of(found, log, kind)
             pick = views.latest if views.versioned(kind) else views.first_copies
             self._compare(topic, pick(expected), pick(actual))
@@ -245,11 +245,11 @@ class _Run:
             return
         out = self.sources.scratch / "adjusted"
         inputs = [catalog.topic(kind) for kind in FACTS]
-        none = self._told.isdisjoint(inputs)
+        none = self._low_rate_topics.isdisjoint(inputs)
         if none:
             adjust.compute_nothing(out)
         else:
-            actions, closes = (side(self.spark, self.result.replayed.out, topic) for topic in inputs)
+            actions, closes = (low_rate(self.spark, self.result.replayed.out, topic) for topic in inputs)
             adjust.compute(self.spark, actions, closes, out, quality=self.sources.quality)
         for kind in ADJUSTED:
             topic = catalog.topic(kind)
@@ -297,9 +297,9 @@ class _Run:
             self._compare(table, expected, views.of_table(rows, store, kind, self.span, self.entity))
 
     @cached_property
-    def _told(self) -> set[str]:
+    def _low_rate_topics(self) -> set[str]:
         """The low-rate topics that the replay has records of."""
-        return side_topics(self.spark, self.result.replayed.out)
+        return low_rate_topics(self.spark, self.result.replayed.out)
 
     def _expected(self, kind: str) -> views.View:
         values = records(self.spark, self.result.replayed.out, kind)

@@ -46,10 +46,10 @@ def run(settings: Settings, loop: Loop, processes: int, expected: Expected) -> f
     tasks = [Task(broker, loop.source, share, TARGET) for share in shares(found, processes)]
     command = [sys.executable, "-m", f"benchmarks.loops.{loop.module}"]
     running = [subprocess.Popen([*command, task.text()], stdout=subprocess.PIPE, text=True, cwd=ROOT) for task in tasks]
-    told = [process.communicate()[0] for process in running]
+    outputs = [process.communicate()[0] for process in running]
     if any(process.returncode for process in running):
         raise CommandError(f"a process of {loop.module} failed")
-    rate = progress(told, sum(found.values())).rate()
+    rate = progress(outputs, sum(found.values())).rate()
     loop.check(settings, expected)
     delete(settings, made)
     return rate
@@ -63,10 +63,10 @@ def shares(found: dict[int, int], processes: int) -> list[dict[int, int]]:
     return dealt
 
 
-def progress(told: list[str], total: int) -> Samples:
+def progress(outputs: list[str], total: int) -> Samples:
     """Return how many records all processes together had read at each moment that one of them told."""
-    lines = [(i, json.loads(line)) for i, text in enumerate(told) for line in text.splitlines()]
-    read = [0] * len(told)
+    lines = [(i, json.loads(line)) for i, text in enumerate(outputs) for line in text.splitlines()]
+    read = [0] * len(outputs)
     points = []
     for i, line in sorted(((i, line) for i, line in lines if "read" in line), key=lambda one: one[1]["at"]):
         read[i] = line["read"]

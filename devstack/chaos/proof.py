@@ -10,7 +10,7 @@ from typing import Any
 from devstack.chaos.audit import Audit
 from devstack.chaos.repairs import Repairs
 from devstack.chaos.target import Target
-from devstack.demo.balance import accounts
+from devstack.demo.reconciliation import reconcile
 from operations.drain import drain
 from runtime.console import CommandError, Console
 
@@ -39,7 +39,7 @@ class Proof:
             seconds += drain(self._target.settings, console, _DRAIN_TIMEOUT_S)
         console.info(f"drained in {seconds:.0f} s, repair requests: {requests or 'none'}; verifying")
         verified = verify()
-        counted, topics = accounts(self._target.settings, verified), self._audit.run()
+        counted, topics = reconcile(self._target.settings, verified), self._audit.run()
         lost = len(self.identities) - counted["raw_distinct"]
         holds = (
             verified["passed"]

@@ -183,13 +183,13 @@ class Target:
         with FlinkRest(self.settings.flink.url) as rest:
             job = rest.job("analytics")
             vertices = rest.vertices(job.id) if job else []
-            marks = [
+            watermarks = [
                 rest.watermark(job.id, vertex["id"])
                 for vertex in vertices
                 if job and vertex["name"].startswith(WINDOWS)
             ]
-        known = [mark for mark in marks if mark is not None]
-        return min(known) if known and len(known) == len(marks) else None
+        known = [watermark for watermark in watermarks if watermark is not None]
+        return min(known) if known and len(known) == len(watermarks) else None
 
     def restart(self, job: str, parallelism: int = 1, **environment: str) -> None:
         """Stop a job with a savepoint and resume it, from now on at this parallelism, and with these settings."""

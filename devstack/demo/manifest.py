@@ -1,4 +1,4 @@
-"""The simulator's manifest against the books: what was made, kind by kind and reason by reason, is what came out."""
+"""The simulator's manifest against the reconciliation: what was made, by kind and reason, is what came out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def compared(manifest: dict[str, Any], figures: dict[str, Any]) -> dict[str, tup
     """Return (made, came out) by what is counted: frames, duplicates, records of each kind, dead letters by reason.
 
     The manifest knows all of them exactly, of every frame that was fed since the stack was fresh. Where rules reject
-    records (none of the project's own does), kinds are no longer told apart: only the sum is.
+    records (none of the project's own does), only the sum of all kinds is compared.
     """
     reasons = {r: n for r, n in figures["dead_letters_by_reason"].items() if not r.startswith(_QUALITY)}
     rejected_by_rules = figures["dead_letters"] - sum(reasons.values())

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devstack.demo.balance import accounts
 from devstack.demo.captures import detect_venue, speed_for
 from devstack.demo.latency import LatencyProbe
 from devstack.demo.manifest import compared, differences
+from devstack.demo.reconciliation import reconcile
 from devstack.local.control import down, up
 from operations.drain import drain
 from operations.jobs import JOBS
@@ -119,7 +119,7 @@ def run(
         drain(settings, console, _DRAIN_TIMEOUT_S)
     with timings.step(console, "replay with Spark and verify"):
         verified = _polyglot(["verify", "--fail-on-empty" if not captures else "--limit=20"])
-    counted = accounts(settings, verified)
+    counted = reconcile(settings, verified)
     return {
         **counted,
         **_made(fed[-1].get("manifest"), counted),

@@ -19,7 +19,7 @@ from pyflink.datastream.state import MapState, MapStateDescriptor
 from flink_jobs import worker
 from udfs.quality import QualityStop
 from udfs.state.operator import Journal
-from udfs.wire.blocks import NO_MARK, Part, read
+from udfs.wire.blocks import NO_WATERMARK, Part, read
 
 #: How often what no watermark tells is told, ms; and how soon the rest follows of what is too much for one turn.
 TICK_MS, SOON_MS = 2_000, 20
@@ -66,7 +66,7 @@ class _Shard:
     folds: dict[str, Any]  # `udfs.state.operator.Operator`; those that tick have ``waiting`` as well
     journals: dict[str, Journal]
     changed: set[str] = field(default_factory=set)
-    mark: int = NO_MARK
+    watermark: int = NO_WATERMARK
     timer: int = 0
     fed: bool = False  # since the last tick
 
@@ -91,7 +91,7 @@ class ShardFold(KeyedProcessFunction):
         block = read(value)
         known = block.partition in self._shards
         shard = self._shard(block.partition)
-        shard.mark = max(shard.mark, block.mark)
+        shard.watermark = max(shard.watermark, block.watermark)
         if not block.parts:
             yield from self._save(shard)
             return
@@ -116,9 +116,9 @@ class ShardFold(KeyedProcessFunction):
 
         def tick() -> list[Any]:
             nonlocal more
-            told = [ticks.tick(fold, shard.mark, not shard.fed) for fold in folds]
-            more = any(rest for _, rest in told)
-            return [out for out, _ in told]
+            ticked = [ticks.tick(fold, shard.watermark, not shard.fed) for fold in folds]
+            more = any(rest for _, rest in ticked)
+            return [out for out, _ in ticked]
 
         yield from self._row(tick)
         shard.fed = shard.fed and more
@@ -133,7 +133,7 @@ class ShardFold(KeyedProcessFunction):
             shard.folds[name] = self._work.restore(name, ())
             shard.journals[name] = Journal()
         shard.changed.add(name)
-        return self._work.process(shard.folds[name], part, shard.mark)
+        return self._work.process(shard.folds[name], part, shard.watermark)
 
     def _row(self, outs: Callable[[], list[Any]]) -> Iterator[Row]:
         """Yield what became of something; a stop is handed on, and the state stays as the last checkpoint has it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from operations.dead_letters.listing import Filter, Letter, letters
+from operations.dead_letters.listing import DeadLetterEntry, Filter, dead_letters
 from operations.dead_letters.reading import records
 from runtime.config import Settings
 from schemas.domains import domains
@@ -32,7 +32,7 @@ class Line:
         return asdict(self)
 
 
-def counts(settings: Settings, quality: Quality, rejected: Iterable[Letter] | None = None) -> list[Line]:
+def counts(settings: Settings, quality: Quality, rejected: Iterable[DeadLetterEntry] | None = None) -> list[Line]:
     """Return a line per rule: declared ones, and those of records from before.
 
     `rejected` are dead letters of any reason, for a caller who has read them.
@@ -44,7 +44,7 @@ def counts(settings: Settings, quality: Quality, rejected: Iterable[Letter] | No
     found: Counter[tuple[str, str, str]] = Counter()
     contracts = {f"{topic.contract}.v1": name for name, topic in domains().topics.items() if topic.contract}
     of_rules = Filter(reason="quality")
-    for letter in letters(settings, of_rules) if rejected is None else filter(of_rules.takes, rejected):
+    for letter in dead_letters(settings, of_rules) if rejected is None else filter(of_rules.takes, rejected):
         rule = letter.reason.removeprefix(_REASON)
         found[contracts.get(letter.contract, letter.topic), rule, "fail"] += 1
     topics = [name for name, topic in domains().topics.items() if topic.contract == "quality_flag"]

@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Letter(DeadLetter):
+class DeadLetterEntry(DeadLetter):
     """A dead letter as it was read."""
 
     @property
@@ -29,7 +29,7 @@ class Letter(DeadLetter):
         return _envelope(self.record)
 
     def document(self) -> dict[str, Any]:
-        """Return the letter for people and ``--json``: its record decoded as far as it can be."""
+        """Return the dead letter for people and ``--json``: its record decoded as far as it can be."""
         return {
             **{field.name: getattr(self, field.name) for field in fields(self) if field.name != "record"},
             "event_time": when(self.event_time),
@@ -39,7 +39,7 @@ class Letter(DeadLetter):
 
 @dataclass(frozen=True)
 class Filter:
-    """Which letters; an empty field takes all. A reason also takes what it is the first part of: ``quality``."""
+    """Which dead letters; an empty field takes all. A reason also takes what it is the first part of: ``quality``."""
 
     domain: str = ""
     reason: str = ""
@@ -47,8 +47,8 @@ class Filter:
     since: int | None = None
     ids: tuple[str, ...] = ()
 
-    def takes(self, letter: Letter) -> bool:
-        """Tell whether a letter is one of them."""
+    def takes(self, letter: DeadLetterEntry) -> bool:
+        """Tell whether a dead letter is one of them."""
         return (
             self.domain in ("", letter.domain)
             and (not self.reason or f"{letter.reason}.".startswith(f"{self.reason}."))
@@ -63,15 +63,16 @@ def topics() -> list[str]:
     return sorted(name for name, topic in domains().topics.items() if topic.contract == "dead_letter")
 
 
-def letters(settings: Settings, wanted: Filter) -> list[Letter]:
+def dead_letters(settings: Settings, wanted: Filter) -> list[DeadLetterEntry]:
     """Read the dead letters, each once however often it was delivered, in the order of the topics.
 
-    A letter is told by all that it says: an event that comes back after its id was forgotten is rejected once more.
+    Dead letters are equal if all their fields are: an event that comes back after its id was forgotten is rejected
+    once more.
 
     Raises:
         CommandError: no broker, or an id of the filter is not there.
     """
-    read = (Letter(**record) for _, record in records(settings, topics(), "dead_letter"))
+    read = (DeadLetterEntry(**record) for _, record in records(settings, topics(), "dead_letter"))
     found = list(dict.fromkeys(letter for letter in read if wanted.takes(letter)))
     if missing := set(wanted.ids) - {letter.dead_letter_id for letter in found}:
         raise CommandError(
@@ -80,7 +81,7 @@ def letters(settings: Settings, wanted: Filter) -> list[Letter]:
     return found
 
 
-def counted(found: Iterable[Letter]) -> list[dict[str, Any]]:
+def counted(found: Iterable[DeadLetterEntry]) -> list[dict[str, Any]]:
     """Return the counts by domain, reason and topic, with first and last event time."""
     groups: dict[tuple[str, str, str], list[int]] = {}
     for letter in found:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from collectors.producer import RawProducer
-from operations.dead_letters.listing import Letter
+from operations.dead_letters.listing import DeadLetterEntry
 from runtime.config import Settings
 from udfs.gate.amendments import REASONS as TOO_LATE
 from udfs.gate.resubmitted import (
@@ -64,14 +64,14 @@ class Copy:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A letter that is not sent again, and why."""
+    """A dead letter that is not sent again, and why."""
 
     dead_letter_id: str
     why: str
 
 
-def copies(found: Iterable[Letter], known: Known) -> tuple[list[Copy], list[Skipped]]:
-    """Return the records to send, in the order in which they first came, and the letters that cannot be sent again."""
+def copies(found: Iterable[DeadLetterEntry], known: Known) -> tuple[list[Copy], list[Skipped]]:
+    """Return the records to send, in the order in which they first came, and what cannot be sent again."""
     sent: list[tuple[int, Copy]] = []
     skipped: list[Skipped] = []
     taken = set(known.ids)
@@ -85,7 +85,7 @@ def copies(found: Iterable[Letter], known: Known) -> tuple[list[Copy], list[Skip
     return [copy for _, copy in sorted(sent, key=lambda one: one[0])], skipped
 
 
-def _obstacle(letter: Letter, known: Known) -> str:
+def _obstacle(letter: DeadLetterEntry, known: Known) -> str:
     if why := FINAL.get(letter.reason, ""):
         return f"{letter.reason}: {why}"
     if letter.domain != "normalization":
@@ -98,8 +98,8 @@ def _obstacle(letter: Letter, known: Known) -> str:
     return "" if letter.envelope is not None else "its record is not readable as an envelope"
 
 
-def _next(letter: Letter, taken: set[tuple[str, str, str]]) -> Resubmitted:
-    """Return the copy that follows a letter: of its original, when it is a redriven copy itself."""
+def _next(letter: DeadLetterEntry, taken: set[tuple[str, str, str]]) -> Resubmitted:
+    """Return the copy that follows a dead letter: of its original, when it is a redriven copy itself."""
     envelope = letter.envelope or {}
     original, received = str(envelope["event_id"]), int(envelope["ingest_time"])
     try:
@@ -114,7 +114,7 @@ def _next(letter: Letter, taken: set[tuple[str, str, str]]) -> Resubmitted:
     return redriven(original, number, received, Reject(letter.reason, letter.detail), letter.record)
 
 
-def _copy(letter: Letter, copy: Resubmitted, known: Known) -> Copy:
+def _copy(letter: DeadLetterEntry, copy: Resubmitted, known: Known) -> Copy:
     row = letter.envelope or {}
     newest = max(known.newest.get((letter.topic, letter.entity_id), 0), int(row["ingest_time"]))
     value = encode_one(

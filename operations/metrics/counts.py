@@ -9,7 +9,7 @@ from typing import Any
 from operations.attention import attention
 from operations.dead_letters import flags
 from operations.dead_letters.flags import Line
-from operations.dead_letters.listing import Filter, counted, letters
+from operations.dead_letters.listing import Filter, counted, dead_letters
 from operations.lag import GroupLag, collect_groups
 from operations.repairs import Asked, count_by_reason
 from runtime.config import Settings
@@ -21,11 +21,11 @@ from schemas.quality import Quality
 class Counts:
     """Numbers of records.
 
-    ``letters``: ``domain``, ``reason``, ``topic`` and ``count`` of each group of dead letters, as of ``polyglot
+    ``dead_letters``: ``domain``, ``reason``, ``topic`` and ``count`` of each group of dead letters, as of ``polyglot
     deadletters ls``; ``requests`` by reason; ``quality`` as of ``polyglot quality``.
     """
 
-    letters: Sequence[Mapping[str, Any]]
+    dead_letters: Sequence[Mapping[str, Any]]
     requests: Mapping[str, Asked]
     amendments: int
     amended_events: int
@@ -39,12 +39,12 @@ def count(settings: Settings, quality: Quality) -> Counts:
     Raises:
         CommandError: the broker does not answer.
     """
-    found = letters(settings, Filter())
+    found = dead_letters(settings, Filter())
     waiting = attention(settings)
     if waiting is None:
         raise CommandError("no answer from Kafka", hint="polyglot up", code=Exit.UNAVAILABLE)
     return Counts(
-        letters=counted(found),
+        dead_letters=counted(found),
         requests=count_by_reason(settings),
         amendments=waiting.amendments,
         amended_events=waiting.amended_events,

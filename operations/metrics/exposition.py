@@ -22,12 +22,12 @@ def families(found: Counts | None) -> Iterator[Metric]:
     yield GaugeMetricFamily("polyglot_broker_up", "Whether the broker answered.", value=float(found is not None))
     if found is None:
         return
-    letters = CounterMetricFamily(
+    dead_letters = CounterMetricFamily(
         "polyglot_dead_letters", "Rejected records, each once.", labels=["domain", "reason", "topic"]
     )
-    for one in found.letters:
-        letters.add_metric([one["domain"], one["reason"], one["topic"]], one["count"])
-    yield letters
+    for one in found.dead_letters:
+        dead_letters.add_metric([one["domain"], one["reason"], one["topic"]], one["count"])
+    yield dead_letters
     requests = CounterMetricFamily("polyglot_repair_requests", "Repair requests made.", labels=["reason"])
     unanswered = GaugeMetricFamily("polyglot_repair_requests_open", "Those not answered yet.", labels=["reason"])
     for reason, asked in sorted(found.requests.items()):

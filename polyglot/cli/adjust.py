@@ -15,7 +15,7 @@ from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from batch.corporate_actions.run import Places
+    from batch.corporate_actions.run import Stores
 
 PANEL = "Data"
 _EXAMPLES = """\
@@ -82,14 +82,14 @@ def adjust(
         raise CommandError(str(error), code=Exit.FAILED) from None
 
 
-def _places(settings: Settings) -> Places:
-    from batch.corporate_actions.run import Places  # noqa: PLC0415
+def _places(settings: Settings) -> Stores:
+    from batch.corporate_actions.run import Stores  # noqa: PLC0415
     from polyglot.cli.verify import sources  # noqa: PLC0415
 
     found = sources(settings, clickhouse=settings.clickhouse.enabled)
     if found.kafka is None:
         raise CommandError("no broker is configured", code=Exit.USAGE)
-    return Places(
+    return Stores(
         scratch=(settings.var_dir / "adjust").resolve(),
         broker=found.kafka,
         lake_uri=settings.lake_uri if settings.lake.enabled else None,

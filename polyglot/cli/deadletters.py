@@ -14,9 +14,9 @@ from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from operations.dead_letters.listing import Filter, Letter
+    from operations.dead_letters.listing import DeadLetterEntry, Filter
     from operations.dead_letters.redrive import Known
-    from udfs.ingest.conflicts import Place
+    from udfs.ingest.conflicts import LogPosition
 
 PANEL = "Data"
 DomainOption = Annotated[str, typer.Option(help="Only letters of this domain: ingestion or normalization.")]
@@ -66,10 +66,10 @@ def ls(
     json_output: JsonOption = False,
 ) -> None:
     """Count the dead letters by reason and topic, and list the last ones."""
-    from operations.dead_letters.listing import counted, letters, when  # noqa: PLC0415
+    from operations.dead_letters.listing import counted, dead_letters, when  # noqa: PLC0415
 
     console = Console(json_output=json_output)
-    found = letters(Settings(), _filter(domain, reason, entity, since))
+    found = dead_letters(Settings(), _filter(domain, reason, entity, since))
     groups = counted(found)
     console.table(
         ["domain", "reason", "topic", "count", "first", "last"],
@@ -81,7 +81,7 @@ def ls(
     if rows:
         console.table(["id", "reason", "entity", "event time", "detail"], rows, title="the last ones")
     listed = [{"id": row[0], "reason": row[1], "entity": row[2], "time": row[3], "detail": row[4]} for row in rows]
-    console.result({"count": len(found), "groups": groups, "letters": listed})
+    console.result({"count": len(found), "groups": groups, "dead_letters": listed})
 
 
 def show(
@@ -92,11 +92,11 @@ def show(
 
     Of a conflict both contents: the copy that was rejected, and the first one, from its raw topic or from Bronze.
     """
-    from operations.dead_letters.listing import letters  # noqa: PLC0415
+    from operations.dead_letters.listing import dead_letters  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     found = []
-    for letter in letters(settings, _filter("", "", "", "", [letter_id])):
+    for letter in dead_letters(settings, _filter("", "", "", "", [letter_id])):
         first = _first_copy(settings, console, letter)
         found.append({**letter.document(), **({"first_copy": first} if first else {})})
     for document in found:
@@ -105,12 +105,12 @@ def show(
     console.result(found)
 
 
-def _first_copy(settings: Settings, console: Console, letter: Letter) -> dict[str, Any] | None:
-    """Return the other content of a conflict, where it lies and from where it was read; None for other letters."""
+def _first_copy(settings: Settings, console: Console, letter: DeadLetterEntry) -> dict[str, Any] | None:
+    """Return the other content of a conflict, where it lies and from where it was read; None for other dead letters."""
     from operations.dead_letters.listing import readable  # noqa: PLC0415
-    from runtime.readers.conflicts import first_copy, first_place  # noqa: PLC0415
+    from runtime.readers.conflicts import first_copy, first_position  # noqa: PLC0415
 
-    place = first_place(asdict(letter))
+    place = first_position(asdict(letter))
     if place is None:
         return None
     value, source = first_copy(settings, asdict(letter)), "kafka"
@@ -124,7 +124,7 @@ def _first_copy(settings: Settings, console: Console, letter: Letter) -> dict[st
     return {**place._asdict(), "found_in": source if value is not None else None, **shown}
 
 
-def _from_bronze(settings: Settings, console: Console, place: Place) -> bytes | None:
+def _from_bronze(settings: Settings, console: Console, place: LogPosition) -> bytes | None:
     """Look up a record that retention has cut; None when it is not there, or Bronze cannot be read here."""
     from batch.spark.bronze import envelope_at, read_bronze  # noqa: PLC0415
 
@@ -146,17 +146,17 @@ def redrive(
 ) -> None:
     """Send rejected records again, so that the jobs judge them by today's code and rules.
 
-    Run `polyglot drain` before it: Bronze must know the records. Each copy is a new raw record; the letter of its
-    original stays, here and in every replay. Letters of the ingestion domain are no records and cannot be sent again;
+    Run `polyglot drain` before it: Bronze must know the records. Each copy is a new raw record; the dead letter of its
+    original stays, here and in every replay. Those of the ingestion domain are no records and cannot be sent again;
     nor can those about time (what came too late is for `polyglot amend`), and none twice.
     """
-    from operations.dead_letters.listing import letters  # noqa: PLC0415
+    from operations.dead_letters.listing import dead_letters  # noqa: PLC0415
     from operations.dead_letters.redrive import copies, send  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     if not (ids or reason or entity or since):
         raise CommandError("say which letters: ids, --reason, --entity or --since", code=Exit.USAGE)
-    found = letters(settings, _filter("", reason, entity, since, ids))
+    found = dead_letters(settings, _filter("", reason, entity, since, ids))
     ready, skipped = copies(found, _known(settings, console, found))
     sent = 0 if dry_run or not ready else send(settings, ready)
     console.table(["record", "sent as", "was rejected for"], [[c.original_id, c.event_id, c.reason] for c in ready])
@@ -168,7 +168,7 @@ def redrive(
     console.success(f"{verb}, {len(skipped)} cannot be")
 
 
-def _known(settings: Settings, console: Console, found: list[Letter]) -> Known:
+def _known(settings: Settings, console: Console, found: list[DeadLetterEntry]) -> Known:
     """Ask Bronze."""
     from batch.replaying.redrive_verdicts import amended_events, newest_ingest_times, redriven  # noqa: PLC0415
     from batch.spark.bronze import read_bronze  # noqa: PLC0415

@@ -13,7 +13,7 @@ from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 if TYPE_CHECKING:
-    from collectors.reference import Told
+    from collectors.reference import Supplement
 
 PANEL = "Data"
 EXAMPLES = (
@@ -106,7 +106,7 @@ def feed(
     downstream.
     """
     from collectors import run  # noqa: PLC0415 - keeps --help instant
-    from collectors.reference import Told  # noqa: PLC0415
+    from collectors.reference import Supplement  # noqa: PLC0415
     from collectors.sim import SimSpec  # noqa: PLC0415
     from schemas.domains import domains  # noqa: PLC0415
 
@@ -152,27 +152,27 @@ def feed(
         report = run.feed_live(Settings(), console, venue, instruments, url=url, seconds=seconds)
     else:
         known_at = _instant(as_of, "--as-of") if as_of else None
-        told = Told(symbol, currency, revision, known_at)
-        report = _feed_files(console, venue, files, told, backfill=bool(backfill), speed=speed, resume=resume)
+        supplement = Supplement(symbol, currency, revision, known_at)
+        report = _feed_files(console, venue, files, supplement, backfill=bool(backfill), speed=speed, resume=resume)
     _show(console, report)
 
 
 def _feed_files(
-    console: Console, venue: str, files: list[str], told: Told, *, backfill: bool, speed: str, resume: bool
+    console: Console, venue: str, files: list[str], supplement: Supplement, *, backfill: bool, speed: str, resume: bool
 ) -> dict[str, Any]:
-    """Feed REST answers, reference data or captures; what of `told` is no matter to these is not looked at."""
+    """Feed REST answers, reference data or captures; what of `supplement` is no matter to these is not looked at."""
     from collectors import run  # noqa: PLC0415
     from collectors.reference import VENUE  # noqa: PLC0415
 
     if backfill:
-        if not told.symbol:
+        if not supplement.symbol:
             raise _usage("a REST answer does not name its instrument", "Say which with --symbol.")
         return run.feed_backfill(
-            Settings(), console, venue, files, told.symbol, received_us=told.as_of_us, resume=resume
+            Settings(), console, venue, files, supplement.symbol, received_us=supplement.as_of_us, resume=resume
         )
     paths = [Path(file) for file in files]
     if venue == VENUE:
-        return run.feed_reference(Settings(), console, paths, told, resume=resume)
+        return run.feed_reference(Settings(), console, paths, supplement, resume=resume)
     return run.feed_captures(Settings(), console, venue, paths, pace=run.pace(speed or "max"), resume=resume)
 
 

@@ -43,7 +43,7 @@ def verify(
     store: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only bronze, normalized, side, analytics, deadletters, silver, gold, clickhouse or adjusted "
+            help="Only bronze, normalized, low-rate, analytics, deadletters, silver, gold, clickhouse or adjusted "
             "(repeatable)."
         ),
     ] = None,
@@ -77,10 +77,10 @@ def verify(
         span = Span.parse(start, end)
     except RangeError as error:
         raise CommandError(str(error), code=Exit.USAGE) from None
-    places = sources(settings, clickhouse=not {"clickhouse", "adjusted"}.isdisjoint(stores))
+    stores_at = sources(settings, clickhouse=not {"clickhouse", "adjusted"}.isdisjoint(stores))
     try:
         with spark(settings, console, "verify") as session:
-            result = run(session, places, span, entity, stores=stores, limit=limit, say=console.info)
+            result = run(session, stores_at, span, entity, stores=stores, limit=limit, say=console.info)
     except (BrokerError, ClickHouseUnavailableError) as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except StoreError as error:

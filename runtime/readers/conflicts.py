@@ -6,13 +6,13 @@ from typing import Any
 
 from runtime.config import Settings
 from runtime.readers.log import value_at
-from udfs.ingest.conflicts import REASON, Place, place_of_first
+from udfs.ingest.conflicts import REASON, LogPosition, position_of_first
 from udfs.wire.envelope import decode
 
 
-def first_place(letter: dict[str, Any]) -> Place | None:
+def first_position(letter: dict[str, Any]) -> LogPosition | None:
     """Return where in the log the first copy lies; None for a letter whose ``reason`` is not ``conflict``."""
-    return place_of_first(letter["detail"]) if letter["reason"] == REASON else None
+    return position_of_first(letter["detail"]) if letter["reason"] == REASON else None
 
 
 def first_copy(settings: Settings, letter: dict[str, Any]) -> bytes | None:
@@ -24,8 +24,8 @@ def first_copy(settings: Settings, letter: dict[str, Any]) -> bytes | None:
     Raises:
         CommandError: the broker does not answer.
     """
-    place = first_place(letter)
-    value = value_at(settings, *place) if place else None
+    position = first_position(letter)
+    value = value_at(settings, *position) if position else None
     return value if value is not None and _same_event(value, letter["record"]) else None
 
 

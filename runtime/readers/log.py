@@ -26,10 +26,10 @@ def value_at(settings: Settings, topic: str, partition: int, offset: int) -> byt
     Raises:
         CommandError: the broker does not answer, or has stopped to.
     """
-    place = (topic, partition)
-    if not 0 <= offset < OffsetReader(settings).ends([topic]).get(place, 0):
+    position = (topic, partition)
+    if not 0 <= offset < OffsetReader(settings).ends([topic]).get(position, 0):
         return None
-    return next((record.value for record in read(settings, {place: offset}, {place: offset + 1})), None)
+    return next((record.value for record in read(settings, {position: offset}, {position: offset + 1})), None)
 
 
 def decode(name: str, value: bytes) -> dict[str, Any]:

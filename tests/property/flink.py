@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyflink.datastream import TimeDomain
-from support.blocks import NO_MARK, block
+from support.blocks import NO_WATERMARK, block
 
 from flink_jobs.operators.fold import ShardFold
 
-Place = tuple[str, int]  # topic, partition
+Shard = tuple[str, int]  # topic, partition
 Fields = list[Any]  # of a row that comes out, without the message of a stop
 
 
@@ -115,9 +115,9 @@ class FoldJob:
     def __init__(self, make: Callable[[], ShardFold]) -> None:
         self.make = make
         self.clock_ms = 0
-        self.offsets: dict[Place, int] = {}
+        self.offsets: dict[Shard, int] = {}
         self._parallelism = 1
-        self._saved: tuple[dict[int, _Keyed], dict[Place, int]] = ({}, {})
+        self._saved: tuple[dict[int, _Keyed], dict[Shard, int]] = ({}, {})
         self._restore()
 
     def _restore(self) -> None:
@@ -149,14 +149,14 @@ class FoldJob:
         self._parallelism = parallelism
         self._restore()
 
-    def fold(self, partition: int, parts: dict[str, Sequence[bytes]], mark_ms: int = NO_MARK) -> Fields:
+    def fold(self, partition: int, parts: dict[str, Sequence[bytes]], watermark_ms: int = NO_WATERMARK) -> Fields:
         """Hand one block of a partition's topics to its task, with a watermark; return the fields that come out."""
         records = []
         for topic, values in parts.items():
             at = self.offsets.get((topic, partition), 0)
             records += [(topic, offset, 0, value) for offset, value in enumerate(values, at)]
             self.offsets[topic, partition] = at + len(values)
-        (fields,) = self._process(partition, block(partition, records, mark_ms))
+        (fields,) = self._process(partition, block(partition, records, watermark_ms))
         return fields
 
     def wait(self, ms: int) -> list[Fields]:

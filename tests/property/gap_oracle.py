@@ -46,7 +46,7 @@ class Gap:
 @dataclass
 class _Entity:
     high: int = -1
-    water: int = -1
+    max_ingest: int = -1
     gaps: list[Gap] = field(default_factory=list)
 
 
@@ -71,16 +71,16 @@ class PlainGaps:
     def see(self, name: str, first: int, last: int, event_time: int, ingest_time: int) -> None:
         """Follow one frame."""
         entity = self.entities.setdefault(name, _Entity())
-        of_now = event_time >= entity.water - self.rules.window
-        entity.water = max(entity.water, ingest_time)
-        day = entity.water // DAY - self.rules.days_kept
+        of_now = event_time >= entity.max_ingest - self.rules.window
+        entity.max_ingest = max(entity.max_ingest, ingest_time)
+        day = entity.max_ingest // DAY - self.rules.days_kept
         self._give_up(name, entity, [gap for gap in entity.gaps if gap.found_at // DAY < day])
         if entity.high < 0:
             entity.high = last
             return
         if first > entity.high + 1:
             begin, end = entity.high + 1, first - 1
-            gap = Gap(begin, end, entity.water, event_time, set())
+            gap = Gap(begin, end, entity.max_ingest, event_time, set())
             entity.high = last
             if end - begin + 1 > self.jump:
                 self._give_up(name, entity, entity.gaps)
@@ -92,7 +92,7 @@ class PlainGaps:
                 entity.gaps.append(gap)
         else:
             self._take(name, entity, first, last, of_now=of_now)
-        due = [gap for gap in entity.gaps if not gap.published and gap.found_at + self.rules.grace < entity.water]
+        due = [gap for gap in entity.gaps if not gap.published and gap.found_at + self.rules.grace < entity.max_ingest]
         self._say(name, due)
         while sum(len(gap.ranges) for gap in entity.gaps) > self.most:
             self._give_up(name, entity, entity.gaps[:1])

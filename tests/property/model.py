@@ -81,7 +81,7 @@ class Verdict(NamedTuple):
 class _Entity:
     """What the duplicate rules know of an entity in a topic; nothing is ever forgotten here."""
 
-    water: int = -1
+    max_ingest: int = -1
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
@@ -101,17 +101,17 @@ class Reference:
         """Return what the next record of a topic must become."""
         entity = self._entities.setdefault((topic, raw.entity_id), _Entity())
         mark = entity.marks.get(raw.source_id)
-        if mark and raw.source_seq <= mark[0] and mark[1] >= entity.water // DAY - 2:
+        if mark and raw.source_seq <= mark[0] and mark[1] >= entity.max_ingest // DAY - 2:
             return Verdict("duplicate")
         in_time = -SKEW <= raw.ingest_time - raw.event_time <= HORIZON
         time = raw.event_time if in_time else raw.ingest_time
-        edge = entity.water - HORIZON - SKEW
+        edge = entity.max_ingest - HORIZON - SKEW
         if time >= edge:
             if entity.ids.get(raw.event_id, edge - 1) >= edge:
                 return Verdict("duplicate")
             entity.ids[raw.event_id] = time
         entity.marks[raw.source_id] = (raw.source_seq, raw.ingest_time // DAY)
-        entity.water = max(entity.water, raw.ingest_time)
+        entity.max_ingest = max(entity.max_ingest, raw.ingest_time)
         try:
             content = gate(raw)
         except RejectError as reject:

@@ -46,7 +46,7 @@ def envelope(raw: Raw) -> bytes:
 
 @dataclass
 class _Entity:
-    water: int = -1
+    max_ingest: int = -1
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     ids: dict[str, tuple[int, int, object]] = field(default_factory=dict)  # time, position and content of the first
 
@@ -67,10 +67,10 @@ class PlainDedup:
         time = raw.event_time if usable else raw.ingest_time
         entity = self.entities.setdefault(raw.entity_id, _Entity())
         mark = entity.marks.get(raw.source_id)
-        edge = entity.water - horizon - skew
+        edge = entity.max_ingest - horizon - skew
         found = entity.ids.get(raw.event_id)
         first = found if found and found[0] >= edge else None
-        if mark and raw.source_seq <= mark[0] and mark[1] >= entity.water // DAY - 2:
+        if mark and raw.source_seq <= mark[0] and mark[1] >= entity.max_ingest // DAY - 2:
             self._compare(first, raw)
             return "duplicate"
         amended = raw.source_id.startswith("amend:") and raw.event_id.endswith("~amended")
@@ -84,10 +84,10 @@ class PlainDedup:
                 self._compare(first, raw)
                 return "duplicate"
             entity.ids[raw.event_id] = (time, self._position, self._content(raw))
-            if amended and raw.ingest_time // DAY < entity.water // DAY - 1:
+            if amended and raw.ingest_time // DAY < entity.max_ingest // DAY - 1:
                 verdict = "behind"
         entity.marks[raw.source_id] = (raw.source_seq, raw.ingest_time // DAY)
-        entity.water = max(entity.water, raw.ingest_time)
+        entity.max_ingest = max(entity.max_ingest, raw.ingest_time)
         return verdict
 
     def _content(self, raw: Raw) -> object:

@@ -51,7 +51,7 @@ class Revised:
     too_old: int = 0
     _applied: set[Key] = field(default_factory=set)
     _last: dict[tuple[str, str, int], int] = field(default_factory=dict)
-    _water: dict[str, int] = field(default_factory=dict)
+    _max_ingest: dict[str, int] = field(default_factory=dict)
     _versions: dict[tuple[Key, int], bytes] = field(default_factory=dict)
 
     def add(self, record: Trade | Revision) -> None:
@@ -61,14 +61,14 @@ class Revised:
             return
         self._last[scope] = record.seq
         if kind == "trade":
-            self._water[record.entity] = max(self._water.get(record.entity, -1), record.ingest)
-        water = self._water.get(record.entity, -1)
+            self._max_ingest[record.entity] = max(self._max_ingest.get(record.entity, -1), record.ingest)
+        max_ingest = self._max_ingest.get(record.entity, -1)
         logged = record.entity.split(":")[0] in self.venues
-        in_log = logged and self._end(0, record.time) + KEEP > water
+        in_log = logged and self._end(0, record.time) + KEEP > max_ingest
         every = [(record.entity, name, record.time // length * length) for name, length in INTERVALS.items()]
         #: A window is there until the next longer one is over, where trades are logged.
         ends = [self._end(min(k + logged, len(LENGTHS) - 1), record.time) for k in range(len(LENGTHS))]
-        keys = [key for key, end in zip(every, ends, strict=True) if end + KEEP > water]
+        keys = [key for key, end in zip(every, ends, strict=True) if end + KEEP > max_ingest]
         for key in keys:
             self.windows.setdefault(key, []).append(record)
         if kind != "trade":

@@ -28,9 +28,9 @@ TOPICS = [
 
 
 def told(out: Normalized) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    """Return records, letters, and the revisions among the side records: gaps have properties of their own."""
+    """Return records, letters, and the revisions among the low-rate records: gaps have properties of their own."""
     values = (out.trades if len(out.trades) else out.quotes).encode()
-    revisions = [record.value for record in out.side if record.topic.startswith("normalized.trade_")]
+    revisions = [record.value for record in out.low_rate if record.topic.startswith("normalized.trade_")]
     return values, [letter.encode() for letter in out.dead_letters], revisions
 
 

@@ -117,7 +117,7 @@ def test_captured_trades_and_their_twins(name: str) -> None:
 
 
 def gap(got: Normalized) -> list[tuple[Any, ...]]:
-    found = [read("gap", one.value) for one in got.side if one.topic == gaps.TOPIC]
+    found = [read("gap", one.value) for one in got.low_rate if one.topic == gaps.TOPIC]
     return [(one["first_id"], one["last_id"], one["remaining"], one["version"]) for one in found]
 
 

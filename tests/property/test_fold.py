@@ -13,7 +13,7 @@ from property.frames import TOPICS, logs
 from property.oracle import Outcome, Raw, cut, envelope, fold
 
 from udfs.dedup import dedup
-from udfs.ingest.conflicts import place_of_first
+from udfs.ingest.conflicts import position_of_first
 from udfs.ingest.ingestor import Ingestor
 from udfs.normalize.normalizer import Normalized, Normalizer
 from udfs.rows.arrow import to_arrow
@@ -61,9 +61,9 @@ def run(topic: str, log: Sequence[Raw], cuts: list[int], saves: list[int]) -> Ou
         assert rows.keys() == rows.entity_ids.tolist()
         out.values += rows.encode()
         # test_gaps.py and test_quality.py have the others.
-        side = [one for one in got.side if one.topic not in ("normalized.gaps.v1", "quality.normalization.v1")]
-        out.values += [record.value for record in side]
-        assert {record.topic for record in side} <= {topic.replace("raw.sim", "normalized")}
+        low_rate = [one for one in got.low_rate if one.topic not in ("normalized.gaps.v1", "quality.normalization.v1")]
+        out.values += [record.value for record in low_rate]
+        assert {record.topic for record in low_rate} <= {topic.replace("raw.sim", "normalized")}
         _same_arrow(rows)
         out.dead += [(letter.dead_letter_id, letter.reason) for letter in got.dead_letters]
         assert all(letter.record in map(envelope, part) for letter in got.dead_letters)
@@ -126,7 +126,7 @@ def test_bronze_replays_to_the_same_outcome(topic: str, data: st.DataObject) -> 
 
 
 def _first(letter: DeadLetter) -> int:
-    place = place_of_first(letter.detail)
+    place = position_of_first(letter.detail)
     assert letter.reason == "conflict"
     assert place
     assert place[:2] == (letter.topic, 3)

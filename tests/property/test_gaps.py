@@ -113,16 +113,16 @@ def run(topic: str, log: list[Raw], cuts: list[int], saves: list[int]) -> dict[s
         envelopes, _, _ = decode([envelope(raw) for raw in part])
         got = kept.fold.process(envelopes)
         assert len(part) == got.frames + got.duplicates + len(got.dead_letters) + got.not_normalized
-        for side in got.side:
-            if side.topic == flags.TOPIC:
+        for one in got.low_rate:
+            if one.topic == flags.TOPIC:
                 continue  # test_quality.py has those
-            record = read("gap", side.value)
+            record = read("gap", one.value)
             for name in ("event_time", "found_at"):
                 record[name] = round(record[name].timestamp() * SECOND)
             before = said.get(record["gap_id"])
             assert before is None or record["version"] > before["version"]
-            assert (side.key.decode(), side.topic) == (record["entity_id"], gaps.TOPIC)
-            assert side.event_time == record["event_time"]
+            assert (one.key.decode(), one.topic) == (record["entity_id"], gaps.TOPIC)
+            assert one.event_time == record["event_time"]
             said[record["gap_id"]] = record
         if n < len(saves):
             kept.save(saves[n])

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from property.flink import FoldJob, Place
+from property.flink import FoldJob, Shard
 from property.model import Verdict, bar, quote_bar, read
 from property.venue import RAW, SYMBOLS, Record, Venue
 from property.windows import Window, WindowJob, rebuild
@@ -61,7 +61,7 @@ class Laws(RuleBasedStateMachine):
         self.venue = Venue()
         self.raw, self.members = self.venue.raw, self.venue.members
         self.events = 0
-        self.normalized: dict[Place, list[Verdict]] = defaultdict(list)
+        self.normalized: dict[Shard, list[Verdict]] = defaultdict(list)
         self.normalize = FoldJob(lambda: ShardFold(Work(Normalizer.restore, normalized_records, joined)))
         self.ingest = FoldJob(lambda: ShardFold(BronzeFiles().work()))
         self.bronze: list[tuple[str, int, int]] = []

@@ -148,7 +148,7 @@ def test_flags_and_rejects_equal_the_oracle_however_the_log_is_cut_and_saved(top
         assert len(part) == got.frames + got.duplicates + len(got.dead_letters) + got.not_normalized
         values += (got.trades if len(got.trades) else got.quotes).encode()
         dead += [(letter.dead_letter_id, letter.reason) for letter in got.dead_letters]
-        for record in got.side:
+        for record in got.low_rate:
             if record.topic == gaps.TOPIC:
                 continue  # test_gaps.py has those
             flag = read("quality_flag", record.value)
@@ -222,7 +222,7 @@ def test_the_rules_of_these_tests_reject_and_mark() -> None:
         ("2", "silence"), ("3", "jump"), ("4", "backwards"), ("8", "bigger"), ("8", "jump"),
     ]  # fmt: skip
     got = Normalizer("raw.sim.trade.v1", RULES["trade"]).process(decode([envelope(one) for one in log])[0])
-    found = [read("quality_flag", record.value) for record in got.side]
+    found = [read("quality_flag", record.value) for record in got.low_rate]
     assert [(flag["event_id"], flag["rule"], flag["entity_id"]) for flag in found] == flags
     assert [(flag["observed"], flag["expected"]) for flag in found] == [
         ("40", "<= 30"), ("90", "within 0.125 of 104"), ("2", "<= 1"), ("96.24", "> 8.999 * size 10.7"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from property.frames import logs
 from property.oracle import envelope
 
-from operations.dead_letters.listing import Letter
+from operations.dead_letters.listing import DeadLetterEntry
 from operations.dead_letters.redrive import Known, copies
 from schemas.quality import Quality, parse
 from udfs.gate.resubmitted import Verdicts, resubmitted
@@ -30,9 +30,9 @@ def told(out: Normalized) -> tuple[list[bytes], list[bytes]]:
     return (out.trades if len(out.trades) else out.quotes).encode(), [letter.encode() for letter in out.dead_letters]
 
 
-def letters(out: Normalized) -> list[Letter]:
-    names = Letter.__dataclass_fields__
-    return [Letter(**{name: getattr(one, name) for name in names}) for one in out.dead_letters]
+def letters(out: Normalized) -> list[DeadLetterEntry]:
+    names = DeadLetterEntry.__dataclass_fields__
+    return [DeadLetterEntry(**{name: getattr(one, name) for name in names}) for one in out.dead_letters]
 
 
 def known(topic: str, values: list[bytes]) -> Known:
@@ -53,7 +53,7 @@ def test_a_replay_agrees_with_the_stream_after_redrives(topic: str, data: st.Dat
     values: list[bytes] = []
     rejected: list[bytes] = []
     state: list[bytes] = []
-    found: list[Letter] = []
+    found: list[DeadLetterEntry] = []
     part: list[Any] = log
     whole: list[bytes] = []
     for rules in (STRICT["quote" if "book" in topic else "trade"], FIXED, FIXED):

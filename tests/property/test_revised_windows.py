@@ -25,7 +25,7 @@ from property.window_oracle import DAY, HORIZON, SECOND, SKEW, Key, Revision, Tr
 from schemas.catalog import INTERVALS
 from udfs.kernels.slices import Slices
 from udfs.windows.definition import BARS, Limits
-from udfs.windows.fold import Told, WindowFold
+from udfs.windows.fold import Published, WindowFold
 
 NAMES = {length: name for name, length in INTERVALS.items()}
 Log = list[Trade | Revision]
@@ -53,17 +53,17 @@ def revised_logs(draw: st.DrawFn, *, amended: bool = True) -> Log:
 def _numbered(trades: list[Trade], inserted: list[tuple[int, Revision]]) -> Log:
     """Put revisions into a log, received when the log is there and numbered as normalization does."""
     log: Log = []
-    water: dict[str, int] = {}
+    max_ingest: dict[str, int] = {}
     seqs: dict[tuple[str, str, int], int] = {}
     for place in range(len(trades) + 1):
         for revision in [revision for where, revision in inserted if where == place]:
-            ingest = water.get(revision.entity, revision.ingest - DAY)
+            ingest = max_ingest.get(revision.entity, revision.ingest - DAY)
             scope = revision.kind, revision.entity, ingest // DAY
             seqs[scope] = seqs.get(scope, 0) + 1
             log.append(revision._replace(ingest=ingest, seq=seqs[scope]))
         if place < len(trades):
             trade = trades[place]
-            water[trade.entity] = max(water.get(trade.entity, trade.ingest), trade.ingest)
+            max_ingest[trade.entity] = max(max_ingest.get(trade.entity, trade.ingest), trade.ingest)
             log.append(trade)
     return log
 
@@ -83,7 +83,7 @@ class RevisedRun(Run):
         for kind, part in groupby(records, key=lambda each: each.kind if isinstance(each, Revision) else "trade"):
             self.fold.fold(f"normalized.{kind}.v1", Slices.of([record.wire() for record in part]))
 
-    def see(self, told: Told) -> None:
+    def see(self, told: Published) -> None:
         super().see(told)
         for value in told.results.wire().tolist():
             bar = self.definition.record(value)

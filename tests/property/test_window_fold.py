@@ -28,7 +28,7 @@ from schemas.catalog import INTERVALS
 from udfs.kernels.slices import Slices
 from udfs.state.operator import Journal
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition, Limits
-from udfs.windows.fold import NEVER, Told, WindowFold
+from udfs.windows.fold import NEVER, Published, WindowFold
 from udfs.windows.kernels import layout as at
 
 START = 1_723_161_600 * SECOND  # midnight, UTC
@@ -45,16 +45,16 @@ AMOUNTS = st.integers(1, 10**14) | st.sampled_from([1, 10**12, 10**27, 2**64, 2*
 class Venue:
     """Numbers an entity's records as normalization does, and lets pass what it lets pass."""
 
-    water: dict[str, int] = field(default_factory=dict)
+    max_ingest: dict[str, int] = field(default_factory=dict)
     seqs: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def place(self, entity: str, event: int, ingest: int, *, amended: bool = False) -> int:
         """Return the record's number; 0: it is rejected."""
-        water = self.water.get(entity, -1)
-        usable = -SKEW <= ingest - event <= HORIZON and event >= water - HORIZON - SKEW
+        max_ingest = self.max_ingest.get(entity, -1)
+        usable = -SKEW <= ingest - event <= HORIZON and event >= max_ingest - HORIZON - SKEW
         if not usable and not amended:
             return 0
-        self.water[entity] = max(water, ingest)
+        self.max_ingest[entity] = max(max_ingest, ingest)
         scope = entity, ingest // DAY
         self.seqs[scope] = self.seqs.get(scope, 0) + 1
         return self.seqs[scope]
@@ -74,7 +74,7 @@ def logs(draw: st.DrawFn, kind: str, *, amended: bool = False) -> list[Any]:
             event -= event % SECOND
         late = amended and draw(st.integers(0, 5)) == 0
         if late:
-            ingest = max(venue.water.get(entity, ingest), ingest)
+            ingest = max(venue.max_ingest.get(entity, ingest), ingest)
             event = ingest - draw(st.sampled_from([HORIZON + 1, KEEP, KEEP + SECOND, 3_600 * SECOND, 2 * DAY]))
         seq = venue.place(entity, event, ingest, amended=late)
         if not seq:
@@ -119,7 +119,7 @@ class Run:
     def tell(self, mark: int, *, tick: bool = False, budget: int = 1_000) -> None:
         self.see(self.fold.emit(mark, tick=tick, budget=budget))
 
-    def see(self, told: Told) -> None:
+    def see(self, told: Published) -> None:
         results = told.results
         keys = results.entity_ids().texts()
         for value, name, time in zip(results.wire().tolist(), keys, results.times.tolist(), strict=True):

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from property.flink import Place
+from property.flink import Shard
 from property.model import SECOND, Raw, Reference, Verdict, avro
 from property.windows import Window, windows_of
 
@@ -46,7 +46,7 @@ class Venue:
     """What happened so far. ``members``: kind → window → the normalized records in it, in log order."""
 
     def __init__(self) -> None:
-        self.raw: dict[Place, list[Record]] = defaultdict(list)
+        self.raw: dict[Shard, list[Record]] = defaultdict(list)
         self.members: dict[str, dict[Window, list[dict[str, Any]]]] = {"trade": {}, "quote": {}}
         self._now = MIDNIGHT - 45 * SECOND
         self._number = 0

@@ -154,7 +154,7 @@ class Plain:
     revised: set[Key] = field(default_factory=set)
     opened_none: int = 0
     _last: dict[tuple[str, int], int] = field(default_factory=dict)
-    _water: dict[str, int] = field(default_factory=dict)
+    _max_ingest: dict[str, int] = field(default_factory=dict)
     _versions: dict[tuple[Key, int], bytes] = field(default_factory=dict)
 
     def add(self, record: Trade | Quote) -> None:
@@ -162,12 +162,12 @@ class Plain:
         if record.seq <= self._last.get(scope, 0):
             return
         self._last[scope] = record.seq
-        water = self._water[record.entity] = max(self._water.get(record.entity, -1), record.ingest)
+        max_ingest = self._max_ingest[record.entity] = max(self._max_ingest.get(record.entity, -1), record.ingest)
         taken = 0
         for interval in self.intervals:
             length = INTERVALS[interval]
             start = record.time // length * length
-            if start + length + KEEP > water:
+            if start + length + KEEP > max_ingest:
                 self.windows.setdefault((record.entity, interval, start), []).append(record)
                 taken += 1
         self.opened_none += not taken

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from property.flink import FoldJob
 from property.model import HORIZON, LENGTHS, SKEW
-from support.blocks import NO_MARK
+from support.blocks import NO_WATERMARK
 from support.blocks import rows as unpacked
 
 from flink_jobs.analytics import windows
@@ -81,9 +81,9 @@ class WindowJob:
         self._saved = (self.taken.copy(), self.newest.copy(), self._seen.copy())
 
     def _forget(self) -> None:
-        self.mark_ms = NO_MARK
-        self._told: dict[int, int] = {}  # watermark that a shard's last block said
-        self._marks: dict[int, int] = {}
+        self.watermark_ms = NO_WATERMARK
+        self._said: dict[int, int] = {}  # watermark that a shard's last block said
+        self._watermarks: dict[int, int] = {}
         self._idle: set[int] = set()
 
     @property
@@ -104,12 +104,14 @@ class WindowJob:
             self.newest[row["entity_id"]] = max(self.newest.get(row["entity_id"], 0), row["event_time"])
         self._idle.discard(partition)
         newest = max(row["event_time"] for row, _ in records) // 1_000 - BOUND_MS
-        self._marks[partition] = max(self._marks.get(partition, NO_MARK), newest)
-        awake = [self._marks.get(number, NO_MARK) for number in range(self._partitions) if number not in self._idle]
-        self.mark_ms = max(self.mark_ms, min(awake))
-        before, self._told[partition] = self._told.get(partition, NO_MARK), self.mark_ms
+        self._watermarks[partition] = max(self._watermarks.get(partition, NO_WATERMARK), newest)
+        awake = [
+            self._watermarks.get(number, NO_WATERMARK) for number in range(self._partitions) if number not in self._idle
+        ]
+        self.watermark_ms = max(self.watermark_ms, min(awake))
+        before, self._said[partition] = self._said.get(partition, NO_WATERMARK), self.watermark_ms
         self.due = {window for window in self.taken if self._is_due(window, partition, before, fed)}
-        self._say([self._job.fold(partition, {self.topic: [value for _, value in records]}, self.mark_ms)])
+        self._say([self._job.fold(partition, {self.topic: [value for _, value in records]}, self.watermark_ms)])
 
     def idle(self, partition: int) -> None:
         """Let a partition be without records for so long that the others go on without it."""
@@ -142,7 +144,7 @@ class WindowJob:
 
     def _is_due(self, window: Window, partition: int, before: int, fed: set[Window]) -> bool:
         """Tell whether a block's watermark must make the fold tell a window: it has just passed it, or it changed."""
-        mark = 1_000 * self.mark_ms
+        mark = 1_000 * self.watermark_ms
         if self._shard[window.entity] != partition or not window.end <= mark <= self.newest[window.entity] + FAR:
             return False
         return window in fed or 1_000 * before < window.end

@@ -6,16 +6,16 @@ import struct
 from collections.abc import Sequence
 
 #: Watermark in ms before there is one.
-NO_MARK = -(1 << 63)
+NO_WATERMARK = -(1 << 63)
 
 Record = tuple[str, int, int, bytes]  # topic, offset, record time in ms, value
 Row = tuple[str, int | None, bytes, bytes]  # topic, record time in ms, key, value
 
 
-def block(partition: int, records: Sequence[Record], mark: int = NO_MARK) -> bytes:
+def block(partition: int, records: Sequence[Record], watermark: int = NO_WATERMARK) -> bytes:
     """Pack records of a partition number, and a watermark in ms; no records are the marker before a checkpoint."""
     n = len(records)
-    head = struct.pack("<iiq", partition, n, mark)
+    head = struct.pack("<iiq", partition, n, watermark)
     if not n:
         return head
     names = list(dict.fromkeys(topic for topic, *_ in records))

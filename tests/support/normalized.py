@@ -37,7 +37,7 @@ def records(out: Normalized) -> list[tuple[str, dict[str, Any]]]:
     """Return everything that is published, by topic, as an independent Avro reader has it."""
     found = [("normalized.trade.v1", value) for value in out.trades.encode()]
     found += [("normalized.quote.v1", value) for value in out.quotes.encode()]
-    found += [(record.topic, record.value) for record in out.side]
+    found += [(record.topic, record.value) for record in out.low_rate]
     return [(topic, read(contract_of(topic), value)) for topic, value in found]
 
 

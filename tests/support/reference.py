@@ -10,14 +10,14 @@ from typing import Any
 
 import fastavro
 
-from collectors.reference import ReferenceFile, Told, frames_of
+from collectors.reference import ReferenceFile, Supplement, frames_of
 from schemas.contracts import by_id
 from udfs.corporate_actions.adjust import adjust
 from udfs.corporate_actions.history import Action, Close, History
 from udfs.gate.assign import assign
 from udfs.normalize.normalizer import Normalized, Normalizer
 from udfs.wire import envelope
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 NOW = 1_700_000_000_000_000
 SCALE = 10**12
@@ -40,7 +40,7 @@ def fold(topic: str, values: list[bytes]) -> Normalized:
     return Normalizer(topic).process(envelope.decode(values)[0])
 
 
-def read(record: SideRecord) -> dict[str, Any]:
+def read(record: LowRateRecord) -> dict[str, Any]:
     """Decode a record by another library than the one that wrote it; times in µs, dates in days."""
     contract = by_id(int.from_bytes(record.value[1:5], "big"))
     assert contract is not None
@@ -61,17 +61,17 @@ def normalized(payloads: Iterable[bytes]) -> tuple[list[dict[str, Any]], list[tu
     for topic, values in envelopes(payloads).items():
         out = fold(topic, values)
         assert len(values) == out.frames + out.duplicates + len(out.dead_letters) + out.not_normalized
-        records += [read(one) for one in out.side if one.topic.startswith("normalized.")]  # quality flags are not
+        records += [read(one) for one in out.low_rate if one.topic.startswith("normalized.")]  # quality flags are not
         rejected += [(letter.entity_id, letter.reason) for letter in out.dead_letters]
     return records, rejected
 
 
 def rows(*found: Mapping[str, str]) -> list[bytes]:
     """Return the frames of rows, all of symbol X unless they say another."""
-    return [frame for row in found for frame in frames_of(dict(row), Told(symbol="X"))]
+    return [frame for row in found for frame in frames_of(dict(row), Supplement(symbol="X"))]
 
 
-def file_frames(path: Path, told: Told) -> list[bytes]:
+def file_frames(path: Path, told: Supplement) -> list[bytes]:
     return [payload for block in ReferenceFile(path, told).blocks(0) for payload in block.payload]
 
 

@@ -81,9 +81,9 @@ def _revised() -> list[bytes]:
     """Return trades of a venue that revises, with cancels and corrections behind and before them, and of old ones."""
     chance, start = random.Random("revised"), 1_723_161_600 * SECOND
     trades = [
-        Trade("sim:A", start + n * SECOND, start + n * SECOND, n, str(n) * (1 + n % 9), 10**13 + n, 10**12, side)
+        Trade("sim:A", start + n * SECOND, start + n * SECOND, n, str(n) * (1 + n % 9), 10**13 + n, 10**12, low_rate)
         for n in range(1, 200)
-        for side in [chance.choice(["buy", "sell"])]
+        for low_rate in [chance.choice(["buy", "sell"])]
     ]
     found, numbers = [], {0: 0, 1: 0}
     for n, trade in enumerate(trades):
@@ -118,7 +118,7 @@ def step(name: str, fold: Any, values: list[bytes], start: int) -> list[bytes]:
         return [*told.results.wire().tolist(), *(request.encode() for request in told.requests)]
     out = fold.process(decode(values)[0])
     found = [str((out.duplicates, out.not_normalized, out.frames)).encode(), *out.trades.encode(), *out.quotes.encode()]
-    return found + [letter.encode() for letter in out.dead_letters] + [record.value for record in out.side]
+    return found + [letter.encode() for letter in out.dead_letters] + [record.value for record in out.low_rate]
 
 
 def digests(values: list[bytes]) -> list[str]:

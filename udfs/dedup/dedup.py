@@ -2,15 +2,14 @@
 
 Per entity, in log order:
 
-1. transport: a record whose ``source_seq`` is not above the mark of its source is a duplicate. A mark is its source's
-   last ``source_seq``; it holds while the ingest date it was set on is at most two days behind the high water's.
-2. identity: an id is remembered while its time is not behind ``high water - (horizon + max_skew)``. The high water is
-   the newest ingest time of the entity's records so far; an id's time is its event time, or its ingest time when the
-   gate would not accept the event time. A record behind that window is neither first nor duplicate, for its id may be
+1. transport: a record whose ``source_seq`` is not above its source's cursor is a duplicate. A cursor is the source's
+   last ``source_seq``; it holds while the ingest date it was set on is at most two days behind the entity's newest.
+2. identity: an id is remembered while its time is not behind ``newest - (horizon + max_skew)``. ``newest`` is the
+   highest ingest time of the entity's records so far; an id's time is its event time, or its ingest time when the gate
+   would not accept the event time. A record behind that window is neither first nor duplicate, for its id may be
    forgotten.
 3. amendments (`udfs.gate.resubmitted`): the id of an amended record is never forgotten, for the same amendment could be
-   sent again at any time; there are few. It is behind when its ingest date is more than one day behind the high
-   water's.
+   sent again at any time; there are few. It is behind when its ingest date is more than one day behind the newest.
 
 Only records that are no duplicates move the state. Bronze holds exactly those, so its replay meets the same states.
 
@@ -38,7 +37,7 @@ from udfs.kernels.admitting import (
     SOURCE_DAYS,
     admit,
     index_ids,
-    put_marks,
+    put_cursors,
 )
 from udfs.kernels.identity import OTHER, identities
 from udfs.kernels.slices import Bits, Codes, Longs, Octets
@@ -90,23 +89,23 @@ class Judged:
 
 
 class Dedup:
-    """The state of one shard; with ``places`` it knows of each id what its first copy says and where it lies."""
+    """The state of one shard; with ``compare`` it knows of each id what its first copy says and where it lies."""
 
-    def __init__(self, rules: Rules, *, places: bool = False) -> None:
+    def __init__(self, rules: Rules, *, compare: bool = False) -> None:
         self._rules = rules
-        self._places = places
+        self._compare = compare
         self._venue: Octets = np.frombuffer(rules.venue.encode(), dtype=np.uint8)
         self._channel: Octets = np.frombuffer(rules.channel.encode(), dtype=np.uint8)
         self.entities = Names()
         self.sources = Names()
         self._claiming: Bits = np.zeros(0, dtype=np.int8)  # per source
-        self._water: Longs = np.full(16, -1, dtype=np.int64)
-        self._water_changed: Bits = np.zeros(16, dtype=np.int8)
+        self._max_ingest: Longs = np.full(16, -1, dtype=np.int64)
+        self._max_ingest_changed: Bits = np.zeros(16, dtype=np.int8)
         self._heads: Codes = np.full(16, -1, dtype=np.int32)
-        self._used: Longs = np.zeros(2, dtype=np.int64)  # marks, ids
-        self._marks(0)
+        self._used: Longs = np.zeros(2, dtype=np.int64)  # cursors, ids
+        self._cursors(0)
         self._ids(0)
-        self._told = [0, 0, 0]  # entities, sources and ids that earlier deltas carried
+        self._carried = [0, 0, 0]  # entities, sources and ids that earlier deltas carried
 
     def judge(self, envelopes: Envelopes) -> Judged:
         """Judge the next records of the log, and move the state."""
@@ -135,8 +134,9 @@ class Dedup:
         remembered = np.empty(n, dtype=np.int32)
         duplicates = admit(
             self._rules.window, entity, source, env.source_seq, kind, low, high, time, env.ingest_time, verdict,
-            remembered, self._used, self._water, self._water_changed, self._heads,
-            self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._mark_changed,
+            remembered, self._used, self._max_ingest, self._max_ingest_changed, self._heads,
+            self._cursor_entity, self._cursor_source, self._cursor_seq, self._cursor_day, self._cursor_next,
+            self._cursor_changed,
             self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time, self._index,
         )  # fmt: skip
         return Judged(entity, source, in_topic, kind, low, high, verdict, remembered, duplicates, claims)
@@ -169,67 +169,70 @@ class Dedup:
             self._claiming = np.concatenate([self._claiming, found])
         return np.flatnonzero(self._claiming[source]) if self._claiming.any() else _NONE
 
-    def _marks(self, room: int) -> None:
-        self._mark_entity, self._mark_source, self._mark_next = (np.zeros(room, dtype=np.int32) for _ in range(3))
-        self._mark_seq, self._mark_day = (np.zeros(room, dtype=np.int64) for _ in range(2))
-        self._mark_changed = np.zeros(room, dtype=np.int8)
+    def _cursors(self, room: int) -> None:
+        self._cursor_entity, self._cursor_source, self._cursor_next = (np.zeros(room, dtype=np.int32) for _ in range(3))
+        self._cursor_seq, self._cursor_day = (np.zeros(room, dtype=np.int64) for _ in range(2))
+        self._cursor_changed = np.zeros(room, dtype=np.int8)
 
     def _ids(self, room: int) -> None:
         self._id_entity = np.zeros(room, dtype=np.int32)
         self._id_kind = np.zeros(room, dtype=np.int8)
         self._id_low, self._id_high, self._id_time = (np.zeros(room, dtype=np.int64) for _ in range(3))
-        self._id_digest, self._id_offset = (np.zeros(room if self._places else 0, dtype=np.int64) for _ in range(2))
+        self._id_digest, self._id_offset = (np.zeros(room if self._compare else 0, dtype=np.int64) for _ in range(2))
         self._index = np.full(1 << (room + room // 2).bit_length(), -1, dtype=np.int32)
 
     def _make_room(self, more: int) -> None:
         """Make room for ``more`` records; forget what has expired first."""
-        while len(self.entities) > len(self._water):
-            self._water = np.concatenate([self._water, np.full_like(self._water, -1)])
+        while len(self.entities) > len(self._max_ingest):
+            self._max_ingest = np.concatenate([self._max_ingest, np.full_like(self._max_ingest, -1)])
             self._heads = np.concatenate([self._heads, np.full_like(self._heads, -1)])
-            self._water_changed = np.concatenate([self._water_changed, np.zeros_like(self._water_changed)])
-        marks, ids = self._used.tolist()
-        if marks + more > len(self._mark_seq):
-            self._repack_marks(more)
+            self._max_ingest_changed = np.concatenate(
+                [self._max_ingest_changed, np.zeros_like(self._max_ingest_changed)]
+            )
+        cursors, ids = self._used.tolist()
+        if cursors + more > len(self._cursor_seq):
+            self._repack_cursors(more)
         if ids + more > len(self._id_time):
             self._repack_ids(more)
 
-    def _live_marks(self) -> Longs:
-        marks = int(self._used[0])
-        day = self._water[self._mark_entity[:marks]] // DAY
-        return np.flatnonzero(self._mark_day[:marks] >= day - SOURCE_DAYS)
+    def _live_cursors(self) -> Longs:
+        cursors = int(self._used[0])
+        day = self._max_ingest[self._cursor_entity[:cursors]] // DAY
+        return np.flatnonzero(self._cursor_day[:cursors] >= day - SOURCE_DAYS)
 
-    def _repack_marks(self, more: int) -> None:
-        live = self._live_marks()
-        old = (self._mark_entity[live], self._mark_source[live], self._mark_seq[live], self._mark_day[live])
-        changed = self._mark_changed[live]
-        self._marks(_room(len(live) + more))
+    def _repack_cursors(self, more: int) -> None:
+        live = self._live_cursors()
+        old = (self._cursor_entity[live], self._cursor_source[live], self._cursor_seq[live], self._cursor_day[live])
+        changed = self._cursor_changed[live]
+        self._cursors(_room(len(live) + more))
         self._heads[:] = -1
-        self._put_marks(0, *old)
-        self._mark_changed[: len(live)] = changed
+        self._put_cursors(0, *old)
+        self._cursor_changed[: len(live)] = changed
 
-    def _put_marks(self, used: int, entity: Codes, source: Codes, seq: Longs, day: Longs) -> None:
-        self._used[0] = put_marks(
+    def _put_cursors(self, used: int, entity: Codes, source: Codes, seq: Longs, day: Longs) -> None:
+        self._used[0] = put_cursors(
             used, entity, source, seq, day,
-            self._mark_entity, self._mark_source, self._mark_seq, self._mark_day, self._mark_next, self._heads,
+            self._cursor_entity, self._cursor_source, self._cursor_seq, self._cursor_day, self._cursor_next,
+            self._heads,
         )  # fmt: skip
 
     def _live_ids(self, begin: int = 0) -> Longs:
         ids = int(self._used[1])
-        edge = self._water[self._id_entity[begin:ids]] - self._rules.window
+        edge = self._max_ingest[self._id_entity[begin:ids]] - self._rules.window
         return np.flatnonzero(self._id_time[begin:ids] >= edge) + begin
 
     def _repack_ids(self, more: int) -> None:
         live = self._live_ids()
-        told = int(np.searchsorted(live, self._told[2]))
+        carried = int(np.searchsorted(live, self._carried[2]))
         old = self._id_columns(live)
         self._ids(_room(len(live) + more))
         self._used[1] = 0
-        self._told[2] = told
+        self._carried[2] = carried
         self._append_ids(*old)
 
     def _id_table(self) -> list[Any]:
         columns = [self._id_entity, self._id_kind, self._id_low, self._id_high, self._id_time]
-        return [*columns, self._id_digest, self._id_offset] if self._places else columns
+        return [*columns, self._id_digest, self._id_offset] if self._compare else columns
 
     def _id_columns(self, which: Longs) -> list[Any]:
         return [column[which] for column in self._id_table()]
@@ -244,45 +247,47 @@ class Dedup:
 
     def delta(self) -> dict[str, Any]:
         """Return what changed since the last ``delta`` or ``snapshot``."""
-        marks, ids = self._used.tolist()
-        changed = np.flatnonzero(self._mark_changed[:marks])
-        waters = np.flatnonzero(self._water_changed)
-        fresh = np.arange(self._told[2], ids)
-        return self._told_now(self._told[0], self._told[1], changed, waters, fresh)
+        cursors, ids = self._used.tolist()
+        changed = np.flatnonzero(self._cursor_changed[:cursors])
+        moved = np.flatnonzero(self._max_ingest_changed)
+        fresh = np.arange(self._carried[2], ids)
+        return self._part(self._carried[0], self._carried[1], changed, moved, fresh)
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that is not expired."""
-        waters = np.arange(len(self.entities))
-        return self._told_now(0, 0, self._live_marks(), waters, self._live_ids())
+        moved = np.arange(len(self.entities))
+        return self._part(0, 0, self._live_cursors(), moved, self._live_ids())
 
-    def _told_now(self, entities: int, sources: int, marks: Longs, waters: Longs, ids: Longs) -> dict[str, Any]:
+    def _part(self, entities: int, sources: int, cursors: Longs, moved: Longs, ids: Longs) -> dict[str, Any]:
         part = {
             "entities": self.entities.names[entities:],
             "sources": self.sources.names[sources:],
-            "waters": (pack(waters), pack(self._water[waters])),
+            # The names of stored states: an older release reads them.
+            "waters": (pack(moved), pack(self._max_ingest[moved])),
             "marks": tuple(
-                pack(column[marks]) for column in (self._mark_entity, self._mark_source, self._mark_seq, self._mark_day)
+                pack(column[cursors])
+                for column in (self._cursor_entity, self._cursor_source, self._cursor_seq, self._cursor_day)
             ),
             "ids": tuple(pack(column) for column in self._id_columns(ids)),
         }
-        self._mark_changed[:] = 0
-        self._water_changed[:] = 0
-        self._told = [len(self.entities), len(self.sources), int(self._used[1])]
+        self._cursor_changed[:] = 0
+        self._max_ingest_changed[:] = 0
+        self._carried = [len(self.entities), len(self.sources), int(self._used[1])]
         return part
 
     def apply(self, part: dict[str, Any]) -> None:
         """Move the state by what a ``delta`` or a ``snapshot`` said; a snapshot can only be the first."""
         self.entities.extend(part["entities"])
         self.sources.extend(part["sources"])
-        marks = [unpack(column) for column in part["marks"]]
+        cursors = [unpack(column) for column in part["marks"]]
         ids = [unpack(column) for column in part["ids"]]
-        waters, water = (unpack(column) for column in part["waters"])
-        self._make_room(max(len(marks[0]), len(ids[0])))
-        self._water[waters] = water
-        entity, source = (column.astype(np.int32) for column in marks[:2])
-        self._put_marks(int(self._used[0]), entity, source, marks[2], marks[3])
+        moved, max_ingest = (unpack(column) for column in part["waters"])
+        self._make_room(max(len(cursors[0]), len(ids[0])))
+        self._max_ingest[moved] = max_ingest
+        entity, source = (column.astype(np.int32) for column in cursors[:2])
+        self._put_cursors(int(self._used[0]), entity, source, cursors[2], cursors[3])
         self._append_ids(*ids)
-        self._told = [len(self.entities), len(self.sources), int(self._used[1])]
+        self._carried = [len(self.entities), len(self.sources), int(self._used[1])]
 
 
 def _amended(event_id: bytes, source_id: bytes) -> bool:

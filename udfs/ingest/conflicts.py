@@ -13,7 +13,7 @@ _MASK = (1 << 64) - 1
 _FIRST = re.compile(r"the first copy is at (\S+)\[(\d+)\]@(\d+)\b")
 
 
-class Place(NamedTuple):
+class LogPosition(NamedTuple):
     """Where a record lies in Kafka."""
 
     topic: str
@@ -25,10 +25,10 @@ def conflict(
     row: tuple[str, str, str, str, int, str, int, str, int, bytes],
     value: bytes,
     digest: int,
-    first: Place,
+    first: LogPosition,
     first_digest: int,
 ) -> DeadLetter:
-    """Return the letter of an envelope whose event id was there before, with other content.
+    """Return the dead letter of an envelope whose event id was there before, with other content.
 
     Args:
         row: the envelope, in the contract's order.
@@ -38,7 +38,7 @@ def conflict(
         first_digest: of the first copy's content.
     """
     return DeadLetter(
-        # The copies of one id may differ among themselves: each other content is a letter of its own.
+        # The copies of one id may differ among themselves: each other content is a dead letter of its own.
         dead_letter_id=f"{row[0]}:{REASON}:{digest & _MASK:016x}",
         domain="ingestion",
         topic=first.topic,
@@ -54,7 +54,7 @@ def conflict(
     )
 
 
-def place_of_first(detail: str) -> Place | None:
-    """Return where the first copy lies, from the ``detail`` of a conflict's letter; None for other letters."""
+def position_of_first(detail: str) -> LogPosition | None:
+    """Return where the first copy lies, from the ``detail`` of a conflict's dead letter; None for others."""
     found = _FIRST.search(detail)
-    return Place(found[1], int(found[2]), int(found[3])) if found else None
+    return LogPosition(found[1], int(found[2]), int(found[3])) if found else None

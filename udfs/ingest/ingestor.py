@@ -19,7 +19,7 @@ from schemas.contracts import contract
 from udfs.dedup.dedup import DUPLICATE, Dedup, Judged
 from udfs.dedup.names import Names, groups
 from udfs.gate.topic_rules import rules
-from udfs.ingest.conflicts import Place, conflict
+from udfs.ingest.conflicts import LogPosition, conflict
 from udfs.ingest.contents import digests
 from udfs.kernels.slices import Codes, Longs, Slices
 from udfs.state.operator import Whole
@@ -80,7 +80,7 @@ class Ingestor(Whole):
         self._topic = topic
         self._rules = rules(topic)
         self._compared = self._rules.venue_ids
-        self._dedup = Dedup(self._rules, places=self._compared)
+        self._dedup = Dedup(self._rules, compare=self._compared)
         self._names = Names()  # of venues and channels; no state, what they are called does not matter to anything
 
     def process(
@@ -109,13 +109,13 @@ class Ingestor(Whole):
             envelopes, index, entity, source = envelopes.take(keep), index[keep], entity[keep], source[keep]
         if len(index) != len(wire):
             wire, positions = wire.take(index), positions[index]
-        letters = [
+        dead_letters = [
             self._dead_letter(bytes(values[item.index]), item.reason, item.detail, item.index, timestamps)
             for item in bad
         ]
         context, contexts = self._contexts(envelopes, entity, source)
         bronze = BronzeBatch(envelopes, wire, self._topic, partition, positions, context, contexts)
-        return Ingested(bronze, letters, judged.duplicates, conflicts)
+        return Ingested(bronze, dead_letters, judged.duplicates, conflicts)
 
     def _contexts(self, env: Envelopes, entity: Codes, source: Codes) -> tuple[Longs, list[Context]]:
         """Return each row's context as a number, and the contexts."""
@@ -133,12 +133,16 @@ class Ingestor(Whole):
     def _conflicts(
         self, env: Envelopes, judged: Judged, wire: Slices, index: Longs, positions: Longs, partition: int
     ) -> list[DeadLetter]:
-        """Return the letters of copies whose content is not that of the first copy."""
+        """Return the dead letters of copies whose content is not that of the first copy."""
         digest = digests(self._rules, env, judged)
         found = self._dedup.differing(judged, digest, positions[index])
         return [
             conflict(
-                env.row(i), wire[index[i]], int(digest[i]), Place(self._topic, partition, first_offset), first_digest
+                env.row(i),
+                wire[index[i]],
+                int(digest[i]),
+                LogPosition(self._topic, partition, first_offset),
+                first_digest,
             )
             for i, first_digest, first_offset in zip(*(column.tolist() for column in found), strict=True)
         ]

@@ -43,11 +43,11 @@ def _find(
 
 
 @helper
-def _mark(entity: int, source: int, heads: Codes, mark_source: Codes, mark_next: Codes) -> int:
-    """Return the mark of a source of an entity, or -1."""
+def _cursor(entity: int, source: int, heads: Codes, cursor_source: Codes, cursor_next: Codes) -> int:
+    """Return the cursor of a source of an entity, or -1."""
     at = np.int64(heads[entity])
-    while at >= 0 and mark_source[at] != source:
-        at = np.int64(mark_next[at])
+    while at >= 0 and cursor_source[at] != source:
+        at = np.int64(cursor_next[at])
     return at
 
 
@@ -70,15 +70,15 @@ def admit(
     verdict: Bits,
     remembered: Codes,
     used: Longs,
-    water: Longs,
-    water_changed: Bits,
+    max_ingest: Longs,
+    max_ingest_changed: Bits,
     heads: Codes,
-    mark_entity: Codes,
-    mark_source: Codes,
-    mark_seq: Longs,
-    mark_day: Longs,
-    mark_next: Codes,
-    mark_changed: Bits,
+    cursor_entity: Codes,
+    cursor_source: Codes,
+    cursor_seq: Longs,
+    cursor_day: Longs,
+    cursor_next: Codes,
+    cursor_changed: Bits,
     ids: Codes,
     id_kind: Bits,
     id_low: Longs,
@@ -86,22 +86,26 @@ def admit(
     id_time: Longs,
     index: Codes,
 ) -> int:
-    """Judge a batch in log order and move the state; ``used`` holds how many marks and ids there are.
+    """Judge a batch in log order and move the state; ``used`` holds how many cursors and ids there are.
 
     ``remembered`` gets, per record, the entry of its id: its own if it is the first, that of the first copy if it is a
-    duplicate of an id that is remembered, else -1. The caller has made room for one mark and one id per record, and an
+    duplicate of an id that is remembered, else -1. There is room for one cursor and one id per record, and an
     index that is at most half full.
     Returns how many are duplicates.
     """
-    marks, entries = used[0], used[1]
+    cursors, entries = used[0], used[1]
     duplicates = 0
     for i in range(len(entity)):
         e = np.int64(entity[i])
         s = np.int64(source[i])
         remembered[i] = -1
-        mark = _mark(e, s, heads, mark_source, mark_next)
-        edge = water[e] - window
-        if mark >= 0 and source_seq[i] <= mark_seq[mark] and mark_day[mark] >= water[e] // DAY - SOURCE_DAYS:
+        cursor = _cursor(e, s, heads, cursor_source, cursor_next)
+        edge = max_ingest[e] - window
+        if (
+            cursor >= 0
+            and source_seq[i] <= cursor_seq[cursor]
+            and cursor_day[cursor] >= max_ingest[e] // DAY - SOURCE_DAYS
+        ):
             verdict[i] = DUPLICATE
             duplicates += 1
             slot, entry = _find(e, np.int64(kind[i]), low[i], high[i], ids, id_kind, id_low, id_high, index)
@@ -119,7 +123,7 @@ def admit(
                 continue
             verdict[i] = FIRST
             remembered[i] = entries
-            if time[i] == FOREVER and ingest_time[i] // DAY < water[e] // DAY - 1:
+            if time[i] == FOREVER and ingest_time[i] // DAY < max_ingest[e] // DAY - 1:
                 verdict[i] = BEHIND  # its ingest date may be counted no more
             ids[entries] = e
             id_kind[entries] = kind[i]
@@ -128,20 +132,20 @@ def admit(
             id_time[entries] = time[i]
             index[slot] = entries
             entries += 1
-        if mark < 0:
-            mark = marks
-            mark_entity[mark] = e
-            mark_source[mark] = s
-            mark_next[mark] = heads[e]
-            heads[e] = mark
-            marks += 1
-        mark_seq[mark] = source_seq[i]
-        mark_day[mark] = ingest_time[i] // DAY
-        mark_changed[mark] = 1
-        if ingest_time[i] > water[e]:
-            water[e] = ingest_time[i]
-            water_changed[e] = 1
-    used[0] = marks
+        if cursor < 0:
+            cursor = cursors
+            cursor_entity[cursor] = e
+            cursor_source[cursor] = s
+            cursor_next[cursor] = heads[e]
+            heads[e] = cursor
+            cursors += 1
+        cursor_seq[cursor] = source_seq[i]
+        cursor_day[cursor] = ingest_time[i] // DAY
+        cursor_changed[cursor] = 1
+        if ingest_time[i] > max_ingest[e]:
+            max_ingest[e] = ingest_time[i]
+            max_ingest_changed[e] = 1
+    used[0] = cursors
     used[1] = entries
     return duplicates
 
@@ -159,32 +163,32 @@ def index_ids(begin: int, end: int, ids: Codes, kind: Bits, low: Longs, high: Lo
 
 
 @kernel(LONG, LONG, I32, I32, I64, I64, I32, I32, I64, I64, I32, I32)
-def put_marks(
+def put_cursors(
     used: int,
     entity: Codes,
     source: Codes,
     seq: Longs,
     day: Longs,
-    mark_entity: Codes,
-    mark_source: Codes,
-    mark_seq: Longs,
-    mark_day: Longs,
-    mark_next: Codes,
+    cursor_entity: Codes,
+    cursor_source: Codes,
+    cursor_seq: Longs,
+    cursor_day: Longs,
+    cursor_next: Codes,
     heads: Codes,
 ) -> int:
-    """Set marks to given values, adding those that are new. Returns how many there are now."""
+    """Set cursors to given values, adding those that are new. Returns how many there are now."""
     for k in range(len(entity)):
         e = np.int64(entity[k])
-        mark = _mark(e, np.int64(source[k]), heads, mark_source, mark_next)
-        if mark < 0:
-            mark = used
-            mark_entity[mark] = e
-            mark_source[mark] = source[k]
-            mark_next[mark] = heads[e]
-            heads[e] = mark
+        cursor = _cursor(e, np.int64(source[k]), heads, cursor_source, cursor_next)
+        if cursor < 0:
+            cursor = used
+            cursor_entity[cursor] = e
+            cursor_source[cursor] = source[k]
+            cursor_next[cursor] = heads[e]
+            heads[e] = cursor
             used += 1
-        mark_seq[mark] = seq[k]
-        mark_day[mark] = day[k]
+        cursor_seq[cursor] = seq[k]
+        cursor_day[cursor] = day[k]
     return used
 
 

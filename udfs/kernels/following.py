@@ -48,18 +48,18 @@ def _release(place: int, chain: Codes, used: Longs) -> int:
 
 
 @helper
-def _tell(told: Longs, row: int, pieces: Longs, place: int, entity: int, what: int) -> int:
+def _report(report: Longs, row: int, pieces: Longs, place: int, entity: int, what: int) -> int:
     for k in range(ROWS):
-        told[k, row] = pieces[k, place]
-    told[ENTITY, row] = entity
-    told[WHAT, row] = what
+        report[k, row] = pieces[k, place]
+    report[ENTITY, row] = entity
+    report[WHAT, row] = what
     return row + 1
 
 
 @helper
 def _fill(  # noqa: C901
     entity: int, low: int, high: int, heads: Codes, counts: Codes, pieces: Longs, chain: Codes, used: Longs,
-    told: Longs, rows: int,
+    report: Longs, rows: int,
 ) -> tuple[int, bool, int]:  # fmt: skip
     """Take [low, high] out of an entity's pieces.
 
@@ -90,7 +90,7 @@ def _fill(  # noqa: C901
                 pieces[TOUCHED, following] = 1
                 alone = False
             if alone and pieces[PUBLISHED, place] == 1:
-                rows = _tell(told, rows, pieces, place, entity, CLOSED)
+                rows = _report(report, rows, pieces, place, entity, CLOSED)
             _release(place, chain, used)
             counts[entity] -= 1
             if before >= 0:
@@ -138,7 +138,7 @@ def _publish(entity: int, edge: int, heads: Codes, pieces: Longs, chain: Codes) 
 
 @helper
 def _give_up(
-    entity: int, after: int, heads: Codes, counts: Codes, pieces: Longs, chain: Codes, used: Longs, told: Longs,
+    entity: int, after: int, heads: Codes, counts: Codes, pieces: Longs, chain: Codes, used: Longs, report: Longs,
     rows: int,
 ) -> int:  # fmt: skip
     """Forget the pieces that come after a place in the list (-1: all); return the rows told."""
@@ -148,7 +148,7 @@ def _give_up(
     else:
         chain[after] = -1
     while place >= 0:
-        rows = _tell(told, rows, pieces, place, entity, GIVEN_UP)
+        rows = _report(report, rows, pieces, place, entity, GIVEN_UP)
         place = _release(place, chain, used)
         counts[entity] -= 1
     return rows
@@ -194,7 +194,7 @@ def follow(  # noqa: C901, PLR0912, PLR0915
     event_time: Longs,
     ingest_time: Longs,
     high: Longs,
-    water: Longs,
+    max_ingest: Longs,
     due: Longs,
     heads: Codes,
     counts: Codes,
@@ -204,14 +204,14 @@ def follow(  # noqa: C901, PLR0912, PLR0915
     pieces: Longs,
     chain: Codes,
     used: Longs,
-    told: Longs,
+    report: Longs,
 ) -> int:
     """Follow a batch in log order and move the state; records with ``first < 0`` take no part.
 
-    Per entity there are the highest number seen (``high``, -1: none), the newest ingest time (``water``), when the
+    Per entity there are the highest number seen (``high``, -1: none), the newest ingest time (``max_ingest``), when the
     oldest unpublished gap was found (``due``), and flags for the caller: ``changed`` for these, ``moved`` for pieces,
     ``spoken`` for pieces of which something is to be said. The caller has made room for one piece per record, and in
-    ``told`` for the pieces there are and two per record. Returns how many rows were told.
+    ``report`` for the pieces there are and two per record. Returns how many rows were told.
     """
     rows = np.int64(0)
     for i in range(len(entity)):
@@ -220,23 +220,23 @@ def follow(  # noqa: C901, PLR0912, PLR0915
             continue
         e = np.int64(entity[i])
         top = last[i]
-        before = water[e]
+        before = max_ingest[e]
         changed[e] = 1
         if ingest_time[i] > before:
-            water[e] = ingest_time[i]
+            max_ingest[e] = ingest_time[i]
             if heads[e] >= 0 and ingest_time[i] // DAY != before // DAY:
                 kept, expired = _before_expired(e, ingest_time[i] // DAY - days_kept, heads, pieces, chain)
                 if expired:
-                    rows = _give_up(e, kept, heads, counts, pieces, chain, used, told, rows)
+                    rows = _give_up(e, kept, heads, counts, pieces, chain, used, report, rows)
                     moved[e] = 1
-        now = water[e]
+        now = max_ingest[e]
         seen = high[e]
         if seen < 0:
             high[e] = top
             continue
         if low > seen + 1:
             if low - seen - 1 > jump:
-                rows = _give_up(e, -1, heads, counts, pieces, chain, used, told, rows)
+                rows = _give_up(e, -1, heads, counts, pieces, chain, used, report, rows)
                 place = _place(chain, used)
                 counts[e] += 1
                 chain[place] = -1
@@ -251,13 +251,13 @@ def follow(  # noqa: C901, PLR0912, PLR0915
             pieces[PUBLISHED, place], pieces[TOUCHED, place] = 0, 0
             moved[e] = 1
             if low - seen - 1 > jump:
-                rows = _give_up(e, -1, heads, counts, pieces, chain, used, told, rows)
-                told[WHAT, rows - 1] = JUMP
+                rows = _give_up(e, -1, heads, counts, pieces, chain, used, report, rows)
+                report[WHAT, rows - 1] = JUMP
             else:
                 due[e] = min(due[e], now)
             high[e] = top
         elif heads[e] >= 0:
-            filled, public, rows = _fill(e, low, min(top, seen), heads, counts, pieces, chain, used, told, rows)
+            filled, public, rows = _fill(e, low, min(top, seen), heads, counts, pieces, chain, used, report, rows)
             if filled > 0:
                 moved[e] = 1
             if public:
@@ -268,7 +268,7 @@ def follow(  # noqa: C901, PLR0912, PLR0915
             high[e] = max(seen, top)
         if low <= seen + 1 and filled == 0 and top < seen - jump and event_time[i] >= before - window:
             # numbers of now, far below: the venue numbers anew
-            rows = _give_up(e, -1, heads, counts, pieces, chain, used, told, rows)
+            rows = _give_up(e, -1, heads, counts, pieces, chain, used, report, rows)
             moved[e] = 1
             high[e] = top
         if due[e] < now - grace:
@@ -278,7 +278,7 @@ def follow(  # noqa: C901, PLR0912, PLR0915
                 spoken[e] = 1
         while counts[e] > most:
             kept = _before_oldest(e, heads, pieces, chain)
-            rows = _give_up(e, kept, heads, counts, pieces, chain, used, told, rows)
+            rows = _give_up(e, kept, heads, counts, pieces, chain, used, report, rows)
             moved[e] = 1
     return rows
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from udfs.kernels.delivered import SEQ_BITS, advance
 from udfs.kernels.jit import BYTES, I8, I32, I64, LONG, kernel
 from udfs.kernels.reading import get_long, same
 from udfs.kernels.slices import Bits, Codes, Longs, Octets
-
-#: An ingest date and a number within it, in one integer: the date's bits are above these.
-SEQ_BITS = 40
 
 
 @kernel(LONG, BYTES, I64, I64, BYTES, I8, I64, I64)
@@ -63,19 +61,16 @@ def read_decimals(data: Octets, start: Longs, size: Longs, out: Longs) -> int:
 
 
 @kernel(LONG, I32, I64, I64, LONG, I64, I8, I8)
-def mark_new(entity: Codes, date: Longs, number: Longs, dates: int, seen: Longs, changed: Bits, new: Bits) -> int:
-    """Say which records were not delivered before, by the highest number of each entity and ingest date (law 4).
+def find_new(entity: Codes, date: Longs, number: Longs, dates: int, seen: Longs, changed: Bits, new: Bits) -> int:
+    """Say which records were not delivered before (`delivered.advance`); ``seen`` has ``dates`` slots per entity.
 
-    ``seen`` has ``dates`` places for each entity, a date's being the one that its remainder says: an older date than
-    the place's has been sent again. Returns how many are new.
+    Returns how many are new.
     """
     count = 0
     for i in range(len(entity)):
-        place = np.int64(entity[i]) * dates + date[i] % dates
         order = (date[i] << SEQ_BITS) | number[i]
-        new[i] = order > seen[place]
+        new[i] = advance(seen, np.int64(entity[i]) * dates, dates, order) >= 0
         if new[i]:
-            seen[place] = order
             changed[entity[i]] = 1
             count += 1
     return count

@@ -18,7 +18,8 @@ from schemas.contracts import contract
 from schemas.domains import domains
 from udfs.dedup.names import Names
 from udfs.gate.topic_rules import rules
-from udfs.kernels.records import SEQ_BITS, mark_new, read_decimals, read_records
+from udfs.kernels.delivered import SEQ_BITS
+from udfs.kernels.records import find_new, read_decimals, read_records
 from udfs.kernels.slices import Bits, Longs, Slices
 from udfs.lake.files import LOW_CARDINALITY
 from udfs.rows.arrow import texts
@@ -106,7 +107,7 @@ class SilverFold:
         date, new = read.longs(PARTITION), np.zeros(n, dtype=np.int8)
         entity = self._names.codes(read.slices("entity_id"))
         self._make_room()
-        count = mark_new(entity, date, read.longs("entity_seq"), self._dates, self._seen, self._changed, new)
+        count = find_new(entity, date, read.longs("entity_seq"), self._dates, self._seen, self._changed, new)
         self.duplicates += n - count
         return list(read.batches(np.flatnonzero(new), date))
 

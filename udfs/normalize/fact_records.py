@@ -11,10 +11,10 @@ from udfs.values.times import DAY
 from udfs.venues.facts import ActionFact, CloseFact, Fact
 from udfs.wire.by_contract import encode
 from udfs.wire.envelope import Envelopes
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 
-def fact_record(rules: Rules, env: Envelopes, i: int, fact: Fact, entity_seq: int) -> SideRecord:
+def fact_record(rules: Rules, env: Envelopes, i: int, fact: Fact, entity_seq: int) -> LowRateRecord:
     """Return the normalized record of the i-th envelope."""
     event_id, entity_id, venue, _, event_time, source, ingest_time, source_id, source_seq, _ = env.row(i)
     common: dict[str, Any] = {
@@ -32,7 +32,7 @@ def fact_record(rules: Rules, env: Envelopes, i: int, fact: Fact, entity_seq: in
     }
     own = _action(fact, ingest_time) if isinstance(fact, ActionFact) else _close(fact)
     value = encode(rules.kind, {**common, **own})
-    return SideRecord(catalog.topic(rules.kind), entity_id.encode(), event_time, value)
+    return LowRateRecord(catalog.topic(rules.kind), entity_id.encode(), event_time, value)
 
 
 def _action(fact: ActionFact, ingest_time: int) -> dict[str, Any]:

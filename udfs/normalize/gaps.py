@@ -6,10 +6,10 @@ Bronze lacks. Per entity, in log order:
 
 1. The first frame opens no gap. One that begins more than one above the highest number so far does: all between is
    missing. Frames that come later take their numbers out of it, whatever their time.
-2. A gap is published when the newest ingest time of the entity's frames (``water``) is more than the grace after what
-   it was when the gap was found, and something of it is still missing: until then it may be mere disorder. From then
-   on each batch that fills some of it publishes it anew. Its ``version`` is 1 and how many of its numbers came since
-   it was found, so a version has one content.
+2. A gap is published when the newest ingest time of the entity's frames (``max_ingest``) is more than the grace after
+   what it was when the gap was found, and something of it is still missing: until then it may be mere disorder. From
+   then on each batch that fills some of it publishes it anew. Its ``version`` is 1 and how many of its numbers came
+   since it was found, so a version has one content.
 3. A gap longer than ``Rules.gap_jump`` means that the venue numbers anew. It is published at once and for good
    (``jump``). A frame more than that *below* the highest number, of a time that is still remembered, means the same,
    and opens no gap. In both cases the open gaps of before are given up.
@@ -47,7 +47,7 @@ from udfs.kernels.following import (
 from udfs.kernels.slices import Codes, Longs
 from udfs.state.packing import pack, unpack
 from udfs.wire.avro import write_long, write_text
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 TOPIC = catalog.topic("gap")
 #: Ranges missing of one entity that are followed at once.
@@ -55,7 +55,7 @@ MOST = 1000
 #: Ranges that a record spells out.
 SPELLED = 20
 _HEADER = contract("gap").header
-_ENTITY_COLUMNS = ("_high", "_water", "_due", "_heads", "_counts", "_changed", "_moved", "_spoken")
+_ENTITY_COLUMNS = ("_high", "_max_ingest", "_due", "_heads", "_counts", "_changed", "_moved", "_spoken")
 _FRESH = (-1, -1, FOREVER, -1, 0, 0, 0, 0)
 
 
@@ -64,7 +64,7 @@ class Gaps:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._high, self._water, self._due = (np.full(16, fresh, dtype=np.int64) for fresh in _FRESH[:3])
+        self._high, self._max_ingest, self._due = (np.full(16, fresh, dtype=np.int64) for fresh in _FRESH[:3])
         self._heads, self._counts = (np.full(16, fresh, dtype=np.int32) for fresh in _FRESH[3:5])
         self._changed, self._moved, self._spoken = (np.zeros(16, dtype=np.int8) for _ in range(3))
         self._pieces: Longs = np.zeros((ROWS, 64), dtype=np.int64)
@@ -73,15 +73,16 @@ class Gaps:
 
     def fold(
         self, names: list[bytes], entity: Codes, first: Longs, last: Longs, event_time: Longs, ingest_time: Longs
-    ) -> list[SideRecord]:
+    ) -> list[LowRateRecord]:
         """Follow the next records of the log; those with ``first < 0`` take no part. Return what is to be said."""
         self._make_room(len(names), len(entity))
-        told = np.empty((ROWS + 2, int(self._used[0]) + len(entity)), dtype=np.int64)
+        report = np.empty((ROWS + 2, int(self._used[0]) + len(entity)), dtype=np.int64)
         rows = follow(
             self._rules.window, self._rules.gap_grace, self._rules.gap_jump, self._rules.days_kept, MOST,
             entity, first, last, event_time, ingest_time,
-            self._high, self._water, self._due, self._heads, self._counts, self._changed, self._moved, self._spoken,
-            self._pieces, self._chain, self._used, told,
+            self._high, self._max_ingest, self._due, self._heads, self._counts, self._changed, self._moved,
+            self._spoken,
+            self._pieces, self._chain, self._used, report,
         )  # fmt: skip
         spoken = np.flatnonzero(self._spoken)
         if not rows and not len(spoken):
@@ -89,14 +90,14 @@ class Gaps:
         live = self._listed(spoken)
         entities = np.repeat(spoken, self._counts[spoken])
         found = [
-            *_gaps(told[:ROWS, :rows], told[ENTITY, :rows], told[WHAT, :rows]),
+            *_gaps(report[:ROWS, :rows], report[ENTITY, :rows], report[WHAT, :rows]),
             *_gaps(live, entities, np.full(len(entities), OPEN)),
         ]
         self._spoken[:] = 0
         self._pieces[TOUCHED] = 0
         return [self._record(names[code], gap, ranges, reason) for code, gap, ranges, reason in found]
 
-    def _record(self, entity: bytes, gap: _Gap, ranges: list[tuple[int, int]], reason: str) -> SideRecord:
+    def _record(self, entity: bytes, gap: _Gap, ranges: list[tuple[int, int]], reason: str) -> LowRateRecord:
         first, last, found_at, event_time = gap
         name, rules = entity.decode(), self._rules
         remaining = sum(b - a + 1 for a, b in ranges)
@@ -111,7 +112,7 @@ class Gaps:
             write_text(",".join([*spelled, *(["..."] if len(ranges) > SPELLED else [])])),
             *map(write_long, (event_time, found_at, last - first + 2 - remaining)),
         ]
-        return SideRecord(TOPIC, entity, event_time, b"".join([_HEADER, *fields]))
+        return LowRateRecord(TOPIC, entity, event_time, b"".join([_HEADER, *fields]))
 
     def _listed(self, which: Longs) -> Longs:
         out = np.empty((ROWS, int(self._counts[which].sum())), dtype=np.int64)
@@ -129,25 +130,25 @@ class Gaps:
 
     def delta(self) -> tuple[Any, ...]:
         """Return what changed since the last ``delta`` or ``snapshot``."""
-        return self._told(np.flatnonzero(self._changed), np.flatnonzero(self._moved))
+        return self._part(np.flatnonzero(self._changed), np.flatnonzero(self._moved))
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return the whole state."""
-        return self._told(np.flatnonzero(self._high >= 0), np.flatnonzero(self._counts))
+        return self._part(np.flatnonzero(self._high >= 0), np.flatnonzero(self._counts))
 
-    def _told(self, entities: Longs, moved: Longs) -> tuple[Any, ...]:
+    def _part(self, entities: Longs, moved: Longs) -> tuple[Any, ...]:
         self._changed[:] = 0
         self._moved[:] = 0
-        columns = [entities, self._high[entities], self._water[entities], moved, self._counts[moved]]
+        columns = [entities, self._high[entities], self._max_ingest[entities], moved, self._counts[moved]]
         return tuple(map(pack, [*columns, *self._listed(moved)[:TOUCHED]]))
 
     def apply(self, entities: int, part: Any) -> None:
         """Set the state to what a ``delta`` or a ``snapshot`` said; ``entities`` is how many entities there are."""
-        which, high, water, moved, sizes, *columns = map(unpack, part)
+        which, high, max_ingest, moved, sizes, *columns = map(unpack, part)
         rows = np.zeros((ROWS, len(columns[0])), dtype=np.int64)
         rows[:TOUCHED] = columns
         self._make_room(entities, rows.shape[1])
-        self._high[which], self._water[which] = high, water
+        self._high[which], self._max_ingest[which] = high, max_ingest
         put_pieces(
             moved.astype(np.int32), sizes.astype(np.int32), rows,
             self._due, self._heads, self._counts, self._pieces, self._chain, self._used,

@@ -32,7 +32,7 @@ from udfs.normalize.sequence import sequence
 from udfs.quality.column_rules import QualityGate
 from udfs.quality.memory import Memory
 from udfs.quality.row_rules import Rare, RareGate
-from udfs.quality.verdicts import side_records
+from udfs.quality.verdicts import flag_records
 from udfs.rows.accepted import Accepted, Table
 from udfs.rows.batches import QuoteBatch, Rows, TradeBatch
 from udfs.state.operator import Whole
@@ -42,7 +42,7 @@ from udfs.venues.facts import Fact
 from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, Frame, QuoteRow, RevisionRow, TradeRow
 from udfs.wire.dead_letters import DeadLetter
 from udfs.wire.envelope import Envelopes, encode_one
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 STATE_VERSION = 3
 #: Kinds whose rows are rare, so that each is a side record.
@@ -55,7 +55,7 @@ SEEN = 3
 class Normalized:
     """What a batch became: ``len(envelopes) = frames + duplicates + len(dead_letters) + not_normalized``.
 
-    ``side`` are records of the domain's low-rate topics, those of one key and topic in log order.
+    ``low_rate`` are records of the domain's low-rate topics, those of one key and topic in log order.
     """
 
     trades: TradeBatch
@@ -64,7 +64,7 @@ class Normalized:
     duplicates: int
     not_normalized: int
     frames: int
-    side: list[SideRecord]
+    low_rate: list[LowRateRecord]
 
 
 class Numbers:
@@ -134,12 +134,12 @@ class Normalizer(Whole):
         accepted = self._fit(named, received, table.rows(todo == scanning.SCANNED), rejected)
         rare = self._fit_rare(received, rare, rejected)
         trades, quotes = self._batches(named, id_size, judged, accepted)
-        side = self._rare(named, judged, rare) + self._follow(envelopes, judged, numbers)
-        side += self._rare_quality.marks(named, rare, received, self._memory, judged.entity)
-        side += self._marks(quotes if self._rules.kind == "quote" else trades, received, judged.entity)
-        letters = [self._dead_letter(envelopes, i, rejected[i]) for i in sorted(rejected)]
-        frames = len(envelopes) - judged.duplicates - len(letters) - not_normalized
-        return Normalized(trades, quotes, letters, judged.duplicates, not_normalized, frames, side)
+        low_rate = self._rare(named, judged, rare) + self._follow(envelopes, judged, numbers)
+        low_rate += self._rare_quality.flags(named, rare, received, self._memory, judged.entity)
+        low_rate += self._flags(quotes if self._rules.kind == "quote" else trades, received, judged.entity)
+        dead_letters = [self._dead_letter(envelopes, i, rejected[i]) for i in sorted(rejected)]
+        frames = len(envelopes) - judged.duplicates - len(dead_letters) - not_normalized
+        return Normalized(trades, quotes, dead_letters, judged.duplicates, not_normalized, frames, low_rate)
 
     def _fit(self, env: Envelopes, received: Longs, accepted: Accepted, rejected: dict[int, Reject]) -> Accepted:
         """Set the times that the venue does not send, and reject frames of which a row breaks a rule."""
@@ -162,7 +162,7 @@ class Normalizer(Whole):
         rejected |= failed
         return [(i, row) for i, row in rare if i not in failed] if failed else rare
 
-    def _rare(self, env: Envelopes, judged: Judged, rare: list[tuple[int, Rare]]) -> list[SideRecord]:
+    def _rare(self, env: Envelopes, judged: Judged, rare: list[tuple[int, Rare]]) -> list[LowRateRecord]:
         if not rare:
             return []
         rows = np.array([i for i, _ in rare], dtype=np.int64)
@@ -173,20 +173,20 @@ class Normalizer(Whole):
         facts = cast("list[tuple[int, Fact]]", rare)
         return [fact_record(self._rules, env, i, fact, n) for (i, fact), n in zip(facts, seq, strict=True)]
 
-    def _follow(self, env: Envelopes, judged: Judged, numbers: Numbers) -> list[SideRecord]:
+    def _follow(self, env: Envelopes, judged: Judged, numbers: Numbers) -> list[LowRateRecord]:
         """Follow the venue's numbers, where it numbers densely."""
         if self._gaps is None:
             return []
         names = self._dedup.entities.names
         return self._gaps.fold(names, judged.entity, numbers.first, numbers.last, env.event_time, env.ingest_time)
 
-    def _marks(self, rows: Rows, received: Longs, entity: Codes) -> list[SideRecord]:
+    def _flags(self, rows: Rows, received: Longs, entity: Codes) -> list[LowRateRecord]:
         """Hold the rows that passed against the other rules, and remember them."""
         columns = self._quality.columns(rows.numbers, rows.event_time, received[rows.rows])
         if self._quality.remembers:
             entities, who = len(self._dedup.entities), entity[rows.rows]
             columns |= self._memory.observe(entities, who, rows.event_time, columns["price"])
-        return side_records(self._target, rows, self._quality.marks(columns))
+        return flag_records(self._target, rows, self._quality.flagged(columns))
 
     def _batches(
         self, env: Envelopes, id_size: Longs, judged: Judged, accepted: Accepted

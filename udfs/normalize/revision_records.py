@@ -14,14 +14,14 @@ from udfs.values.times import DAY
 from udfs.venues.frames import RevisionRow
 from udfs.wire.avro import write_decimal, write_long, write_text
 from udfs.wire.envelope import Envelopes
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 _DIGITS = 28  # of a price or size
 
 
 def revision_records(
     rules: Rules, envelopes: Envelopes, revised: Sequence[tuple[int, RevisionRow]], entity_seq: Sequence[int]
-) -> list[SideRecord]:
+) -> list[LowRateRecord]:
     """Return the records of the accepted revisions.
 
     Args:
@@ -52,5 +52,5 @@ def revision_records(
         ]
         if rules.kind == CORRECT:
             fields += [write_decimal(row.price, _DIGITS), write_decimal(row.size, _DIGITS)]
-        records.append(SideRecord(topic, entity_id.encode(), row.event_time, b"".join(fields)))
+        records.append(LowRateRecord(topic, entity_id.encode(), row.event_time, b"".join(fields)))
     return records

@@ -45,13 +45,13 @@ class Calendar:
 
     def delta(self) -> tuple[bytes, ...]:
         """Return the counters that changed since the last ``delta`` or ``snapshot``."""
-        return self._told(list(self._changed))
+        return self._part(list(self._changed))
 
     def snapshot(self) -> tuple[bytes, ...]:
         """Return all counters."""
-        return self._told(list(self._counts))
+        return self._part(list(self._counts))
 
-    def _told(self, keys: list[tuple[int, int]]) -> tuple[bytes, ...]:
+    def _part(self, keys: list[tuple[int, int]]) -> tuple[bytes, ...]:
         self._changed = {}
         columns = ([key[0] for key in keys], [key[1] for key in keys], [self._counts[key] for key in keys])
         return tuple(pack(np.array(column, dtype=np.int64)) for column in columns)
@@ -86,13 +86,13 @@ class Sequence:
 
     def delta(self) -> tuple[bytes, ...]:
         """Return the counters of entities that changed since the last ``delta`` or ``snapshot``."""
-        return self._told(np.flatnonzero(self._changed))
+        return self._part(np.flatnonzero(self._changed))
 
     def snapshot(self) -> tuple[bytes, ...]:
         """Return all counters."""
-        return self._told(np.flatnonzero(self._days.reshape(-1, self._slots).max(axis=1) >= 0))
+        return self._part(np.flatnonzero(self._days.reshape(-1, self._slots).max(axis=1) >= 0))
 
-    def _told(self, entities: Longs) -> tuple[bytes, ...]:
+    def _part(self, entities: Longs) -> tuple[bytes, ...]:
         self._changed[:] = 0
         places = (entities[:, None] * self._slots + np.arange(self._slots)).ravel()
         places = places[self._days[places] >= 0]

@@ -45,7 +45,7 @@ class QualityGate:
                     found[row] = reject(rule, row_values(columns, row))
         return found
 
-    def marks(self, columns: Columns) -> list[tuple[int, Rule, Values]]:
+    def flagged(self, columns: Columns) -> list[tuple[int, Rule, Values]]:
         """Return the rows that a rule marks or stops at, in log order, and within a row in the order of the rules."""
         found: list[tuple[int, int, Rule]] = []
         for place, rule in enumerate(self._passing):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from schemas import catalog
 from schemas.contracts import contract
 from udfs.wire.avro import write_long, write_text
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 _HEADER = contract("quality_flag").header
 TOPIC = catalog.topic("quality_flag")
@@ -25,10 +25,10 @@ class QualityFlag:
     observed: str
     expected: str
 
-    def record(self) -> SideRecord:
+    def record(self) -> LowRateRecord:
         """Return the record, ready for the wire."""
         texts = [write_text(text) for text in (self.rule, self.topic, self.entity_id, self.event_id)]
         value = b"".join(
             (_HEADER, *texts, write_long(self.event_time), write_text(self.observed), write_text(self.expected))
         )
-        return SideRecord(TOPIC, self.entity_id.encode(), self.event_time, value)
+        return LowRateRecord(TOPIC, self.entity_id.encode(), self.event_time, value)

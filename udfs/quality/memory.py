@@ -49,13 +49,13 @@ class Memory:
 
     def delta(self) -> tuple[bytes, ...]:
         """Return the state of entities that changed since the last ``delta`` or ``snapshot``."""
-        return self._told(np.flatnonzero(self._changed))
+        return self._part(np.flatnonzero(self._changed))
 
     def snapshot(self) -> tuple[bytes, ...]:
         """Return the whole state."""
-        return self._told(np.flatnonzero(self._state[0] >= 0))
+        return self._part(np.flatnonzero(self._state[0] >= 0))
 
-    def _told(self, entities: Longs) -> tuple[bytes, ...]:
+    def _part(self, entities: Longs) -> tuple[bytes, ...]:
         self._changed[:] = 0
         return (pack(entities), *(pack(self._state[k, entities]) for k in range(_PARTS)))
 

@@ -22,7 +22,7 @@ from udfs.values.times import DAY, SECOND
 from udfs.venues.facts import ActionFact, CloseFact, Fact
 from udfs.venues.frames import RevisionRow
 from udfs.wire.envelope import Envelopes
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 Rare = RevisionRow | Fact
 Numbers = dict[str, Number | None]
@@ -50,9 +50,9 @@ class RareGate:
                 found.setdefault(i, reject(broken, values))
         return found
 
-    def marks(
+    def flags(
         self, env: Envelopes, rows: Sequence[tuple[int, Rare]], received: Longs, memory: Memory, entity: Codes
-    ) -> list[SideRecord]:
+    ) -> list[LowRateRecord]:
         """Return the flags of the rows that passed, and remember them.
 
         Args:

@@ -9,16 +9,16 @@ from udfs.quality.checks import Values, expected, observed
 from udfs.quality.flags import QualityFlag
 from udfs.quality.stop import QualityStop
 from udfs.rows.batches import Rows
-from udfs.wire.low_rate import SideRecord
+from udfs.wire.low_rate import LowRateRecord
 
 
-def side_records(topic: str, rows: Rows, marks: Sequence[tuple[int, Rule, Values]]) -> list[SideRecord]:
+def flag_records(topic: str, rows: Rows, flagged: Sequence[tuple[int, Rule, Values]]) -> list[LowRateRecord]:
     """Return the flags of marked rows.
 
     Raises:
         QualityStop: one of the rules says so.
     """
-    return [_flag(topic, rows, row, rule, values).record() for row, rule, values in marks]
+    return [_flag(topic, rows, row, rule, values).record() for row, rule, values in flagged]
 
 
 def _flag(topic: str, rows: Rows, row: int, rule: Rule, values: Values) -> QualityFlag:

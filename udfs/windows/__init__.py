@@ -14,7 +14,7 @@ in flat arrays, and encodes the windows that are due. Where to look:
     kernels/trades.py, quotes.py, revising.py, revised.py   one record of a block after the other into its windows
     kernels/trade_log.py, applying.py   the newest trades of venues that revise, and revisions applied to them
     kernels/reduce.py   sums, extremes, first and last; words.py  integers of 128 and 192 bits
-    kernels/sequence.py the filter of transport duplicates; index.py  names and windows found by hashing
+    kernels/delivery.py the filter of transport duplicates; index.py  names and windows found by hashing
     kernels/due.py      which windows are published now; sweep.py  which are forgotten
     kernels/bars.py, quote_bars.py   windows become records; reducers.py, fields.py  the same by declaration
     kernels/merging.py, packed.py    windows merged; windows of silent entities as a few bytes

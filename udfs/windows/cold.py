@@ -54,18 +54,18 @@ class Cold:
 
     def pack(self, s: State) -> None:
         """Pack some entities that are silent, if their windows were told and saved."""
-        water = int(s.facts[at.SHARD_WATER])
+        max_ingest = int(s.facts[at.SHARD_MAX_INGEST])
         if self._left <= 0:
-            if water < self._next:
+            if max_ingest < self._next:
                 return
             self._left = int(s.facts[at.ENTITIES])
-            self._next = water + int(s.facts[at.SILENT]) // _ROUNDS
+            self._next = max_ingest + int(s.facts[at.SILENT]) // _ROUNDS
         looks = min(_LOOKS, self._left)
         self._left -= looks
         for code in self._codes[: silent_entities(s, looks, self._codes)].tolist():
             count = kept_rows(s, code, 1, self._rows)
             if count < 0:  # not told or not saved yet
-                self._next = water
+                self._next = max_ingest
             elif count > 0:
                 rows = self._rows[:count]
                 self._make_room(s, rows)

@@ -47,7 +47,7 @@ COLUMNS: Mapping[str, Mapping[str, tuple[int, int]]] = {
     },
 }
 _FOLDS = {"sum": by.SUM, "min": by.LEAST, "max": by.MOST}
-_MARKS = {"first": by.FIRST, "last": by.LAST}
+_PICKS = {"first": by.FIRST, "last": by.LAST}
 _HEADS = {
     "entity_id": (to.NAME, to.F_ENTITY, "string"),
     "interval": (to.INTERVAL, to.F_LEVEL, "string"),
@@ -155,7 +155,7 @@ def _check_lengths(lengths: tuple[int, ...]) -> None:
 
 
 def _laid_out(declaration: Declaration) -> _Layout:
-    """Give each reducer its operation and its words; all columns of the first record, or of the last, share a mark."""
+    """Give each reducer its operation and its words; columns of one record share a pick."""
     layout = _Layout()
     columns = COLUMNS.get(declaration.kind)
     if columns is None:
@@ -165,18 +165,18 @@ def _laid_out(declaration: Declaration) -> _Layout:
             raise DeclarationError(f"the field {each.field!r} is declared twice")
         if each.how == "count" and not each.column:
             layout.places[each.field] = (to.COUNTER, at.COUNT, 1)
-        elif each.column not in columns or each.how not in {*_FOLDS, *_MARKS}:
+        elif each.column not in columns or each.how not in {*_FOLDS, *_PICKS}:
             raise DeclarationError(
                 f"{each.field}: no reducer {each.how!r} over {each.column!r} of a {declaration.kind}"
             )
         elif each.how in _FOLDS:
             _put_fold(layout, each, *columns[each.column])
-    for how, mark in _MARKS.items():
+    for how, pick in _PICKS.items():
         chosen = [each for each in declaration.reducers if each.how == how]
         if chosen:
-            layout.ops.append((mark, 0, layout.take(2), 2))
+            layout.ops.append((pick, 0, layout.take(2), 2))
             for each in chosen:
-                _put_mark(layout, each, *columns[each.column])
+                _put_pick(layout, each, *columns[each.column])
     return layout
 
 
@@ -188,7 +188,7 @@ def _put_fold(layout: _Layout, each: Reduce, source: int, words: int) -> None:
     layout.places[each.field] = (to.DECIMAL if words == 2 else to.PLAIN, target, words)
 
 
-def _put_mark(layout: _Layout, each: Reduce, source: int, words: int) -> None:
+def _put_pick(layout: _Layout, each: Reduce, source: int, words: int) -> None:
     target = layout.take(words or 2)
     layout.ops.append((by.ALSO if words else by.ALSO_TEXT, source, target, words or 2))
     if words:

@@ -155,7 +155,7 @@ BARS = Definition(
     merge=merge_trades,
     text_columns=bars.TEXTS,
     level=bars.B_LEVEL,
-    texts=(at.OPEN + at.MARK_ID, at.CLOSE + at.MARK_ID),
+    texts=(at.OPEN + at.PICK_ID, at.CLOSE + at.PICK_ID),
     revisable=True,
 )
 QUOTE_BARS = Definition(

@@ -43,7 +43,7 @@ _ROWS, _TEXTS = 256, 4_096  # how much room is made at least
 
 
 @dataclass(slots=True)
-class Told:
+class Published:
     """What is published now; ``waiting`` is how many windows of the tick are still to come."""
 
     results: Results
@@ -125,10 +125,10 @@ class WindowFold:
                 self._make_room(int(values.size[done]), len(values) - done)
             done = reader(self._state, values, done)
 
-    def process(self, topic: str, values: Slices, mark: int = NEVER) -> Told:
-        """Fold one topic's part of a block, and tell the windows that the watermark ``mark`` (µs) says are due."""
+    def process(self, topic: str, values: Slices, watermark: int = NEVER) -> Published:
+        """Fold one topic's part of a block, and tell the windows that the watermark ``watermark`` (µs) says are due."""
         self.fold(topic, values)
-        return self.emit(mark)
+        return self.emit(watermark)
 
     def _make_room(self, size: int, records: int) -> None:
         s = self._state
@@ -141,11 +141,11 @@ class WindowFold:
             s = s._replace(holes=np.concatenate([s.holes, np.zeros_like(s.holes)]))
         self._state = s
 
-    def emit(self, mark: int, *, tick: bool = False, budget: int = TICK_BUDGET) -> Told:
+    def emit(self, watermark: int, *, tick: bool = False, budget: int = TICK_BUDGET) -> Published:
         """Tell what is due, and ask for what cannot be told.
 
         Args:
-            mark: the watermark, µs: windows that end at or before it are told as soon as they change.
+            watermark: the watermark, µs: windows that end at or before it are told as soon as they change.
             tick: tell open windows that changed as well; every fifth tick those of an hour and more, too.
             budget: how many of a tick's windows at most now; the rest comes with the next calls.
 
@@ -154,12 +154,12 @@ class WindowFold:
             ValueError: a result does not fit its contract.
         """
         s = self._state
-        waiting = collect(s, mark, self._ticked() if tick else 0, budget)
-        told = Told(self._finish(), self._requests(), waiting)
+        waiting = collect(s, watermark, self._ticked() if tick else 0, budget)
+        published = Published(self._finish(), self._requests(), waiting)
         sweep(s, (_SWEEPS_OF_LOGS if s.facts[at.LOG_MADE] else _SWEEPS) * int(s.facts[at.MADE]) + 64)
         if s.facts[at.NUMBERED]:
             self._cold.pack(s)
-        return told
+        return published
 
     @property
     def cold(self) -> int:
@@ -172,18 +172,18 @@ class WindowFold:
         s = self._state.facts
         return int(s[at.FRESH] + s[at.TICKING] + s[at.WAITING : at.WAITING + at.LEVELS].sum())
 
-    def tick(self, mark: int, *, everything: bool) -> Told:
+    def tick(self, watermark: int, *, everything: bool) -> Published:
         """Tell open windows that changed, or go on with the tick that has begun.
 
         Args:
-            mark: the watermark, µs.
+            watermark: the watermark, µs.
             everything: also windows of an hour and more, which wait for every fifth tick else.
         """
         if everything:
             self._ticks = _ALL_TICKS - 1
-        return self.emit(mark, tick=self.count(at.TICKING) == 0)
+        return self.emit(watermark, tick=self.count(at.TICKING) == 0)
 
-    def close(self, budget: int = 1 << 62) -> Told:
+    def close(self, budget: int = 1 << 62) -> Published:
         """Tell everything that was not told, at the end of a bounded input; the first ``budget`` windows of it."""
         self._ticks = _ALL_TICKS - 1
         return self.emit(NEVER, tick=True, budget=budget)

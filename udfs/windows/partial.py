@@ -86,11 +86,11 @@ def finished(fold: WindowFold, rows: int = 32_768) -> Iterator[Results]:
     Raises:
         QualityStop: one breaks a rule.
     """
-    told = fold.close(budget=rows)
-    yield told.results
-    while told.waiting:
-        told = fold.emit(NEVER, budget=rows)
-        yield told.results
+    published = fold.close(budget=rows)
+    yield published.results
+    while published.waiting:
+        published = fold.emit(NEVER, budget=rows)
+        yield published.results
 
 
 def results_batch(definition: Definition, results: Results, schema: pa.Schema) -> pa.RecordBatch:

@@ -11,7 +11,7 @@ import numpy as np
 from schemas.quality import Compare, Range, Rule
 from udfs.kernels.jit import I64, LONG, inlined, kernel
 from udfs.kernels.slices import Longs
-from udfs.quality.results import hold
+from udfs.quality.finished import hold
 from udfs.windows.kernels.results import Column, Results
 from udfs.windows.kernels.words import U, below
 

@@ -22,7 +22,7 @@ from udfs.state.packing import pack, unpack
 from udfs.windows.cold import Cold, Put
 from udfs.windows.kernels import layout as at
 from udfs.windows.kernels.index import find, index_entities, new_row, push
-from udfs.windows.kernels.packed import shard_water
+from udfs.windows.kernels.packed import shard_max_ingest
 from udfs.windows.kernels.state import STATE, State
 from udfs.windows.room import room_for_entities, room_for_rows, room_for_texts
 from udfs.windows.trade_log_saving import decode_log, encode_log
@@ -42,7 +42,7 @@ def mark_saved(s: State) -> int:
     for k in range(count):
         row = np.int64(s.lists[at.CHANGED_ROWS * s.facts[at.CAPACITY] + k])
         s.rows[row * at.WIDTH + at.FLAGS] &= ~at.CHANGED
-        s.chains[row * at.C_WIDTH + at.C_TOLD] = s.chains[row * at.C_WIDTH + at.C_HEAD]
+        s.chains[row * at.C_WIDTH + at.C_SAVED] = s.chains[row * at.C_WIDTH + at.C_HEAD]
     s.facts[at.CHANGED_ROWS] = 0
     for k in range(s.facts[at.CHANGED_ENTITIES]):
         s.entities[np.int64(s.moved[k]) * at.E_WIDTH + at.E_FLAGS] &= ~at.MOVED
@@ -121,7 +121,7 @@ def encode(
     spans = people[first:end, [at.E_NAME, at.E_SIZE]].tolist()
     per = int(s.facts[at.STREAMS] * s.facts[at.DATES])
     seen = s.seen.reshape(-1, per)[entities]
-    facts = [pack(entities), pack(people[entities, at.E_WATER]), pack(people[entities, at.E_TIME])]
+    facts = [pack(entities), pack(people[entities, at.E_MAX_INGEST]), pack(people[entities, at.E_TIME])]
     facts += [pack(people[entities, at.E_HEARD]), pack(people[entities, at.E_FLAGS] & at.LOGGED)]
     facts += [pack(seen[:, k]) for k in range(per)]
     names = [s.names[begin : begin + size].tobytes() for begin, size in spans]
@@ -157,8 +157,8 @@ def restore(s: State, log: Iterable[bytes], texts: Codes, cold: Cold) -> State:
         if version not in (VERSION, _BEFORE):
             raise ValueError(f"state of version {version}, expected {VERSION}")
     names: dict[int, bytes] = {}
-    for _, first, told, *_ in parts:
-        names |= dict(enumerate(told, first))
+    for _, first, published, *_ in parts:
+        names |= dict(enumerate(published, first))
     if names and max(names) != len(names) - 1:
         raise ValueError("the state lacks the names of entities: a part of its log is missing")
     s = _with_names(s, [names[code] for code in range(len(names))])
@@ -172,7 +172,7 @@ def restore(s: State, log: Iterable[bytes], texts: Codes, cold: Cold) -> State:
         for code, content, of in zip(codes, packed[1], packed[2] if of_log else [[]] * len(codes), strict=True):
             _known(s, code)
             cold.put(s, code, content, of)
-    shard_water(s)
+    shard_max_ingest(s)
     link_rows(s)
     return s
 
@@ -183,7 +183,7 @@ def _with_names(s: State, names: Sequence[bytes]) -> State:
     size = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
     people[: len(names), at.E_SIZE] = size
     people[: len(names), at.E_NAME] = np.cumsum(size) - size
-    people[: len(names), [at.E_WATER, at.E_TIME, at.E_CURRENT, at.E_HEARD, at.E_TOP]] = -1
+    people[: len(names), [at.E_MAX_INGEST, at.E_TIME, at.E_CURRENT, at.E_HEARD, at.E_TOP]] = -1
     people[: len(names), at.E_FLAGS] = 0
     used = int(size.sum())
     s.names[:used] = np.frombuffer(b"".join(names), dtype=np.uint8)
@@ -194,12 +194,12 @@ def _with_names(s: State, names: Sequence[bytes]) -> State:
 
 
 def _put_entities(s: State, columns: list[Longs], *, logged: bool) -> None:
-    codes, water, time, heard, *seen = columns
+    codes, max_ingest, time, heard, *seen = columns
     if not len(codes):
         return
     _known(s, int(codes.max()))
     people = s.entities.reshape(-1, at.E_WIDTH)
-    people[codes, at.E_WATER] = water
+    people[codes, at.E_MAX_INGEST] = max_ingest
     people[codes, at.E_TIME] = time
     people[codes, at.E_HEARD] = heard
     if logged:

@@ -33,9 +33,9 @@ def count_log(s: State, rows: Codes, whole: int, counts: Longs) -> int:
     for k in range(len(rows)):
         c = np.int64(rows[k]) * at.C_WIDTH
         counts[2 * k], counts[2 * k + 1] = 0, 0
-        told = np.int64(-1) if whole else np.int64(s.chains[c + at.C_TOLD])
+        published = np.int64(-1) if whole else np.int64(s.chains[c + at.C_SAVED])
         entry = np.int64(s.chains[c + at.C_HEAD])
-        while entry >= 0 and entry != told:
+        while entry >= 0 and entry != published:
             counts[2 * k] += 1
             entry = s.tape[entry * at.L_WIDTH + at.L_NEXT]
         v = np.int64(s.chains[c + at.C_REVISED])
@@ -98,7 +98,7 @@ def put_log(s: State, whole: int, keys: Longs, starts: Longs, counts: Longs, tra
                 s.revisions[begin + 1 + m] = revisions[m * each + n]
             revise(s, row, begin)
         r += counts[2 * k + 1]
-        s.chains[c + at.C_TOLD] = s.chains[c + at.C_HEAD]
+        s.chains[c + at.C_SAVED] = s.chains[c + at.C_HEAD]
     return put
 
 

@@ -19,7 +19,7 @@ from udfs.kernels.slices import Longs, Octets, Slices
 #: Record time of a reply that leaves it to the client.
 NO_TIME = -(1 << 63)
 #: Watermark before there is one, and the highest, µs: far beyond all event times, but they can be reckoned with.
-NO_MARK, LAST_MARK = -(1 << 62), 1 << 62
+NO_WATERMARK, LAST_WATERMARK = -(1 << 62), 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +37,32 @@ class Part:
 class Block:
     """What came of the topics' partitions of one number; without parts it is the marker before a checkpoint.
 
-    ``mark`` is the source's watermark behind the block's last record, µs.
+    ``watermark`` is the source's watermark behind the block's last record, µs.
     """
 
     partition: int
     parts: list[Part]
-    mark: int
+    watermark: int
 
 
 def read(block: bytes) -> Block:
     """Return what is in a block, as views of it."""
-    partition, n, mark_ms = struct.unpack_from("<iiq", block)
-    mark = max(NO_MARK, min(LAST_MARK, 1000 * mark_ms))
+    partition, n, watermark_ms = struct.unpack_from("<iiq", block)
+    watermark = max(NO_WATERMARK, min(LAST_WATERMARK, 1000 * watermark_ms))
     if n == 0:
-        return Block(partition, [], mark)
+        return Block(partition, [], watermark)
     offsets, times = (np.frombuffer(block, "<i8", n, 16 + 8 * n * k) for k in range(2))
     sizes, numbers = (np.frombuffer(block, "<i4", n, 16 + 16 * n + 4 * n * k) for k in range(2))
     at = 16 + 24 * n
     topics, at = _texts(block, at)
     values = Slices.packed(memoryview(block)[at:], sizes.astype(np.int64))
     if len(topics) == 1:
-        return Block(partition, [Part(topics[0], partition, values, offsets, times)], mark)
+        return Block(partition, [Part(topics[0], partition, values, offsets, times)], watermark)
     parts = []
     for number, topic in enumerate(topics):
         its = np.flatnonzero(numbers == number)
         parts.append(Part(topic, partition, values.take(its), offsets[its], times[its]))
-    return Block(partition, parts, mark)
+    return Block(partition, parts, watermark)
 
 
 def _texts(block: bytes, at: int) -> tuple[list[str], int]:

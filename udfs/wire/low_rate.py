@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class SideRecord:
+class LowRateRecord:
     """A record of one of the domain's low-rate topics, ready for the wire; ``event_time`` in µs UTC."""
 
     topic: str

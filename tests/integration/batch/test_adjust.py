@@ -37,7 +37,7 @@ def computed(spark: SparkSession, facts: list[dict[str, str]], out: Path, **opti
     """Compute the series of facts, each of which the topics have twice."""
     frames: dict[str, DataFrame] = {}
     for topic, values in envelopes(rows(*facts)).items():
-        found = [(record.value,) for record in fold(topic, values).side]
+        found = [(record.value,) for record in fold(topic, values).low_rate]
         frames[topic.split(".")[2]] = spark.createDataFrame([*found, *found], "value binary")
     adjust.compute(spark, frames[ACTION], frames[CLOSE], out, **options)
 

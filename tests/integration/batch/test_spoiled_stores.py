@@ -51,7 +51,7 @@ import batch.spark.topics
 import batch.verifying.verify
 import polyglot.cli.verify
 from batch.ranges import Span
-from batch.replaying.files import records, rejected, side
+from batch.replaying.files import low_rate, records, rejected
 from batch.replaying.replay import replay
 from batch.spark.columns import VALUE
 from polyglot.cli import run
@@ -120,7 +120,7 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
             log.add(name, record.entity_id, bytes(record.value))
     for row in rejected(small, done.out).collect():
         log.add(LETTERS, decode("dead_letter", row.value)["dead_letter_id"], bytes(row.value))
-    for row in side(small, done.out, FLAGS).collect():
+    for row in low_rate(small, done.out, FLAGS).collect():
         log.add(FLAGS, ENTITY, bytes(row.value))
     with ThreadPoolExecutor(3) as pool:  # most of a table's time is waited for
         started = pool.submit(Engine, folder / "engine")

@@ -17,7 +17,7 @@ from support.stack import Stack
 
 from batch.publishing.publish import publish
 from batch.ranges import Span
-from batch.replaying.files import records, rejected, side
+from batch.replaying.files import low_rate, records, rejected
 from batch.replaying.replay import Replayed, replay
 from batch.spark import views
 from batch.spark.columns import VALUE
@@ -89,7 +89,7 @@ def written(stack: Stack, spark: SparkSession) -> tuple[Replayed, Producer]:
     assert publish(spark, done.out, stack.settings.kafka.librdkafka())["trade"] == 60
     for letter in rejected(spark, done.out).collect():
         producer.produce("deadletter.normalization.v1", bytes(letter.value), b"id")
-    for flag in side(spark, done.out, FLAGS).collect():
+    for flag in low_rate(spark, done.out, FLAGS).collect():
         producer.produce(FLAGS, bytes(flag.value), b"sim:AUSDT")
     assert producer.flush(30) == 0
     for kind in (*catalog.NORMALIZED, *catalog.BARS):

@@ -15,7 +15,7 @@ from support.pipeline import assert_equals_oracle, assert_quotes_equal_oracle, a
 from support.registry import FakeRegistry, served
 from support.topics import records
 
-from devstack.demo.balance import accounts
+from devstack.demo.reconciliation import reconcile
 from runtime.offsets import OffsetReader
 from runtime.readers.conflicts import first_copy
 from runtime.readers.log import decode
@@ -67,7 +67,7 @@ def test_usdm_capture_beside_other_venues(pipeline, tmp_path):
     assert rows["normalized.trade.v1"] == rows["silver_trade"] == TRADES
     assert rows["normalized.quote.v1"] == rows["silver_quote"] == QUOTES
     assert rows["bronze_raw"] == FRAMES
-    books = accounts(pipeline.settings, found)
+    books = reconcile(pipeline.settings, found)
     assert all(books["balance"].values()), books
     assert (books["duplicates"], books["dead_letters"]) == (93_954, 0)
 
@@ -221,7 +221,7 @@ def test_lost_frames_are_gaps_until_they_come_and_another_copy_is_a_conflict(pip
     verified = pipeline.json("verify", "--fail-on-empty")
     assert verified["differences"] == 0
     assert tables(verified)["normalized.gaps.v1"] == len(numbers)
-    books = accounts(pipeline.settings, verified)
+    books = reconcile(pipeline.settings, verified)
     assert books["conflicts"] == 1
     assert all(books["balance"].values()), books
     assert_equals_oracle(pipeline, [_written(tmp_path / "log.gz", kept + lost)], "binance_coinm")

@@ -9,7 +9,7 @@ from support.pipeline import tables
 from support.stack import Stack
 from support.topics import records
 
-from devstack.demo.balance import accounts
+from devstack.demo.reconciliation import reconcile
 from runtime.flink_rest import FlinkRest
 from runtime.offsets import OffsetReader
 
@@ -94,7 +94,7 @@ def test_rejected_fixed_and_redriven(strict):
     assert rejected > 50
     assert listed["groups"][0]["topic"] == "raw.sim.trade.v1"
     assert line(strict, ("too_dear", "fail")) == rejected
-    (shown,) = strict.json("deadletters", "show", listed["letters"][0]["id"])
+    (shown,) = strict.json("deadletters", "show", listed["dead_letters"][0]["id"])
     assert shown["contract"] == "trade.v1"
     assert '"e":"trade"' in shown["envelope"]["payload"]
     accepted = len({one["event_id"] for one in trades(strict)})
@@ -105,7 +105,7 @@ def test_rejected_fixed_and_redriven(strict):
     strict.json("drain", "--timeout", "600")
     found = strict.json("verify")
     assert found["differences"] == 0
-    books = accounts(strict.settings, found)
+    books = reconcile(strict.settings, found)
     assert all(books["balance"].values()), books
     assert books["normalized"] == books["silver"]
     assert books["trades"] == accepted + rejected

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from collectors.reference import ReferenceFile, Told
+from collectors.reference import ReferenceFile, Supplement
 from polyglot.cli import run
 from runtime.console import CommandError, Exit
 
@@ -13,7 +13,9 @@ NOON = 1_714_564_800_000_000
 
 
 def frames(path, told=None, after=0):
-    return [json.loads(one) for block in ReferenceFile(path, told or Told()).blocks(after) for one in block.payload]
+    return [
+        json.loads(one) for block in ReferenceFile(path, told or Supplement()).blocks(after) for one in block.payload
+    ]
 
 
 def write(tmp_path, text, name="f"):
@@ -24,7 +26,7 @@ def write(tmp_path, text, name="f"):
 
 def test_a_price_row_is_a_close_and_a_frame_for_each_action(tmp_path):
     path = write(tmp_path, YAHOO + "2024-05-01,1,2,0.5,1.50,1.4,10,0.25,2.0\n2024-05-02,1,2,1,1,1,10,0.0,0\n")
-    found = frames(path, Told("CALM", "USD", 3))
+    found = frames(path, Supplement("CALM", "USD", 3))
     assert [(one["channel"], one.get("kind")) for one in found] == [
         ("daily_close", None), ("corporate_action", "cash_dividend"), ("corporate_action", "split"),
         ("daily_close", None),
@@ -45,13 +47,13 @@ def test_json_numbers_stay_the_text_they_are(tmp_path):
 
 def test_a_payload_is_canonical(tmp_path):
     one, other = write(tmp_path, '{"b": 1, "close": "2"}', "a"), write(tmp_path, '{"close":"2",   "b":1}', "b")
-    payloads = [block.payload for path in (one, other) for block in ReferenceFile(path, Told()).blocks(0)]
+    payloads = [block.payload for path in (one, other) for block in ReferenceFile(path, Supplement()).blocks(0)]
     assert payloads[0] == payloads[1] == [b'{"channel":"daily_close","fields":{"b":"1","close":"2"},"symbol":""}']
 
 
 def test_a_broken_line_is_a_frame_as_it_is(tmp_path):
     path = write(tmp_path, '{"close": "1"}\n{"close": \n\n"text"\n')
-    (block,) = ReferenceFile(path, Told()).blocks(0)
+    (block,) = ReferenceFile(path, Supplement()).blocks(0)
     assert block.payload[1:] == [b'{"close": ', b"text"]
     assert block.channel[1:] == ["unassigned", "unassigned"]
 
@@ -67,14 +69,17 @@ def test_the_same_source_means_the_same_frames_and_goes_on_where_it_was(tmp_path
     path = write(tmp_path, "date,close\n" + "".join(f"2024-05-{day:02},{day}\n" for day in range(1, 31)))
     whole = frames(path)
     assert frames(path, after=12) == whole[12:]
-    assert [block.seq[0] for block in ReferenceFile(path, Told()).blocks(12)] == [13]
-    names = {ReferenceFile(path, told).source_id for told in (Told(), Told(), Told("A"), Told(revision=1))}
+    assert [block.seq[0] for block in ReferenceFile(path, Supplement()).blocks(12)] == [13]
+    names = {
+        ReferenceFile(path, told).source_id
+        for told in (Supplement(), Supplement(), Supplement("A"), Supplement(revision=1))
+    }
     assert len(names) == 3
 
 
 def test_the_knowledge_time_is_what_was_told(tmp_path):
     path = write(tmp_path, "date,close\n2024-05-01,1\n")
-    (block,) = ReferenceFile(path, Told(as_of_us=NOON)).blocks(0)
+    (block,) = ReferenceFile(path, Supplement(as_of_us=NOON)).blocks(0)
     assert (list(block.receive_us), list(block.event_time)) == ([NOON], [None])
 
 

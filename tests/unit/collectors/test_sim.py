@@ -96,7 +96,7 @@ def test_the_manifest_is_what_normalization_makes_of_it(spec):
                 duplicates=out.duplicates, not_normalized=out.not_normalized,
                 trade=len(out.trades), quote=len(out.quotes), dead=len(out.dead_letters),
             )  # fmt: skip
-            seen.update(record.topic.split(".")[1] for record in out.side)
+            seen.update(record.topic.split(".")[1] for record in out.low_rate)
             reasons.update(letter.reason for letter in out.dead_letters)
     manifest = sim.manifest.document()
     assert seen["duplicates"] == manifest["duplicates"] > 500

@@ -13,7 +13,7 @@ from udfs.kernels.jit import helper, inlined
 from udfs.kernels.slices import Octets
 from udfs.windows.kernels import layout as at
 from udfs.windows.kernels.index import find, window
-from udfs.windows.kernels.merging import merge_sums, put_mark
+from udfs.windows.kernels.merging import merge_sums, put_pick
 from udfs.windows.kernels.reduce import follows, keep_text, lower_to, precedes, raise_to, touch
 from udfs.windows.kernels.state import State
 from udfs.windows.kernels.trade_log import find_revision, is_later, keep_id, new_revision, revise
@@ -33,8 +33,8 @@ def _put_logged(s: State, x: int, b: int) -> None:
     """Let a trade of the log be the first or last of a window."""
     for k in range(2):
         s.rows[x + k] = s.tape[b + at.L_TIME + k]
-        s.rows[x + at.MARK_VALUES + k] = s.tape[b + at.L_PRICE + k]
-    keep_text(s, x + at.MARK_ID, s.tape, b + at.L_ID, s.texts)
+        s.rows[x + at.PICK_VALUES + k] = s.tape[b + at.L_PRICE + k]
+    keep_text(s, x + at.PICK_ID, s.tape, b + at.L_ID, s.texts)
 
 
 @inlined
@@ -92,10 +92,10 @@ def _reduce_longer(s: State, row: int) -> None:
         merge_sums(rows, x, last < 0, rows, w)
         rows[x + at.COUNT] += rows[w + at.COUNT]
         if last < 0:
-            put_mark(s, x + at.OPEN, rows, w + at.OPEN, s.texts)
+            put_pick(s, x + at.OPEN, rows, w + at.OPEN, s.texts)
         last = w
     if last >= 0:
-        put_mark(s, x + at.CLOSE, rows, last + at.CLOSE, s.texts)
+        put_pick(s, x + at.CLOSE, rows, last + at.CLOSE, s.texts)
 
 
 @inlined

@@ -65,10 +65,10 @@ def _derive(s: State, x: int, facts: Longs, f: int) -> bool:
             facts[f + k] = 0
         return True
     for k in range(2):
-        facts[f + B_OPEN + k] = rows[x + at.OPEN + at.MARK_VALUES + k]
+        facts[f + B_OPEN + k] = rows[x + at.OPEN + at.PICK_VALUES + k]
         facts[f + B_HIGH + k] = rows[x + at.HIGH + k]
         facts[f + B_LOW + k] = rows[x + at.LOW + k]
-        facts[f + B_CLOSE + k] = rows[x + at.CLOSE + at.MARK_VALUES + k]
+        facts[f + B_CLOSE + k] = rows[x + at.CLOSE + at.PICK_VALUES + k]
         facts[f + B_VOLUME + k] = rows[x + at.VOLUME + k]
         facts[f + B_BUY_VOLUME + k] = rows[x + at.BUY_VOLUME + k]
     v0, v1 = np.uint64(rows[x + at.VOLUME]), np.uint64(rows[x + at.VOLUME + 1])
@@ -126,9 +126,9 @@ def finish_bars(
         place = _put_span(facts, f + B_NOTIONAL, out, place, put_plain(out, place, rows, x + at.NOTIONAL, scratch))
         place = put_number(out, place, facts, f + B_VWAP)
         place = put_long(out, place, facts[f + B_COUNT])
-        end = put_id(out, place, rows, x + at.OPEN + at.MARK_ID, s.texts)
+        end = put_id(out, place, rows, x + at.OPEN + at.PICK_ID, s.texts)
         place = _put_span(facts, f + B_FIRST, out, place, end)
-        end = put_id(out, place, rows, x + at.CLOSE + at.MARK_ID, s.texts)
+        end = put_id(out, place, rows, x + at.CLOSE + at.PICK_ID, s.texts)
         place = _put_span(facts, f + B_LAST, out, place, end)
         place = put_number(out, place, facts, f + B_BUY_VOLUME)
         end = put_plain(out, place, rows, x + at.BUY_NOTIONAL, scratch)

@@ -21,18 +21,18 @@ from udfs.windows.kernels.state import STATE, State
 
 
 @inlined
-def _told_by(s: State, row: int, mark: int) -> bool:
+def _is_due(s: State, row: int, watermark: int) -> bool:
     """Tell whether a watermark tells a window."""
     x = row * at.WIDTH
     key = s.rows[x + at.KEY]
-    if s.rows[x + at.START] + s.lengths[key & at.LEVEL_MASK] > mark:
+    if s.rows[x + at.START] + s.lengths[key & at.LEVEL_MASK] > watermark:
         return False
     newest = s.entities[(key >> at.LEVEL_BITS) * at.E_WIDTH + at.E_TIME]
-    return mark - newest <= s.facts[at.FAR]
+    return watermark - newest <= s.facts[at.FAR]
 
 
 @inlined
-def _tell(s: State, row: int) -> None:
+def _publish(s: State, row: int) -> None:
     """Put a window on the list of what is told, or asked for; that it was is saved."""
     x = row * at.WIDTH
     flags = s.rows[x + at.FLAGS]
@@ -43,12 +43,12 @@ def _tell(s: State, row: int) -> None:
 
 
 @kernel(LONG, STATE, LONG, LONG, LONG)
-def collect(s: State, mark: int, ticked: int, budget: int) -> int:
+def collect(s: State, watermark: int, ticked: int, budget: int) -> int:
     """Fill the lists ``DUE`` and ``ASKED``.
 
     Args:
         s: the state.
-        mark: watermark, µs; before all times: there is none yet.
+        watermark: watermark, µs; before all times: there is none yet.
         ticked: a tick begins for the levels below this one.
         budget: how many windows that wait for a tick are told at most; the others come with the next calls.
 
@@ -60,14 +60,14 @@ def collect(s: State, mark: int, ticked: int, budget: int) -> int:
     s.facts[at.ASKED] = 0
     for k in range(s.facts[at.FRESH]):
         row = np.int64(s.lists[at.FRESH * capacity + k])
-        if _told_by(s, row, mark):
-            _tell(s, row)
+        if _is_due(s, row, watermark):
+            _publish(s, row)
         else:
             push(s, at.WAITING + (s.rows[row * at.WIDTH + at.KEY] & at.LEVEL_MASK), row)
     s.facts[at.FRESH] = 0
     for level in range(len(s.lengths)):
         which = at.WAITING + level
-        floor = mark // s.lengths[level]
+        floor = watermark // s.lengths[level]
         if level < ticked:
             for k in range(s.facts[which]):
                 push(s, at.TICKING, np.int64(s.lists[which * capacity + k]))
@@ -76,8 +76,8 @@ def collect(s: State, mark: int, ticked: int, budget: int) -> int:
             held = 0
             for k in range(s.facts[which]):
                 row = np.int64(s.lists[which * capacity + k])
-                if _told_by(s, row, mark):
-                    _tell(s, row)
+                if _is_due(s, row, watermark):
+                    _publish(s, row)
                 else:
                     s.lists[which * capacity + held] = row
                     held += 1
@@ -85,6 +85,6 @@ def collect(s: State, mark: int, ticked: int, budget: int) -> int:
         s.facts[at.LOOKED + level] = max(floor, s.facts[at.LOOKED + level])
     while s.facts[at.TICKING] > 0 and budget > 0:
         s.facts[at.TICKING] -= 1
-        _tell(s, np.int64(s.lists[at.TICKING * capacity + s.facts[at.TICKING]]))
+        _publish(s, np.int64(s.lists[at.TICKING * capacity + s.facts[at.TICKING]]))
         budget -= 1
     return s.facts[at.TICKING]

@@ -92,7 +92,7 @@ def _add_entity(s: State, slot: int, tag: int, data: Octets, begin: int, size: i
     s.entities[e + at.E_SIZE] = size
     put_raw(s.names, s.facts[at.NAME_BYTES], data, begin, size)
     s.facts[at.NAME_BYTES] += size
-    s.entities[e + at.E_WATER] = -1
+    s.entities[e + at.E_MAX_INGEST] = -1
     s.entities[e + at.E_TIME] = -1
     s.entities[e + at.E_CURRENT] = -1
     s.entities[e + at.E_FLAGS] = at.LOGGED if is_revising(s, data, begin, size) else 0

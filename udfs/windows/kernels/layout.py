@@ -6,7 +6,7 @@ than 64 bits lie in several words, lowest first, as unsigned. Times are µs UTC.
 
 from __future__ import annotations
 
-from udfs.kernels import records
+from udfs.kernels import delivered
 
 # --- windows: words of a row ------------------------------------------------------------------------------------------
 WIDTH = 32
@@ -39,10 +39,10 @@ OPEN = 18
 CLOSE = 24
 # Quotes: the last one's time, order and eight words of prices and sizes.
 LAST = 4
-#: Words of a mark (first or last): time, order, then what is kept of the record.
-MARK_TIME, MARK_ORDER, MARK_VALUES = 0, 1, 2
-#: Where the id lies in a trade's mark.
-MARK_ID = 4
+#: Words of a pick (first or last): time, order, then what is kept of the record.
+PICK_TIME, PICK_ORDER, PICK_VALUES = 0, 1, 2
+#: Where the id lies in a trade's pick.
+PICK_ID = 4
 
 #: Flags: not told since it changed; not saved since it changed; left to repair, because it holds a revision of a trade
 #: that the log does not have; holds a revision of a trade that the log had, or waits for.
@@ -54,7 +54,7 @@ UNSETTLED, LASTING = DIRTY | CHANGED, LEFT | APPLIED
 E_WIDTH = 8
 E_NAME, E_SIZE = 0, 1  # where its name lies in the arena, bytes
 #: Newest ingest time: the entity's own clock.
-E_WATER = 2
+E_MAX_INGEST = 2
 #: Newest event time: only for when something is told.
 E_TIME = 3
 #: Row of its newest shortest window, a short cut that is checked before it is used; -1: none; ``COLD``: its windows are
@@ -68,16 +68,15 @@ MOVED, LOGGED = 1, 2
 E_HEARD = 6
 #: Newest time of a window that no event made: of a revision, or of a restored state.
 E_TOP = 7
-#: Ingest date and number in one integer that orders as the pair does: ``date << SEQ_BITS | entity_seq``.
-SEQ_BITS = records.SEQ_BITS
-SEQ_MASK = (1 << SEQ_BITS) - 1
+#: Ingest date and ``entity_seq`` in one integer.
+SEQ_BITS, SEQ_MASK = delivered.SEQ_BITS, delivered.SEQ_MASK
 
 # --- a record: words of the scratch -----------------------------------------------------------------------------------
 R_WIDTH = 32
 R_NAME, R_SIZE = 0, 1  # of the entity in the block
 R_TIME, R_INGEST, R_ORDER = 2, 3, 4
 R_CODE = 5
-#: What a mark keeps of the record: prices and sizes, 2 words each, or price and id.
+#: What a pick keeps of the record: prices and sizes, 2 words each, or price and id.
 R_VALUES = 6
 R_PRICE, R_ID = 6, 8
 R_AMOUNT = 10  # size, 2
@@ -90,7 +89,7 @@ R_REVISION, R_DECIDED = 16, 17
 #: A second's part of the log, in ``State.chains`` (one per row): its newest trade, its oldest, the newest one that is
 #: saved, how many there are, and its revisions; -1: none.
 C_WIDTH = 5
-C_HEAD, C_TAIL, C_TOLD, C_COUNT, C_REVISED = range(5)
+C_HEAD, C_TAIL, C_SAVED, C_COUNT, C_REVISED = range(5)
 #: A trade, in ``State.tape``: the next older one of its second, time, order, id, price and size as they count, flags.
 L_WIDTH = 10
 L_NEXT, L_TIME, L_ORDER, L_ID, L_PRICE, L_SIZE, L_FLAGS = 0, 1, 2, 3, 5, 7, 9
@@ -135,7 +134,7 @@ KEEP, STREAMS, DATES, FAR, NUMBERED = (ROWS + 12 + k for k in range(5))
 #: Watermark, in lengths of each level, at which the waiting windows were last looked at.
 LOOKED = ROWS + 17
 #: Newest ingest time of the shard; by how much it moves on before an entity is silent; where the look for these is.
-SHARD_WATER, SILENT, COLD_HAND = (LOOKED + LEVELS + k for k in range(3))
+SHARD_MAX_INGEST, SILENT, COLD_HAND = (LOOKED + LEVELS + k for k in range(3))
 #: Free entries of the log (the first of a chain), and entries ever made; the same of revisions; trades in the log;
 #: bytes of the longest id that may be copied when windows are computed anew.
 LOG_FREE, LOG_MADE, REVISIONS_FREE, REVISIONS_MADE, IN_LOG, LONGEST = (LOOKED + LEVELS + 3 + k for k in range(6))

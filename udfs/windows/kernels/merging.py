@@ -25,11 +25,11 @@ def merge_sums(rows: Longs, x: int, new: bool, words: Longs, w: int) -> None:
 
 
 @inlined
-def put_mark(s: State, x: int, words: Longs, w: int, texts: Octets) -> None:
+def put_pick(s: State, x: int, words: Longs, w: int, texts: Octets) -> None:
     """Put the first or last trade of a window into another one."""
-    for k in range(at.MARK_ID):
+    for k in range(at.PICK_ID):
         s.rows[x + k] = words[w + k]
-    keep_text(s, x + at.MARK_ID, words, w + at.MARK_ID, texts)
+    keep_text(s, x + at.PICK_ID, words, w + at.PICK_ID, texts)
 
 
 @kernel(LONG, STATE, I64, I64, BYTES)
@@ -46,12 +46,12 @@ def merge_trades(s: State, codes: Longs, words: Longs, texts: Octets) -> int:
         if words[w + at.COUNT] > 0:
             new = rows[x + at.COUNT] == 0
             merge_sums(rows, x, new, words, w)
-            mark = w + at.OPEN
-            if new or precedes(words[mark], words[mark + at.MARK_ORDER], rows, x + at.OPEN):
-                put_mark(s, x + at.OPEN, words, mark, texts)
-            mark = w + at.CLOSE
-            if new or follows(words[mark], words[mark + at.MARK_ORDER], rows, x + at.CLOSE):
-                put_mark(s, x + at.CLOSE, words, mark, texts)
+            pick = w + at.OPEN
+            if new or precedes(words[pick], words[pick + at.PICK_ORDER], rows, x + at.OPEN):
+                put_pick(s, x + at.OPEN, words, pick, texts)
+            pick = w + at.CLOSE
+            if new or follows(words[pick], words[pick + at.PICK_ORDER], rows, x + at.CLOSE):
+                put_pick(s, x + at.CLOSE, words, pick, texts)
         rows[x + at.COUNT] += words[w + at.COUNT]
         rows[x + at.EVENTS] += words[w + at.EVENTS]
         touch(s, x, row)
@@ -66,10 +66,10 @@ def merge_quotes(s: State, codes: Longs, words: Longs, texts: Octets) -> int:  #
         w = i * at.SAVED
         row = entity_window(s, codes[i], words, w)
         x = row * at.WIDTH
-        mark = w + at.LAST
-        if rows[x + at.COUNT] == 0 or follows(words[mark], words[mark + at.MARK_ORDER], rows, x + at.LAST):
-            for k in range(at.MARK_VALUES + VALUES):
-                rows[x + at.LAST + k] = words[mark + k]
+        pick = w + at.LAST
+        if rows[x + at.COUNT] == 0 or follows(words[pick], words[pick + at.PICK_ORDER], rows, x + at.LAST):
+            for k in range(at.PICK_VALUES + VALUES):
+                rows[x + at.LAST + k] = words[pick + k]
         rows[x + at.COUNT] += words[w + at.COUNT]
         rows[x + at.EVENTS] += words[w + at.EVENTS]
         touch(s, x, row)

@@ -40,8 +40,8 @@ def silent_entities(s: State, budget: int, codes: Codes) -> int:
         if code >= total:
             code = 0
         e = code * at.E_WIDTH
-        quiet = s.facts[at.SHARD_WATER] - s.entities[e + at.E_HEARD] > s.facts[at.SILENT]
-        if quiet and s.entities[e + at.E_WATER] >= 0 and s.entities[e + at.E_CURRENT] != at.COLD:
+        quiet = s.facts[at.SHARD_MAX_INGEST] - s.entities[e + at.E_HEARD] > s.facts[at.SILENT]
+        if quiet and s.entities[e + at.E_MAX_INGEST] >= 0 and s.entities[e + at.E_CURRENT] != at.COLD:
             codes[count] = code
             count += 1
         code += 1
@@ -62,7 +62,7 @@ def kept_rows(s: State, code: int, clean: int, found: Codes) -> int:
     for level in range(len(s.lengths) - 1, -1, -1):
         length = s.lengths[level]
         held = s.lengths[held_by(s, code, level)]
-        least = max(np.int64(0), s.entities[e + at.E_WATER] - s.facts[at.KEEP] - held + 1)
+        least = max(np.int64(0), s.entities[e + at.E_MAX_INGEST] - s.facts[at.KEEP] - held + 1)
         if (newest - least) // length > len(found):
             return -1
         start = newest - newest % length
@@ -174,8 +174,10 @@ def put_packed(s: State, code: int, packed: Octets, texts: Codes) -> int:
 
 
 @kernel(LONG, STATE)
-def shard_water(s: State) -> int:
+def shard_max_ingest(s: State) -> int:
     """Return the newest ingest time of all entities, and keep it as the shard's."""
     for code in range(s.facts[at.ENTITIES]):
-        s.facts[at.SHARD_WATER] = max(s.facts[at.SHARD_WATER], s.entities[code * at.E_WIDTH + at.E_WATER])
-    return s.facts[at.SHARD_WATER]
+        s.facts[at.SHARD_MAX_INGEST] = max(
+            s.facts[at.SHARD_MAX_INGEST], s.entities[code * at.E_WIDTH + at.E_MAX_INGEST]
+        )
+    return s.facts[at.SHARD_MAX_INGEST]

@@ -47,7 +47,7 @@ def _put(facts: Longs, f: int, low: int, high: int) -> None:
 def _derive(s: State, x: int, facts: Longs, f: int) -> None:
     """Fill in a quote bar's numbers: spread, mid ·1e13, microprice and imbalance of the last quote."""
     rows = s.rows
-    v = x + at.LAST + at.MARK_VALUES
+    v = x + at.LAST + at.PICK_VALUES
     facts[f + Q_START] = rows[x + at.START]
     facts[f + Q_END] = rows[x + at.START] + s.lengths[rows[x + at.KEY] & at.LEVEL_MASK]
     facts[f + Q_COUNT] = rows[x + at.COUNT]

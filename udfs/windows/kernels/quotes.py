@@ -38,9 +38,9 @@ def add_quote(s: State, row: int) -> None:
     time, order = record[at.R_TIME], record[at.R_ORDER]
     if rows[x + at.COUNT] == 0 or follows(time, order, rows, x + at.LAST):
         rows[x + at.LAST] = time
-        rows[x + at.LAST + at.MARK_ORDER] = order
+        rows[x + at.LAST + at.PICK_ORDER] = order
         for k in range(VALUES):
-            rows[x + at.LAST + at.MARK_VALUES + k] = record[at.R_VALUES + k]
+            rows[x + at.LAST + at.PICK_VALUES + k] = record[at.R_VALUES + k]
     rows[x + at.COUNT] += 1
     rows[x + at.EVENTS] += 1
     touch(s, x, row)

@@ -14,8 +14,8 @@ from udfs.kernels.slices import Longs, Octets
 from udfs.kernels.writing import put_raw
 from udfs.windows.kernels import layout as at
 from udfs.windows.kernels.avro_reading import is_long
+from udfs.windows.kernels.delivery import ask, is_new
 from udfs.windows.kernels.index import entity_code, push, same_bytes, window
-from udfs.windows.kernels.sequence import ask, is_new
 from udfs.windows.kernels.state import State
 from udfs.windows.kernels.trade_log import has_room
 from udfs.windows.kernels.words import below
@@ -71,10 +71,10 @@ def admit(s: State, stream: int) -> bool:
 
 
 @inlined
-def kept(s: State, water: int, level: int, time: int) -> bool:
+def kept(s: State, max_ingest: int, level: int, time: int) -> bool:
     """Tell whether the window of a level that a time lies in is kept, by its entity's newest ingest time (law 6)."""
     length = s.lengths[level]
-    return time - time % length + length + s.facts[at.KEEP] > water
+    return time - time % length + length + s.facts[at.KEEP] > max_ingest
 
 
 @inlined
@@ -98,14 +98,14 @@ def lowest_window(s: State) -> int:
     record = s.record
     code, time = record[at.R_CODE], record[at.R_TIME]
     e = code * at.E_WIDTH
-    s.entities[e + at.E_WATER] = max(s.entities[e + at.E_WATER], record[at.R_INGEST])
+    s.entities[e + at.E_MAX_INGEST] = max(s.entities[e + at.E_MAX_INGEST], record[at.R_INGEST])
     s.entities[e + at.E_TIME] = max(s.entities[e + at.E_TIME], time)
-    water = s.entities[e + at.E_WATER]
-    s.facts[at.SHARD_WATER] = max(s.facts[at.SHARD_WATER], water)
-    s.entities[e + at.E_HEARD] = s.facts[at.SHARD_WATER]
-    if not kept(s, water, 0, time):
+    max_ingest = s.entities[e + at.E_MAX_INGEST]
+    s.facts[at.SHARD_MAX_INGEST] = max(s.facts[at.SHARD_MAX_INGEST], max_ingest)
+    s.entities[e + at.E_HEARD] = s.facts[at.SHARD_MAX_INGEST]
+    if not kept(s, max_ingest, 0, time):
         level = np.int64(0)
-        while level < len(s.lengths) and not kept(s, water, held_by(s, code, level), time):
+        while level < len(s.lengths) and not kept(s, max_ingest, held_by(s, code, level), time):
             level += 1
         if level == len(s.lengths):
             s.facts[at.OPENED_NONE] += 1
@@ -149,15 +149,15 @@ def leave(s: State, row: int) -> None:
 
 
 @inlined
-def precedes(time: int, order: int, rows: Longs, mark: int) -> bool:
-    """Tell whether a record is before the one that a mark holds."""
-    return time < rows[mark] or (time == rows[mark] and order < rows[mark + at.MARK_ORDER])
+def precedes(time: int, order: int, rows: Longs, pick: int) -> bool:
+    """Tell whether a record is before the one that a pick holds."""
+    return time < rows[pick] or (time == rows[pick] and order < rows[pick + at.PICK_ORDER])
 
 
 @inlined
-def follows(time: int, order: int, rows: Longs, mark: int) -> bool:
-    """Tell whether a record is behind the one that a mark holds."""
-    return time > rows[mark] or (time == rows[mark] and order > rows[mark + at.MARK_ORDER])
+def follows(time: int, order: int, rows: Longs, pick: int) -> bool:
+    """Tell whether a record is behind the one that a pick holds."""
+    return time > rows[pick] or (time == rows[pick] and order > rows[pick + at.PICK_ORDER])
 
 
 @inlined

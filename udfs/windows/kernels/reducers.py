@@ -1,7 +1,7 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
 """Kernels: reductions that a declaration lists, as a table of operations instead of a kernel for each kind of result.
 
-An operation is ``OP`` words. Numbers are two's complement of two or three words. A mark (first or last) is followed by
+An operation is ``OP`` words. Numbers are two's complement of two or three words. A pick (first or last) is followed by
 what it takes with it, so that the last bid and the last ask are of one quote.
 """
 
@@ -71,12 +71,12 @@ def _fold_number(rows: Longs, x: int, what: int, new: bool, values: Longs, v: in
 
 
 @inlined
-def _is_marked(s: State, x: int, what: int, new: bool, time: int, order: int) -> bool:
-    """Let a record or a window take a mark, if it is the first or the last there."""
+def _is_picked(s: State, x: int, what: int, new: bool, time: int, order: int) -> bool:
+    """Let a record or a window take a pick, if it is the first or the last there."""
     if not (new or (precedes(time, order, s.rows, x) if what == FIRST else follows(time, order, s.rows, x))):
         return False
-    s.rows[x + at.MARK_TIME] = time
-    s.rows[x + at.MARK_ORDER] = order
+    s.rows[x + at.PICK_TIME] = time
+    s.rows[x + at.PICK_ORDER] = order
     return True
 
 
@@ -101,9 +101,9 @@ def _reduce(s: State, x: int, ops: Longs, values: Longs, w: int, data: Octets) -
             if took:
                 keep_text(s, target, values, v, data)
         elif w < 0:
-            took = _is_marked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER])
+            took = _is_picked(s, target, what, new, values[at.R_TIME], values[at.R_ORDER])
         else:
-            took = _is_marked(s, target, what, new, values[v], values[v + at.MARK_ORDER])
+            took = _is_picked(s, target, what, new, values[v], values[v + at.PICK_ORDER])
 
 
 @inlined

@@ -15,9 +15,9 @@ from udfs.kernels.slices import Longs, Octets
 from udfs.windows.kernels import layout as at
 from udfs.windows.kernels.applying import apply_revision
 from udfs.windows.kernels.avro_reading import has_header, read_head, take_decimal, take_id, take_long
+from udfs.windows.kernels.delivery import ask
 from udfs.windows.kernels.index import window
 from udfs.windows.kernels.reduce import admit, held_by, is_cold, kept, leave, name, room_for, stop
-from udfs.windows.kernels.sequence import ask
 from udfs.windows.kernels.state import STATE, State
 
 
@@ -44,9 +44,9 @@ def leave_windows(s: State, code: int, time: int) -> None:
 
     The clock is that of the entity's trades: a window that no trade can come to any more needs no mark.
     """
-    water = s.entities[code * at.E_WIDTH + at.E_WATER]
+    max_ingest = s.entities[code * at.E_WIDTH + at.E_MAX_INGEST]
     level = np.int64(0)
-    while level < len(s.lengths) and not kept(s, water, held_by(s, code, level), time):
+    while level < len(s.lengths) and not kept(s, max_ingest, held_by(s, code, level), time):
         level += 1
     row = window(s, code, level, time) if level < len(s.lengths) else np.int64(-1)
     if row >= 0:
@@ -79,7 +79,7 @@ def fold_revisions(
             continue
         code, time = s.record[at.R_CODE], s.record[at.R_TIME]
         e = code * at.E_WIDTH
-        if s.entities[e + at.E_FLAGS] & at.LOGGED and kept(s, s.entities[e + at.E_WATER], np.int64(0), time):
+        if s.entities[e + at.E_FLAGS] & at.LOGGED and kept(s, s.entities[e + at.E_MAX_INGEST], np.int64(0), time):
             apply_revision(s, data, corrects)
         else:
             ask(s, code, stream, time, at.REVISION)

@@ -83,7 +83,7 @@ def empty(
     """
     facts = np.zeros(at.FACTS, dtype=np.int64)
     facts[at.KEEP], facts[at.FAR], facts[at.SILENT] = keep, far, silent
-    facts[at.SHARD_WATER] = -1
+    facts[at.SHARD_MAX_INGEST] = -1
     facts[at.STREAMS], facts[at.DATES], facts[at.NUMBERED] = streams, dates, int(numbered)
     facts[at.LOG_FREE] = facts[at.REVISIONS_FREE] = -1
     facts[at.LOOKED : at.LOOKED + at.LEVELS] = -1

@@ -20,11 +20,11 @@ from udfs.windows.kernels.trade_log import drop_log
 def is_over(s: State, x: int) -> bool:
     """Tell whether nothing that is accepted can come to a window any more."""
     code, level = s.rows[x + at.KEY] >> at.LEVEL_BITS, s.rows[x + at.KEY] & at.LEVEL_MASK
-    water = s.entities[code * at.E_WIDTH + at.E_WATER]
+    max_ingest = s.entities[code * at.E_WIDTH + at.E_MAX_INGEST]
     held = held_by(s, code, level)
     if held != level:
-        return not kept(s, water, held, s.rows[x + at.START])
-    return s.rows[x + at.START] + s.lengths[level] + s.facts[at.KEEP] <= water
+        return not kept(s, max_ingest, held, s.rows[x + at.START])
+    return s.rows[x + at.START] + s.lengths[level] + s.facts[at.KEEP] <= max_ingest
 
 
 @inlined
@@ -33,8 +33,8 @@ def is_log_over(s: State, x: int) -> bool:
     row = x // at.WIDTH
     if s.chains[row * at.C_WIDTH + at.C_HEAD] < 0 and s.chains[row * at.C_WIDTH + at.C_REVISED] < 0:
         return False
-    water = s.entities[(s.rows[x + at.KEY] >> at.LEVEL_BITS) * at.E_WIDTH + at.E_WATER]
-    return not kept(s, water, s.rows[x + at.KEY] & at.LEVEL_MASK, s.rows[x + at.START])
+    max_ingest = s.entities[(s.rows[x + at.KEY] >> at.LEVEL_BITS) * at.E_WIDTH + at.E_MAX_INGEST]
+    return not kept(s, max_ingest, s.rows[x + at.KEY] & at.LEVEL_MASK, s.rows[x + at.START])
 
 
 @kernel(LONG, STATE, LONG)

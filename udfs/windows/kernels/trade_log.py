@@ -41,7 +41,7 @@ def drop_log(s: State, row: int) -> None:
         s.facts[at.IN_LOG] -= np.int64(s.chains[c + at.C_COUNT])
         s.chains[c + at.C_HEAD] = -1
         s.chains[c + at.C_TAIL] = -1
-        s.chains[c + at.C_TOLD] = -1
+        s.chains[c + at.C_SAVED] = -1
         s.chains[c + at.C_COUNT] = 0
     drop_revisions(s, row)
 
@@ -56,14 +56,25 @@ def has_room(s: State) -> bool:
 
 
 @inlined
+def _take(facts: Longs, rows: Longs, free: int, made: int, width: int, link: int) -> int:
+    """Return a row to write: the first of the free list, or the next that was never used.
+
+    ``facts[free]`` is the first free one (-1: none), ``facts[made]`` how many were ever used, ``link`` the word of a
+    free row that names the next.
+    """
+    row = facts[free]
+    if row >= 0:
+        facts[free] = rows[row * width + link]
+    else:
+        row = facts[made]
+        facts[made] = row + 1
+    return row
+
+
+@inlined
 def new_trade(s: State, row: int) -> int:
     """Return where a new trade of a second lies in the log. The caller has made room."""
-    entry = s.facts[at.LOG_FREE]
-    if entry >= 0:
-        s.facts[at.LOG_FREE] = s.tape[entry * at.L_WIDTH + at.L_NEXT]
-    else:
-        entry = s.facts[at.LOG_MADE]
-        s.facts[at.LOG_MADE] = entry + 1
+    entry = _take(s.facts, s.tape, at.LOG_FREE, at.LOG_MADE, at.L_WIDTH, at.L_NEXT)
     c = row * at.C_WIDTH
     s.tape[entry * at.L_WIDTH + at.L_NEXT] = np.int64(s.chains[c + at.C_HEAD])
     if s.chains[c + at.C_HEAD] < 0:
@@ -77,12 +88,7 @@ def new_trade(s: State, row: int) -> int:
 @inlined
 def new_revision(s: State, row: int) -> int:
     """Return where a new revision of a second's trade lies; it says nothing yet. The caller has made room."""
-    v = s.facts[at.REVISIONS_FREE]
-    if v >= 0:
-        s.facts[at.REVISIONS_FREE] = s.revisions[v * at.V_WIDTH + at.V_NEXT]
-    else:
-        v = s.facts[at.REVISIONS_MADE]
-        s.facts[at.REVISIONS_MADE] = v + 1
+    v = _take(s.facts, s.revisions, at.REVISIONS_FREE, at.REVISIONS_MADE, at.V_WIDTH, at.V_NEXT)
     c = row * at.C_WIDTH + at.C_REVISED
     s.revisions[v * at.V_WIDTH + at.V_NEXT] = np.int64(s.chains[c])
     s.revisions[v * at.V_WIDTH + at.V_FLAGS] = 0

@@ -82,19 +82,19 @@ def add_trade(s: State, row: int, data: Octets) -> None:
     lower_to(rows, x + at.LOW, new, record, at.R_PRICE)
     time, order = record[at.R_TIME], record[at.R_ORDER]
     if new or follows(time, order, rows, x + at.CLOSE):
-        _mark(s, x + at.CLOSE, data)
+        _pick(s, x + at.CLOSE, data)
     if new or precedes(time, order, rows, x + at.OPEN):
-        _mark(s, x + at.OPEN, data)
+        _pick(s, x + at.OPEN, data)
     touch(s, x, row)
 
 
 @inlined
-def _mark(s: State, x: int, data: Octets) -> None:
+def _pick(s: State, x: int, data: Octets) -> None:
     s.rows[x] = s.record[at.R_TIME]
-    s.rows[x + at.MARK_ORDER] = s.record[at.R_ORDER]
-    s.rows[x + at.MARK_VALUES] = s.record[at.R_PRICE]
-    s.rows[x + at.MARK_VALUES + 1] = s.record[at.R_PRICE + 1]
-    keep_text(s, x + at.MARK_ID, s.record, at.R_ID, data)
+    s.rows[x + at.PICK_ORDER] = s.record[at.R_ORDER]
+    s.rows[x + at.PICK_VALUES] = s.record[at.R_PRICE]
+    s.rows[x + at.PICK_VALUES + 1] = s.record[at.R_PRICE + 1]
+    keep_text(s, x + at.PICK_ID, s.record, at.R_ID, data)
 
 
 @inlined
@@ -108,7 +108,7 @@ def _logged(s: State, row: int, data: Octets) -> int:
     e = record[at.R_CODE] * at.E_WIDTH
     if row < 0 or s.entities[e + at.E_FLAGS] & at.LOGGED == 0:
         return np.int64(0)
-    if kept(s, s.entities[e + at.E_WATER], np.int64(0), record[at.R_TIME]):
+    if kept(s, s.entities[e + at.E_MAX_INGEST], np.int64(0), record[at.R_TIME]):
         verdict = log_trade(s, row, data)
         if verdict == at.CORRECTED:
             multiply(record)

@@ -11,7 +11,7 @@ from property.frames import MIDNIGHT, SECOND, binance_trade
 from property.oracle import Raw, envelope
 
 from batch.ranges import Span
-from batch.replaying.files import REJECTED, SIDE
+from batch.replaying.files import LOW_RATE, REJECTED
 from batch.replaying.normalize_workers import fold
 from batch.spark.columns import VALUE
 from schemas.quality import parse
@@ -50,7 +50,7 @@ def rows() -> pa.RecordBatch:
 
 @pytest.mark.parametrize("size", [1, 5, 13, 100])
 def test_a_replay_folds_every_shard_as_the_stream_does(tmp_path: Path, size: int) -> None:
-    for name in ("trade", REJECTED, SIDE):
+    for name in ("trade", REJECTED, LOW_RATE):
         (tmp_path / name).mkdir()
     log = rows()
     batches = [log.slice(start, size) for start in range(0, log.num_rows, size)]
@@ -63,7 +63,7 @@ def test_a_replay_folds_every_shard_as_the_stream_does(tmp_path: Path, size: int
     values = {
         "trade": [value for one in done for value in one.trades.encode()],
         REJECTED: [letter.encode() for one in done for letter in one.dead_letters],
-        SIDE: [record.value for one in done for record in one.side],
+        LOW_RATE: [record.value for one in done for record in one.low_rate],
     }
     assert [len(of) for of in values.values()] == [44, 4, 4]
     for name, expected in values.items():

@@ -13,7 +13,7 @@ from property.window_oracle import DAY, SECOND, Key, Quote, Revision, Trade, bar
 
 from batch.ranges import Span
 from batch.replaying import window_workers as windows
-from batch.replaying.files import SIDE, Bar
+from batch.replaying.files import LOW_RATE, Bar
 from batch.replaying.revisions import Resolved
 from schemas.catalog import INTERVALS
 from schemas.quality import default_quality
@@ -54,7 +54,7 @@ def bars_of(
 ) -> list[bytes]:
     """Run both functions as Spark does; `folder` has the records and gets the bars."""
     dice = Random(3)
-    paths = [str(path) for name in (kind, SIDE) for path in sorted((folder / name).glob("*.parquet"))]
+    paths = [str(path) for name in (kind, LOW_RATE) for path in sorted((folder / name).glob("*.parquet"))]
     parts: list[dict[str, object]] = []
     for k in range(tasks):
         given = pa.RecordBatch.from_pydict({"path": pa.array(paths[k::tasks], pa.string())})
@@ -138,10 +138,12 @@ def test_a_revision_means_the_trade_of_its_entity_id_and_time(tmp_path: Path) ->
         Revision(trade.entity, trade.time, trade.ingest, n) for n, trade in enumerate((gone, changed, gone), 1)
     ]
     write(tmp_path / "trade", trades, files=2)
-    (tmp_path / SIDE).mkdir()
+    (tmp_path / LOW_RATE).mkdir()
     values = [revision.wire() for revision in revisions]
     topics = [f"normalized.{name}.v1" for name in ("trade_cancel", "trade_cancel", "trade_cancel", "gap")]
-    pq.write_table(pa.table({"topic": topics, "value": [*values, b"a gap"]}), tmp_path / SIDE / "revision-0.parquet")
+    pq.write_table(
+        pa.table({"topic": topics, "value": [*values, b"a gap"]}), tmp_path / LOW_RATE / "revision-0.parquet"
+    )
 
     left = [trade._replace(price=2**64 + 5, size=2**64 + 7) if trade is changed else trade for trade in trades[1:]]
     events = Counter(key for each in (*trades, *revisions) for key in in_windows([each]))  # type: ignore[list-item]

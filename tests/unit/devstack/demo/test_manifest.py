@@ -17,7 +17,7 @@ def manifest():
 
 
 @pytest.fixture
-def books(manifest):
+def figures(manifest):
     """The figures of a run in which everything came out as it was made."""
     made = manifest["normalized"]
     return {
@@ -33,44 +33,44 @@ def books(manifest):
     }
 
 
-def test_all_that_was_made_came_out(manifest, books):
-    lines = compared(manifest, books)
+def test_all_that_was_made_came_out(manifest, figures):
+    lines = compared(manifest, figures)
     assert differences(lines) == []
     assert {f"dead letters: {reason}" for reason, _ in FAULTS.values()} <= lines.keys()
     assert all(made > 0 for name, (made, _) in lines.items() if name != "dead letters: conflict")
 
 
 @pytest.mark.parametrize("name", ["raw", "duplicates", "not_normalized", "trades", "quotes", "revisions"])
-def test_a_record_too_many_or_too_few_is_named(manifest, books, name):
+def test_a_record_too_many_or_too_few_is_named(manifest, figures, name):
     for step in (-1, 1):
-        (line,) = differences(compared(manifest, {**books, name: books[name] + step}))
-        assert f"{books[name]:,} made, {books[name] + step:,} came out" in line
+        (line,) = differences(compared(manifest, {**figures, name: figures[name] + step}))
+        assert f"{figures[name]:,} made, {figures[name] + step:,} came out" in line
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_bad_input_must_come_out_under_its_reason(manifest, books, fault):
+def test_each_bad_input_must_come_out_under_its_reason(manifest, figures, fault):
     reason = FAULTS[fault][0]
-    letters = books["dead_letters_by_reason"]
-    letters[reason] -= 1
-    letters["other"] = 1  # the sum is what it was
-    found = differences(compared(manifest, books))
+    dead_letters = figures["dead_letters_by_reason"]
+    dead_letters[reason] -= 1
+    dead_letters["other"] = 1  # the sum is what it was
+    found = differences(compared(manifest, figures))
     assert len(found) == 2
     assert f"dead letters: {reason}: " in " ".join(found)
     assert "dead letters: other: 0 made, 1 came out" in found
 
 
-def test_a_conflict_is_none_of_its_making(manifest, books):
-    books["dead_letters_by_reason"]["conflict"] = 1
-    books["dead_letters"] += 1
-    assert differences(compared(manifest, books)) == ["dead letters: conflict: 0 made, 1 came out"]
+def test_a_conflict_is_none_of_its_making(manifest, figures):
+    figures["dead_letters_by_reason"]["conflict"] = 1
+    figures["dead_letters"] += 1
+    assert differences(compared(manifest, figures)) == ["dead letters: conflict: 0 made, 1 came out"]
 
 
-def test_what_rules_reject_was_made_as_a_good_frame(manifest, books):
-    books["dead_letters_by_reason"]["quality.too_dear"] = 30
-    books |= {"dead_letters": books["dead_letters"] + 30, "normalized": books["normalized"] - 30, "trades": 1}
-    assert differences(compared(manifest, books)) == []
-    books["normalized"] += 1
-    assert len(differences(compared(manifest, books))) == 1
+def test_what_rules_reject_was_made_as_a_good_frame(manifest, figures):
+    figures["dead_letters_by_reason"]["quality.too_dear"] = 30
+    figures |= {"dead_letters": figures["dead_letters"] + 30, "normalized": figures["normalized"] - 30, "trades": 1}
+    assert differences(compared(manifest, figures)) == []
+    figures["normalized"] += 1
+    assert len(differences(compared(manifest, figures))) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from collectors.sim import SimSpec, Simulator
-from devstack.demo import balance as accounts
-from devstack.demo import run
+from devstack.demo import reconciliation, run
 from polyglot.cli import run as command_line
 from runtime.config import Settings
 from runtime.console import CommandError, Console
@@ -93,8 +92,8 @@ def demo(monkeypatch):
     monkeypatch.setattr(run.time, "sleep", lambda _: None)
     monkeypatch.setattr(run, "LatencyProbe", Probe)
     monkeypatch.setattr(run, "_polyglot", polyglot)
-    monkeypatch.setattr(accounts, "counts", lambda *_: [])
-    monkeypatch.setattr(accounts, "_letters", lambda _: (dict(made["dead_letters"]), 0))
+    monkeypatch.setattr(reconciliation, "counts", lambda *_: [])
+    monkeypatch.setattr(reconciliation, "_dead_letters", lambda _: (dict(made["dead_letters"]), 0))
 
     def start(captures=(), frames=FRAMES):
         return run.run(Settings(), Console(quiet=True), list(captures), "binance_usdm", frames, 7)
@@ -121,7 +120,7 @@ def test_the_report_has_every_figure_that_was_promised(demo):
 
 
 def test_what_was_lost_on_the_way_fails_the_demo(demo):
-    demo.monkeypatch.setattr(run, "accounts", lambda *_: accounts.accounts(*_) | {"trades": 1})
+    demo.monkeypatch.setattr(run, "reconcile", lambda *_: reconciliation.reconcile(*_) | {"trades": 1})
     report = demo()
     assert not run.passed(report)
     assert [line.split(":")[0] for line in report["unexpected"]] == ["trades"]

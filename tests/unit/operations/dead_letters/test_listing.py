@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from batch.spark import bronze
 from operations.dead_letters import flags, listing
-from operations.dead_letters.listing import Filter, Letter, printable
+from operations.dead_letters.listing import DeadLetterEntry, Filter, printable
 from operations.dead_letters.redrive import Known, copies
 from polyglot.cli import build, deadletters
 from runtime.console import CommandError
 from runtime.flink_rest import innermost
 from runtime.readers import conflicts
 from schemas.quality import parse
-from udfs.ingest.conflicts import Place, conflict
+from udfs.ingest.conflicts import LogPosition, conflict
 from udfs.wire.envelope import decode, encode_one
 
 MIDNIGHT = 1_723_161_600_000_000
@@ -66,7 +66,7 @@ def topics(monkeypatch):
 
 
 def ids(**wanted):
-    return [int(one.dead_letter_id.rsplit(":", 1)[1]) for one in listing.letters(None, Filter(**wanted))]
+    return [int(one.dead_letter_id.rsplit(":", 1)[1]) for one in listing.dead_letters(None, Filter(**wanted))]
 
 
 def test_filters():
@@ -93,7 +93,7 @@ def test_ls_counts_each_letter_once():
         ("bad_magic", 1), ("late", 1), ("quality.dear", 2), ("qualityless", 1),
     ]  # fmt: skip
     assert found["groups"][2]["first"] == "2024-08-09T00:00:00.000001Z"
-    assert [one["id"] for one in found["letters"]] == ["sim:A:trade:4", "sim:A:trade:5"]
+    assert [one["id"] for one in found["dead_letters"]] == ["sim:A:trade:4", "sim:A:trade:5"]
 
 
 def test_show_has_the_record_decoded_and_its_bytes():
@@ -105,12 +105,12 @@ def test_show_has_the_record_decoded_and_its_bytes():
 
 
 FIRST = encode_one("sim:A:trade:1", "sim:A", "sim", "trade", MIDNIGHT, "venue", MIDNIGHT, "b", 7, b'{"e":"first"}')
-CONFLICT = conflict(decode([VALUE])[0].row(0), VALUE, 2, Place("raw.sim.trade.v1", 3, 40), 1)
+CONFLICT = conflict(decode([VALUE])[0].row(0), VALUE, 2, LogPosition("raw.sim.trade.v1", 3, 40), 1)
 
 
 @pytest.fixture
 def in_conflict(monkeypatch):
-    """One conflict's letter; what Kafka and Bronze have at the place of the first copy is in ``there``."""
+    """One conflict's dead letter; what Kafka and Bronze have at the place of the first copy is in ``there``."""
     there = {"kafka": FIRST, "bronze": None}
     record = {field.name: getattr(CONFLICT, field.name) for field in fields(CONFLICT)}
     monkeypatch.setattr(listing, "records", lambda settings, topics, name: iter([(topics[0], record)]))
@@ -177,8 +177,10 @@ def no_bronze(session, uri):
 
 
 def test_redrive_leaves_to_amend_what_came_too_late_and_sends_nothing_that_was_amended():
-    found = [Letter(**record(n, reason)) for n, reason in ((1, "late"), (2, "behind_dedup_window"), (3, "future"))]
-    found += [Letter(**record(4)), Letter(**record(5))]
+    found = [
+        DeadLetterEntry(**record(n, reason)) for n, reason in ((1, "late"), (2, "behind_dedup_window"), (3, "future"))
+    ]
+    found += [DeadLetterEntry(**record(4)), DeadLetterEntry(**record(5))]
     known = Known({}, amended=frozenset({("raw.sim.trade.v1", "sim:A", "sim:A:trade:4")}))
     sent, skipped = copies(found, known)
     assert [one.original_id for one in sent] == ["sim:A:trade:5"]

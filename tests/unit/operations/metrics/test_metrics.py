@@ -34,7 +34,7 @@ LETTERS = [
     {"domain": "ingestion", "reason": "conflict", "topic": "raw.sim.trade.v1", "count": 2},
 ]
 FOUND = Counts(
-    letters=LETTERS,
+    dead_letters=LETTERS,
     requests={"revised": Asked(9, 4), "behind_watermark": Asked(3, 0)},
     amendments=1,
     amended_events=5,
@@ -74,8 +74,8 @@ def test_letters_are_read_once_and_judged_by_the_commands_own_code(monkeypatch):
         contract="trade.v1", dead_letter_id="x",
     )  # fmt: skip
     readings = []
-    monkeypatch.setattr(counts, "letters", lambda *_: readings.append(1) or [letter, letter])
-    monkeypatch.setattr("operations.dead_letters.flags.letters", lambda *_: pytest.fail("read a second time"))
+    monkeypatch.setattr(counts, "dead_letters", lambda *_: readings.append(1) or [letter, letter])
+    monkeypatch.setattr("operations.dead_letters.flags.dead_letters", lambda *_: pytest.fail("read a second time"))
     monkeypatch.setattr("operations.dead_letters.flags.records", lambda *_: ())
     waiting = Attention(0, {}, complete=True, amendments=2, amended_events=6, to_amend=0, conflicts=0)
     monkeypatch.setattr(counts, "attention", lambda _: waiting)
@@ -83,7 +83,7 @@ def test_letters_are_read_once_and_judged_by_the_commands_own_code(monkeypatch):
     monkeypatch.setattr(counts, "collect_groups", lambda _: [])
     found = counts.count(Settings(), parse(""))
     assert readings == [1]
-    assert [(one["reason"], one["count"]) for one in found.letters] == [("quality.dear", 2)]
+    assert [(one["reason"], one["count"]) for one in found.dead_letters] == [("quality.dear", 2)]
     assert found.quality == [Line("normalized.trade.v1", "dear", "fail", 2)]
     assert (found.amendments, found.amended_events) == (2, 6)
     monkeypatch.setattr(counts, "attention", lambda _: None)

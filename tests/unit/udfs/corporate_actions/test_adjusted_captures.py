@@ -7,7 +7,7 @@ import pytest
 from support.captures import capture
 from support.reference import SCALE, file_frames, history, latest_bars, normalized
 
-from collectors.reference import Told
+from collectors.reference import Supplement
 from udfs.corporate_actions.adjust import adjust
 from udfs.corporate_actions.factors import OUT_OF_LINE
 
@@ -22,7 +22,7 @@ BAD = "3988-HK-1d-bad-div.csv"
 
 
 def records(name):
-    return normalized(file_frames(capture(name, "adjustments"), Told(symbol="X")))
+    return normalized(file_frames(capture(name, "adjustments"), Supplement(symbol="X")))
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -4,7 +4,7 @@ import pytest
 from property.frames import MIDNIGHT, SECOND, binance_trade, spot_book
 from property.oracle import Raw, envelope, read
 
-from operations.dead_letters.listing import Letter
+from operations.dead_letters.listing import DeadLetterEntry
 from operations.dead_letters.redrive import Known, copies
 from schemas.quality import Quality, parse
 from udfs.gate.assign import assign
@@ -34,8 +34,8 @@ def values(out):
 
 
 def letter(one):
-    names = Letter.__dataclass_fields__
-    return Letter(**{name: getattr(one, name) for name in names})
+    names = DeadLetterEntry.__dataclass_fields__
+    return DeadLetterEntry(**{name: getattr(one, name) for name in names})
 
 
 def run(topic, strict, log):
@@ -139,8 +139,10 @@ def test_what_says_that_it_is_redriven_is_left_to_the_gate():
 
 
 def test_letters_that_cannot_be_sent_again_say_why():
-    no_envelope = Letter("x", "ingestion", "raw.sim.trade.v1", "", "bad_magic", "", "raw_envelope.v1", 0, b"?")
-    conflict = Letter("x", "ingestion", "raw.sim.trade.v1", "", "conflict", "", "raw_envelope.v1", 0, raw(1, 1, "1"))
+    no_envelope = DeadLetterEntry("x", "ingestion", "raw.sim.trade.v1", "", "bad_magic", "", "raw_envelope.v1", 0, b"?")
+    conflict = DeadLetterEntry(
+        "x", "ingestion", "raw.sim.trade.v1", "", "conflict", "", "raw_envelope.v1", 0, raw(1, 1, "1")
+    )
     sent, skipped = copies([no_envelope, conflict], Known({}))
     assert sent == []
     assert "no envelope" in skipped[0].why

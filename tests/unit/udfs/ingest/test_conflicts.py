@@ -15,7 +15,7 @@ from collectors.sim import SimSpec, Simulator
 from collectors.wrap import Wrapper
 from schemas.domains import raw_topic
 from udfs.gate.assign import assign
-from udfs.ingest.conflicts import Place, place_of_first
+from udfs.ingest.conflicts import LogPosition, position_of_first
 from udfs.ingest.ingestor import Ingested, Ingestor
 from udfs.kernels import content
 from udfs.kernels.slices import Slices
@@ -53,7 +53,7 @@ def test_a_copy_with_other_content_is_a_duplicate_and_a_dead_letter(copy: bytes,
     assert letter == again
     assert (letter.reason, letter.domain, letter.topic) == ("conflict", "ingestion", TOPIC)
     assert (letter.entity_id, letter.event_time, letter.record) == ("binance_spot:A", NOW, second)
-    assert place_of_first(letter.detail) == Place(TOPIC, 3, 40)
+    assert position_of_first(letter.detail) == LogPosition(TOPIC, 3, 40)
     assert letter.dead_letter_id.startswith("binance_spot:A:trade:7:conflict:")
 
 

@@ -53,7 +53,7 @@ def run(*values: bytes, fold: Normalizer | None = None, topic: str = TRADES) -> 
 
 
 def told(got: Normalized) -> list[dict[str, Any]]:
-    return [read("gap", record.value) for record in got.side if record.topic == gaps.TOPIC]
+    return [read("gap", record.value) for record in got.low_rate if record.topic == gaps.TOPIC]
 
 
 def shown(got: Normalized) -> list[tuple[Any, ...]]:
@@ -63,7 +63,7 @@ def shown(got: Normalized) -> list[tuple[Any, ...]]:
 def test_a_hole_is_published_when_the_log_is_the_grace_further_on() -> None:
     grace = rules(TRADES).gap_grace
     log = [trade(1, NOW), trade(5, NOW + 10), trade(6, NOW + 10 + grace)]
-    assert run(*log).side == []
+    assert run(*log).low_rate == []
     (gap,) = told(run(*log, trade(7, NOW + 11 + grace)))
     assert gap["gap_id"] == f"sim:A:trade:2-4@{NOW + 10}"
     assert (gap["entity_id"], gap["venue"], gap["channel"], gap["reason"]) == ("sim:A", "sim", "trade", "missing")
@@ -71,7 +71,7 @@ def test_a_hole_is_published_when_the_log_is_the_grace_further_on() -> None:
 
 
 def test_disorder_within_the_grace_is_no_gap() -> None:
-    assert run(trade(1, NOW), trade(3, NOW + 1), trade(2, NOW + 2), trade(4, NOW + 60 * SECOND)).side == []
+    assert run(trade(1, NOW), trade(3, NOW + 1), trade(2, NOW + 2), trade(4, NOW + 60 * SECOND)).low_rate == []
 
 
 def test_what_comes_later_closes_it_version_by_version() -> None:
@@ -98,7 +98,7 @@ def test_a_rejected_trade_is_no_gap_but_a_frame_of_false_identity_is_none_to_cou
     forged = trade(2, NOW + 1).replace(b"sim:A:trade:2", b"sim:A:trade:9")
     end = [trade(3, NOW + 2), trade(4, NOW + 9 * SECOND)]
     got = run(trade(1, NOW), bad, *end)
-    assert (len(got.dead_letters), got.side) == (1, [])
+    assert (len(got.dead_letters), got.low_rate) == (1, [])
     got = run(trade(1, NOW), forged, *end)
     assert [letter.reason for letter in got.dead_letters] == ["wrong_identity"]
     assert shown(got) == [("2", 1, 1)]
@@ -106,7 +106,7 @@ def test_a_rejected_trade_is_no_gap_but_a_frame_of_false_identity_is_none_to_cou
 
 def test_entities_and_channels_have_their_own() -> None:
     got = run(trade(1, NOW), trade(9, NOW, symbol="B"), trade(2, NOW), trade(10, NOW + 9 * SECOND, symbol="B"))
-    assert got.side == []
+    assert got.low_rate == []
 
 
 def test_a_leap_is_told_at_once_and_never_again() -> None:
@@ -129,7 +129,7 @@ def test_a_venue_that_begins_anew_opens_no_gap_and_gives_up_those_of_before() ->
 def test_an_old_frame_from_far_below_is_a_backfill_and_no_beginning() -> None:
     far = rules(TRADES).gap_jump + 1_000
     old = trade(5, NOW + 1, event=NOW - DAY)
-    assert run(trade(far, NOW), old, trade(far + 1, NOW + 2), trade(far + 2, NOW + 9 * SECOND)).side == []
+    assert run(trade(far, NOW), old, trade(far + 1, NOW + 2), trade(far + 2, NOW + 9 * SECOND)).low_rate == []
 
 
 def test_gaps_are_followed_for_the_days_that_sequences_are_kept() -> None:
@@ -147,7 +147,7 @@ def test_the_oldest_gap_gives_way_when_there_are_too_many() -> None:
     assert shown(run(*log, fold=fold)) == [("3", 1, 1)]  # published before it is forgotten
     assert shown(run(trade(3, NOW + 9), fold=fold)) == []
     late = run(trade(2 * MOST + 6, NOW + 60 * SECOND), fold=fold)
-    assert len(late.side) == MOST
+    assert len(late.low_rate) == MOST
 
 
 def test_a_long_list_is_cut_in_the_record() -> None:
@@ -168,7 +168,7 @@ def test_state_of_many_entities_and_gaps_comes_back() -> None:
     again = Normalizer.restore(TRADES, kept)
     assert again.snapshot() == fold.snapshot()
     end = [trade(1_000, NOW + 200 * SECOND, symbol=f"S{k}") for k in range(59)]
-    assert run(*end, fold=again).side == run(*end, fold=fold).side != []
+    assert run(*end, fold=again).low_rate == run(*end, fold=fold).low_rate != []
 
 
 # --- depth ---

@@ -11,7 +11,7 @@ from support.blocks import block, rows
 from support.normalized import read
 
 from batch.ranges import Span
-from batch.replaying.files import REJECTED, SIDE
+from batch.replaying.files import LOW_RATE, REJECTED
 from batch.replaying.normalize_workers import fold
 from batch.spark.columns import VALUE
 from flink_jobs.lake_files import BronzeFiles
@@ -36,14 +36,14 @@ def envelope(payload: bytes) -> bytes:
 def of_the_stream() -> list[bytes]:
     topic = "raw.sim.unassigned.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, envelope(FRAME))])).parts
-    (reply,) = joined([normalized_records(Normalizer(topic), part, blocks.NO_MARK)])
+    (reply,) = joined([normalized_records(Normalizer(topic), part, blocks.NO_WATERMARK)])
     ((target, _, _, letter),) = rows(reply)
     assert target == "deadletter.normalization.v1"
     return [letter]
 
 
 def of_the_replay(folder: Path) -> list[bytes]:
-    for name in ("trade", REJECTED, SIDE):
+    for name in ("trade", REJECTED, LOW_RATE):
         (folder / name).mkdir()
     who = assign("sim", FRAME)
     row = {
@@ -62,7 +62,7 @@ def of_ingestion() -> list[bytes]:
     topic = "raw.sim.trade.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, b"\x01" + FRAME)])).parts
     work = BronzeFiles()
-    _, reply = work.emit([work.process(Ingestor(topic), part, blocks.NO_MARK)])
+    _, reply = work.emit([work.process(Ingestor(topic), part, blocks.NO_WATERMARK)])
     return [letter for _, _, _, letter in rows(reply)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reference import NOW, envelopes, fold, normalized, rows
 
-from collectors.reference import Told, frames_of
+from collectors.reference import Supplement, frames_of
 from udfs.gate.assign import assign
 from udfs.normalize.normalizer import Normalizer
 from udfs.wire import envelope
@@ -151,16 +151,16 @@ def test_records_do_not_depend_on_how_the_log_was_cut_and_saved(order, cuts, sav
     days = [{**CLOSE, "date": f"2024-05-{n + 1:02}", "symbol": "XY"[n % 2]} for n in range(10)]
     log = []
     for seq, n in enumerate(order):
-        (payload,) = frames_of(days[n], Told())
+        (payload,) = frames_of(days[n], Supplement())
         who, then = assign("reference", payload), NOW + (seq % 3) * 86_400_000_000
         log.append(envelope.encode_one(
             who.event_id, who.entity_id, "reference", who.channel, then, "ingest", then, "s", seq, payload
         ))  # fmt: skip
     topic = "raw.reference.daily_close.v1"
-    whole = [one.value for one in fold(topic, log).side] if log else []
+    whole = [one.value for one in fold(topic, log).low_rate] if log else []
     kept, state, found, at = Normalizer(topic), [], [], 0
     for cut, save in zip(cuts * 30, saves * 30, strict=False):
-        found += [one.value for one in kept.process(envelope.decode(log[at : at + cut])[0]).side]
+        found += [one.value for one in kept.process(envelope.decode(log[at : at + cut])[0]).low_rate]
         at += cut
         if save == 1:
             state = [kept.snapshot()]
@@ -179,7 +179,7 @@ def test_the_same_file_again_is_known_however_much_later():
     ten_years = 3653 * 86_400_000_000
     (later,) = envelopes(payloads, NOW + ten_years).values()
     again = kept.process(envelope.decode([value.replace(b"\x08test", b"\x08tes2") for value in later])[0])
-    assert (again.duplicates, again.side) == (len(payloads), [])
+    assert (again.duplicates, again.low_rate) == (len(payloads), [])
 
 
 def test_a_ratio_is_a_fraction_in_lowest_terms():

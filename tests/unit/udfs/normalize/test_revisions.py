@@ -41,9 +41,9 @@ def normalize(*payloads: bytes, venue: str = "sim") -> Normalized:
 
 def records(got: Normalized, kind: str) -> list[dict[str, Any]]:
     schema = fastavro.parse_schema(contract(kind).schema)
-    assert {record.topic for record in got.side} == {f"normalized.{kind}.v1"}
-    assert {record.value[:5] for record in got.side} == {contract(kind).header}
-    return [fastavro.schemaless_reader(io.BytesIO(record.value[5:]), schema, None) for record in got.side]
+    assert {record.topic for record in got.low_rate} == {f"normalized.{kind}.v1"}
+    assert {record.value[:5] for record in got.low_rate} == {contract(kind).header}
+    return [fastavro.schemaless_reader(io.BytesIO(record.value[5:]), schema, None) for record in got.low_rate]
 
 
 def test_a_cancel_names_the_trade_and_not_its_own_time() -> None:
@@ -55,7 +55,7 @@ def test_a_cancel_names_the_trade_and_not_its_own_time() -> None:
     assert (row["source_id"], row["source_seq"], str(row["ingest_date"])) == ("run", 1, "2024-08-09")
     assert (row["venue_trade_id"], row["revision"]) == ("5", 3)
     assert (row["event_time"] - row["trade_time"]).total_seconds() == 90_000  # a day later: only its own time is gated
-    assert (got.side[0].key, got.side[0].event_time) == (b"sim:BTCUSDT", NOW)
+    assert (got.low_rate[0].key, got.low_rate[0].event_time) == (b"sim:BTCUSDT", NOW)
 
 
 def test_a_correction_carries_the_new_price_and_size_exactly() -> None:
@@ -74,7 +74,7 @@ def test_copies_are_dropped_and_numbers_are_dense() -> None:
 def reason(body: dict[str, Any]) -> str:
     payload = dumps(body)
     got = normalize(payload)
-    assert (got.frames, got.side, len(got.dead_letters)) == (0, [], 1)
+    assert (got.frames, got.low_rate, len(got.dead_letters)) == (0, [], 1)
     letter = got.dead_letters[0]
     kind = {"tradeCancel": "trade_cancel.v1", "tradeCorrect": "trade_correct.v1"}[body["e"]]
     assert letter.contract in (kind, "raw_envelope.v1")

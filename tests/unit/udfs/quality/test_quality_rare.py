@@ -60,12 +60,12 @@ def fold(topic: str, values: list[bytes], quality: Quality) -> Normalized:
 
 def flags(found: Normalized) -> list[tuple[str, str, str, str]]:
     """Return the flags as (event id without what is common, rule, observed, expected)."""
-    told = [read(record) for record in found.side if record.topic == FLAGS]
+    told = [read(record) for record in found.low_rate if record.topic == FLAGS]
     return [(one["event_id"].split(":", 3)[-1], one["rule"], one["observed"], one["expected"]) for one in told]
 
 
 def others(found: Normalized) -> list[dict[str, Any]]:
-    return [read(record) for record in found.side if record.topic != FLAGS]
+    return [read(record) for record in found.low_rate if record.topic != FLAGS]
 
 
 def test_a_close_that_fails_is_a_dead_letter_and_takes_no_number() -> None:
@@ -146,7 +146,7 @@ def test_a_revision_is_marked_when_it_comes_a_week_after_its_trade(body: dict[st
     assert flags(fold(topic, revision(body, O=NOW // 1000 - week), default_quality())) == []
     found = fold(topic, revision(body, O=NOW // 1000 - week - 250), default_quality())
     assert flags(found) == [("7", "revised_late", "604800.25", "<= 604800")]
-    (flag,) = [read(record) for record in found.side if record.topic == FLAGS]
+    (flag,) = [read(record) for record in found.low_rate if record.topic == FLAGS]
     assert (flag["topic"], flag["entity_id"], flag["event_time"]) == (f"normalized.{channel}.v1", "sim:A", NOW)
     late = parse(rule(channel, 'type="range"\nfield="lag"\nmost="0.4"', "fail", "slow"))
     (letter,) = fold(topic, revision(body), late).dead_letters
@@ -214,7 +214,7 @@ def test_flags_equal_a_plain_oracle_however_the_log_is_cut_and_saved(
         letters += len(got.dead_letters)
         for one in others(got):
             places[one["event_id"]] = len(places)
-        marked = [read(record) for record in got.side if record.topic == FLAGS]
+        marked = [read(record) for record in got.low_rate if record.topic == FLAGS]
         found += [(places[one["event_id"]], one["rule"]) for one in marked]
         state = [fold.snapshot()] if whole else [*state, fold.delta()]
         fold = Normalizer.restore(CLOSES, state, RULES)
@@ -239,4 +239,4 @@ def test_a_rejected_close_is_redriven_under_its_own_id_and_its_verdict_stands() 
     replay = Normalizer(CLOSES, lax, Verdicts([(copy.copy_id, copy.source_id)]))
     got = replay.process(envelope.decode([value, again])[0])
     assert [one.encode() for one in got.dead_letters] == [letter.encode()]
-    assert [one.value for one in got.side] == [one.value for one in stream.side]
+    assert [one.value for one in got.low_rate] == [one.value for one in stream.low_rate]

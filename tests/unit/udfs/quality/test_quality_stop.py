@@ -10,7 +10,7 @@ from support.finishing import finish_bar
 from schemas.quality import default_quality, parse
 from udfs.normalize.normalizer import Normalizer
 from udfs.quality import QualityStop
-from udfs.quality.results import hold
+from udfs.quality.finished import hold
 from udfs.wire.envelope import decode
 
 BARS = default_quality().of("analytics.bar.v1")

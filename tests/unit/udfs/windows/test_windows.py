@@ -19,7 +19,7 @@ from udfs.quality import QualityStop
 from udfs.state.operator import Journal
 from udfs.windows.bar_objects import read_bar, read_quote_bar
 from udfs.windows.definition import BARS, QUOTE_BARS, Limits
-from udfs.windows.fold import NEVER, Told, WindowFold
+from udfs.windows.fold import NEVER, Published, WindowFold
 from udfs.windows.kernels import layout as at
 
 START = 1_767_571_200 * SECOND
@@ -34,17 +34,17 @@ def feed(fold: WindowFold, *records: Trade | Quote | Revision, topic: str = TRAD
     fold.fold(topic, Slices.of([record.wire() for record in records]))
 
 
-def said(told: Told) -> list[tuple[str, int]]:
+def said(told: Published) -> list[tuple[str, int]]:
     bars = [read_bar(value) for value in told.results.wire().tolist()]
     return sorted((bar.interval, bar.version) for bar in bars)
 
 
-def versions(told: Told) -> dict[tuple[str, str, int], int]:
+def versions(told: Published) -> dict[tuple[str, str, int], int]:
     bars = map(read_bar, told.results.wire().tolist())
     return {(bar.entity_id, bar.interval, bar.window_start): bar.version for bar in bars}
 
 
-def asked(told: Told) -> list[tuple[str, str, int, int]]:
+def asked(told: Published) -> list[tuple[str, str, int, int]]:
     return [(each.entity_id, each.reason, each.event_time - START, each.length // SECOND) for each in told.requests]
 
 
@@ -284,11 +284,12 @@ def test_bars_are_what_the_sql_says() -> None:
     for n in range(1, 1_500):
         price, size = rng.randrange(1, 10 ** rng.randrange(1, 20)), rng.randrange(1, 10**14)
         time = START + n * 100_000 - rng.choice([0, 0, rng.randrange(119 * SECOND)])
-        side = rng.choice(["buy", "sell"])
-        log.append(Trade("v:A", time, START + n * 100_000, n, f"id{n}" * rng.choice([1, 5]), price, size, side))
+        low_rate = rng.choice(["buy", "sell"])
+        log.append(Trade("v:A", time, START + n * 100_000, n, f"id{n}" * rng.choice([1, 5]), price, size, low_rate))
     columns = ["entity_id", "event_time", "ingest_date", "entity_seq", "price", "size", "aggressor", "venue_trade_id"]
     rows = [
-        (t.entity, t.time, t.ingest // DAY, t.seq, _amount(t.price), _amount(t.size), t.side, t.trade_id) for t in log
+        (t.entity, t.time, t.ingest // DAY, t.seq, _amount(t.price), _amount(t.size), t.low_rate, t.trade_id)
+        for t in log
     ]
     db = _database("log", columns, rows)
     db.execute(f"CREATE VIEW trades_keyed AS {keyed('bar', 'log', 'sqlite')}".replace("AS STRING", "AS TEXT"))

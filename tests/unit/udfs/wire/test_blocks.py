@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.blocks import block, rows
 
 from udfs.kernels.slices import Slices
-from udfs.wire.blocks import LAST_MARK, NO_MARK, NO_TIME, Records, read, reply
+from udfs.wire.blocks import LAST_WATERMARK, NO_TIME, NO_WATERMARK, Records, read, reply
 
 #: Read and written by connectors/blocks' own tests, too.
 SHARED = Path(__file__).parents[4] / "connectors" / "blocks" / "src" / "test" / "resources"
@@ -27,7 +27,7 @@ def _shared(name: str) -> bytes:
 
 def test_the_block_that_java_writes() -> None:
     found = read(_shared("block.hex"))
-    assert (found.partition, found.mark) == (5, 1_001_000)
+    assert (found.partition, found.watermark) == (5, 1_001_000)
     told = [
         (part.topic, part.partition, part.values.tolist(), part.offsets.tolist(), part.times.tolist())
         for part in found.parts
@@ -43,22 +43,22 @@ def test_the_reply_that_java_reads() -> None:
 
 def test_a_marker_has_no_parts() -> None:
     found = read(block(3, []))
-    assert (found.partition, found.parts, found.mark) == (3, [], NO_MARK)
+    assert (found.partition, found.parts, found.watermark) == (3, [], NO_WATERMARK)
     assert rows(reply([])) == []
 
 
 @pytest.mark.parametrize(
     ("ms", "expected"),
     [
-        (-(1 << 63), NO_MARK),
+        (-(1 << 63), NO_WATERMARK),
         (-1, -1_000),
         (0, 0),
         (1_723_161_600_001, 1_723_161_600_001_000),
-        ((1 << 63) - 1, LAST_MARK),
+        ((1 << 63) - 1, LAST_WATERMARK),
     ],
 )
 def test_a_watermark_is_in_us_and_within_bounds(ms: int, expected: int) -> None:
-    assert read(block(3, [], ms)).mark == read(block(3, [("t", 0, 0, b"")], ms)).mark == expected
+    assert read(block(3, [], ms)).watermark == read(block(3, [("t", 0, 0, b"")], ms)).watermark == expected
 
 
 @given(partition=st.integers(0, 1 << 30), given=records)

@@ -1,9 +1,9 @@
-"""The books: every raw record is accounted for, and the sums are printed, not assumed.
+"""Reconciliation: every raw record is accounted for, and the sums are printed, not assumed.
 
 Each term is counted where it lies: raw records, duplicates and what was let in again in the raw topics, normalized
 frames in the normalized topics, dead letters in theirs, Bronze in its table. Only which frames are of a kind that is
-not normalized yet is told by the replay, for nothing but a kernel knows it. Which of several trades of one frame are
-there is no matter of the books: ``verify`` compares them one by one.
+not normalized yet comes from the replay, for nothing but a kernel knows it. Which of several trades of one frame are
+there is not counted here: ``verify`` compares them one by one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 from operations.dead_letters.flags import counts
-from operations.dead_letters.listing import Filter, letters
+from operations.dead_letters.listing import Filter, dead_letters
 from runtime.config import Settings
 from schemas import catalog
 from schemas.quality import load
@@ -22,14 +22,14 @@ _REVISIONS = tuple(catalog.topic(kind) for kind in catalog.REVISIONS)
 _NORMALIZED = (*(catalog.topic(kind) for kind in catalog.NORMALIZED), *_REVISIONS)
 
 
-def _letters(settings: Settings) -> tuple[dict[str, int], int]:
+def _dead_letters(settings: Settings) -> tuple[dict[str, int], int]:
     """Return the dead letters by reason (each rejected record once), and how many of them ingestion rejected."""
-    found = letters(settings, Filter())
+    found = dead_letters(settings, Filter())
     by_reason = Counter(letter.reason for letter in found)
     return dict(sorted(by_reason.items())), sum(letter.domain == "ingestion" for letter in found)
 
 
-def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
+def reconcile(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
     """Return the demo's figures from the verification report and the dead-letter topics.
 
     ``duplicates`` are counted in the raw topics (records minus distinct event ids), not taken from the jobs, so that
@@ -40,7 +40,7 @@ def accounts(settings: Settings, verified: dict[str, Any]) -> dict[str, Any]:
     raw = next(check for check in verified["checks"] if check["name"].startswith("raw distinct"))
     replay = verified["replay"]["balance"]
     dense = {check["name"]: check for check in verified["checks"]}
-    reasons, by_ingestion = _letters(settings)
+    reasons, by_ingestion = _dead_letters(settings)
 
     def found(name: str) -> int:
         return int(tables.get(name, {}).get("found", 0))

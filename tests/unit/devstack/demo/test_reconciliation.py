@@ -2,7 +2,7 @@
 
 import pytest
 
-from devstack.demo import balance as module
+from devstack.demo import reconciliation as module
 from runtime.config import Settings
 
 
@@ -43,16 +43,16 @@ def verified(trades=70, frames=None):
 @pytest.mark.parametrize("conflicts", [0, 3])
 def test_a_conflict_is_counted_once(monkeypatch, conflicts):
     reasons = {"late": 6} | ({"conflict": conflicts} if conflicts else {})
-    monkeypatch.setattr(module, "_letters", lambda _: (reasons, conflicts))
-    found = module.accounts(Settings(), verified())
+    monkeypatch.setattr(module, "_dead_letters", lambda _: (reasons, conflicts))
+    found = module.reconcile(Settings(), verified())
     assert (found["conflicts"], found["dead_letters"], found["gaps"]) == (conflicts, 6 + conflicts, 2)
     assert all(found["balance"].values())
     assert found["not_normalized"] == 6  # four that the kernels know, two of topics that none reads
 
 
 def test_a_dead_letter_that_is_lost_breaks_the_balance(monkeypatch):
-    monkeypatch.setattr(module, "_letters", lambda _: ({"late": 5, "conflict": 1}, 1))
-    assert not all(module.accounts(Settings(), verified())["balance"].values())
+    monkeypatch.setattr(module, "_dead_letters", lambda _: ({"late": 5, "conflict": 1}, 1))
+    assert not all(module.reconcile(Settings(), verified())["balance"].values())
 
 
 SECOND = "raw = normalized + duplicates + dead letters + kinds not normalized yet"
@@ -73,15 +73,15 @@ SECOND = "raw = normalized + duplicates + dead letters + kinds not normalized ye
 )
 def test_what_the_topic_of_trades_lacks_or_has_too_many_breaks_the_balance(monkeypatch, trades, frames, holds):
     """The replay's figures are the same each time: they must not stand for what the topic has."""
-    monkeypatch.setattr(module, "_letters", lambda _: ({"late": 6}, 0))
-    found = module.accounts(Settings(), verified(trades, frames))
+    monkeypatch.setattr(module, "_dead_letters", lambda _: ({"late": 6}, 0))
+    found = module.reconcile(Settings(), verified(trades, frames))
     assert found["balance"][SECOND] is holds
     assert (found["normalized"], found["normalized_frames"]) == (trades + 20, frames + 20)
     assert found["trades_beyond_one_per_frame"] == trades - frames
 
 
 def test_a_topic_of_which_nothing_was_counted_breaks_the_balance(monkeypatch):
-    monkeypatch.setattr(module, "_letters", lambda _: ({"late": 6}, 0))
+    monkeypatch.setattr(module, "_dead_letters", lambda _: ({"late": 6}, 0))
     document = verified()
     document["checks"] = document["checks"][:1]
-    assert not module.accounts(Settings(), document)["balance"][SECOND]
+    assert not module.reconcile(Settings(), document)["balance"][SECOND]
