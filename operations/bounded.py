@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 
 from operations.lifecycle import flink_run
-from operations.rules import rules
 from runtime.config import BOUNDED_SUFFIX, Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import LIVE, FlinkRest, JobInfo
+from runtime.quality import rules
 
 JOBS = ("normalize", "analytics")
 _ENVIRONMENT = {

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from operations.code import renew_taskmanager
-from operations.rules import rules
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.files import replace
 from runtime.flink_home import client_command, client_env
 from runtime.flink_rest import FlinkRest, JobInfo
 from runtime.layout import Layout
+from runtime.quality import rules
 
 _START_DEADLINE_S = 120.0
 _POLL_S = 0.25

@@ -162,7 +162,17 @@ def _overrides(venue: dict[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def domains() -> Domains:
     """Read ``schemas/domains.toml``."""
-    doc = tomllib.loads((FOLDER / "domains.toml").read_text())
+    return parse((FOLDER / "domains.toml").read_text())
+
+
+def parse(text: str) -> Domains:
+    """Read the text of a domain file.
+
+    Raises:
+        ValueError: it is no TOML, or a duration in it is none.
+        KeyError: something that must be said is not.
+    """
+    doc = tomllib.loads(text)
     defaults = doc["defaults"]
     venues = {
         name: Venue(

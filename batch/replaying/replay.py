@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from batch.ranges import Span
@@ -61,6 +63,16 @@ class Replayed:
     def events(self) -> int:
         """Return how many Bronze events were folded."""
         return sum(counts.get("envelopes", 0) for counts in self.balance.values())
+
+    def table(self, kind: str) -> pa.Table:
+        """Read the records of a kind: a bar's fields, `files.KEPT` of the others, and ``value``, the wire bytes.
+
+        Raises:
+            KeyError: no such kind was replayed.
+        """
+        if kind not in self.records:
+            raise KeyError(f"{kind} was not replayed; there are {', '.join(self.records)}")
+        return pq.read_table(self.out / kind)
 
     def as_json(self) -> dict[str, Any]:
         total = self.seconds.get("total", 0.0)

@@ -25,7 +25,7 @@ from batch.replaying.replay import Replayed, replay
 from batch.spark import clickhouse, topics, views
 from batch.spark.bronze import RESUBMITTED, first_line, open_table, read_bronze, reason, table_exists
 from batch.verifying import checks
-from batch.verifying.compare import Comparison, compare, unreadable
+from batch.verifying.compare import Comparison, Difference, compare, unreadable
 from schemas import catalog
 from schemas.catalog import ADJUSTED, ADJUSTED_BAR, BARS, BRONZE, CLICKHOUSE, FACTS, NORMALIZED, REVISIONS
 from schemas.domains import domains
@@ -79,7 +79,7 @@ class Verified:
 
     @property
     def empty(self) -> list[str]:
-        """Return the tables of which nothing was compared with nothing; that nothing rare happened is normal."""
+        """Return the tables that are empty on both sides; those of rare kinds do not count."""
         rare = {*domains().topics_of("normalization"), *_ADJUSTED} - {*TOPICS.values()}
         return [c.table for c in self.comparisons if c.status == "empty" and c.table not in rare]
 
@@ -88,7 +88,12 @@ class Verified:
         """Return how many replayed records were held against a store."""
         return sum(c.replayed for c in self.comparisons)
 
-    def passed(self, *, fail_on_empty: bool) -> bool:
+    @property
+    def first_differences(self) -> list[tuple[str, Difference]]:
+        """Return the differences that are shown, each with its table."""
+        return [(each.table, one) for each in self.comparisons for one in each.samples]
+
+    def passed(self, *, fail_on_empty: bool = False) -> bool:
         """Whether everything is equal; comparing nothing at all never passes."""
         equal = all(c.status != "different" for c in self.comparisons) and self.differences == 0
         return equal and self.records > 0 and not (fail_on_empty and self.empty)

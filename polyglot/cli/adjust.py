@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli._signals import until_stopped
 from polyglot.cli.replay import EntityOption, spark
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.quality import rules
 
 if TYPE_CHECKING:
     from batch.corporate_actions.run import Stores
@@ -67,26 +67,26 @@ def adjust(
         raise CommandError(str(error), code=Exit.USAGE) from None
     if watch and json_output:
         raise CommandError("--watch has no end, and --json is one document", code=Exit.USAGE)
-    places, quality = _places(settings), rules(settings)
+    stores, quality = _stores(settings), rules(settings)
     try:
         with spark(settings, console, "adjust") as session:
 
             def run() -> None:
                 console.info("computing series")
-                _show(console, restate(session, places, entity=entity, known_at=known_us, quality=quality))
+                _show(console, restate(session, stores, entity=entity, known_at=known_us, quality=quality))
 
-            follow(lambda: reached(places.broker), run, _patience(watch))
+            follow(lambda: reached(stores.broker), run, _patience(watch))
     except (BrokerError, ClickHouseUnavailableError) as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except (IncompleteError, PublishError) as error:
         raise CommandError(str(error), code=Exit.FAILED) from None
 
 
-def _places(settings: Settings) -> Stores:
+def _stores(settings: Settings) -> Stores:
     from batch.corporate_actions.run import Stores  # noqa: PLC0415
-    from polyglot.cli.verify import sources  # noqa: PLC0415
+    from batch.verifying.sources import sources  # noqa: PLC0415
 
-    found = sources(settings, clickhouse=settings.clickhouse.enabled)
+    found = sources(settings, ("adjusted",) if settings.clickhouse.enabled else ())
     if found.kafka is None:
         raise CommandError("no broker is configured", code=Exit.USAGE)
     return Stores(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli._signals import until_stopped
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.quality import rules
 
 if TYPE_CHECKING:
     from operations.metrics.counts import Counts

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from operations.rules import rules
 from polyglot.cli import JsonOption
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, Console
+from runtime.quality import rules
 
 PANEL = "Data"
 _EXAMPLES = "Examples:\n\n    polyglot quality\n\n    polyglot quality --json\n"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli.replay import PANEL, spark
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.quality import rules
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.rules import rules
 from polyglot.cli import JsonOption
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.quality import rules
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

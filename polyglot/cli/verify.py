@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from operations.rules import rules
 from polyglot.cli import JsonOption
 from polyglot.cli.replay import PANEL, EntityOption, FromOption, ToOption, spark
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
-
-if TYPE_CHECKING:
-    from batch.verifying.verify import Sources
 
 _EXAMPLES = """\
 Examples:
@@ -65,6 +61,7 @@ def verify(
     from batch.spark.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415 - keeps --help instant
     from batch.spark.topics import BrokerError  # noqa: PLC0415
     from batch.verifying.report import document  # noqa: PLC0415
+    from batch.verifying.sources import sources  # noqa: PLC0415
     from batch.verifying.verify import STORES, StoreError  # noqa: PLC0415
     from batch.verifying.verify import verify as run  # noqa: PLC0415
 
@@ -77,10 +74,10 @@ def verify(
         span = Span.parse(start, end)
     except RangeError as error:
         raise CommandError(str(error), code=Exit.USAGE) from None
-    stores_at = sources(settings, clickhouse=not {"clickhouse", "adjusted"}.isdisjoint(stores))
+    where = sources(settings, stores)
     try:
         with spark(settings, console, "verify") as session:
-            result = run(session, stores_at, span, entity, stores=stores, limit=limit, say=console.info)
+            result = run(session, where, span, entity, stores=stores, limit=limit, say=console.info)
     except (BrokerError, ClickHouseUnavailableError) as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except StoreError as error:
@@ -97,27 +94,6 @@ def verify(
         console.error(_verdict(found))
         raise typer.Exit(Exit.FAILED)
     console.success(f"{found['records']:,} replayed records compared, 0 differences")
-
-
-def sources(settings: Settings, *, clickhouse: bool) -> Sources:
-    """Return where everything is that can be compared; whoever needs no ClickHouse need not know its password.
-
-    Raises:
-        CommandError: a password or the data-quality rules are not there.
-    """
-    from batch.spark.clickhouse import Endpoint  # noqa: PLC0415
-    from batch.spark.topics import Broker  # noqa: PLC0415
-    from batch.verifying.verify import Sources  # noqa: PLC0415
-
-    return Sources(
-        lake_uri=settings.lake_uri,
-        scratch=(settings.var_dir / "verify").resolve(),
-        kafka=Broker(settings.kafka.librdkafka(), settings.kafka.java()),
-        clickhouse=Endpoint(**settings.clickhouse.login(), database=settings.clickhouse.database)
-        if clickhouse
-        else None,
-        quality=rules(settings),
-    )
 
 
 def show(console: Console, found: dict[str, Any]) -> None:

@@ -78,6 +78,7 @@ def test_no_large_or_binary_file_is_committed():
         "operations",
         "collectors",
         "runtime",
+        "examples",
     ],
 )
 def test_every_module_says_what_it_is(folder):

@@ -1,0 +1,28 @@
+"""Where an installation's stores are, for a verification."""
+
+from __future__ import annotations
+
+from batch.spark.clickhouse import Endpoint
+from batch.spark.topics import Broker
+from batch.verifying.verify import Sources
+from runtime.config import Settings
+from runtime.quality import rules
+
+#: Stores of which a part is in ClickHouse.
+_IN_CLICKHOUSE = {"clickhouse", "adjusted"}
+
+
+def sources(settings: Settings, stores: tuple[str, ...]) -> Sources:
+    """Return where the stores to compare are; whoever compares nothing in ClickHouse need not know its password.
+
+    Raises:
+        CommandError: a password or the data-quality rules are not there.
+    """
+    asked = not _IN_CLICKHOUSE.isdisjoint(stores)
+    return Sources(
+        lake_uri=settings.lake_uri,
+        scratch=(settings.var_dir / "verify").resolve(),
+        kafka=Broker(settings.kafka.librdkafka(), settings.kafka.java()),
+        clickhouse=Endpoint(**settings.clickhouse.login(), database=settings.clickhouse.database) if asked else None,
+        quality=rules(settings),
+    )
