@@ -76,7 +76,7 @@ class Made:
 
 
 class Run(NamedTuple):
-    """What a fold took and left: ns of CPU, records told, bytes of deltas, the fold before it told what was open."""
+    """What a fold took and left: ns of CPU, records published, bytes of deltas, and the fold before it was closed."""
 
     ns: int
     published: int

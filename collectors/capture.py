@@ -1,6 +1,6 @@
 """Capture files: one WebSocket frame a line, behind the time it was received.
 
-Two forms, told apart line by line, plain or gzip (by its magic bytes, not by the name):
+Two forms, recognized line by line, plain or gzip (by its magic bytes, not by the name):
 
 - ``<nanoseconds> <frame>``, an integer and one blank;
 - ``<seconds>: <frame>``, with any number of decimals, a colon and one optional blank.

@@ -250,7 +250,7 @@ class RawProducer:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Return a silent logger: librdkafka logs every refused connection; outages are told once, by `error_cb`."""
+    """Return a silent logger: librdkafka logs every refused connection; outages are reported once, by `error_cb`."""
     logger = logging.getLogger("collectors.librdkafka")
     logger.setLevel(logging.CRITICAL)
     return logger

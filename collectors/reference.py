@@ -2,7 +2,7 @@
 
 A row becomes one canonical JSON object around its untouched fields, every number as the text it was in the file; a row
 of daily prices that also tells of a dividend or a split becomes a frame for each. What the file cannot say (the symbol,
-the currency, that it is a corrected edition) is told by the caller and put beside the fields, not into them.
+the currency, that it is a corrected edition) comes from the caller and is put beside the fields, not into them.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from runtime.flink_rest import FlinkRest
 from runtime.offsets import OffsetReader, Offsets, lag
 from schemas import catalog
 
-#: Open windows are told every 2 s of processing time (``flink_jobs/operators/fold.py``), and long ones with the tick
-#: after the last record: what an idle job still holds back is out after two ticks.
+#: Open windows are published every 2 s of processing time (``flink_jobs/operators/fold.py``), and long ones with the
+#: tick after the last record: what an idle job still holds back is out after two ticks.
 TICKS_S = 4.0
 #: A lake sink hands rows over with one checkpoint and commits them with the next but one.
 LAKE_CHECKPOINTS = 3

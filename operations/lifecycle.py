@@ -114,7 +114,7 @@ def flink_run(
         settings: settings.
         modules: the modules, in the order of submission, and which checkpoint or savepoint each starts from, or "".
         suffix: what is behind the names of their jobs.
-        listed: is told of each job that runs, also if the client fails at a later one.
+        listed: is called with each job that runs, also if the client fails at a later one.
         environment: variables for the client.
 
     Raises:

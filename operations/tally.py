@@ -23,7 +23,7 @@ from udfs.gate.amendments import REASONS
 from udfs.gate.resubmitted import AMEND, SUFFIX, original_id
 from udfs.ingest.conflicts import REASON as CONFLICT
 
-#: How many ids are told apart; with more, counts of events are lower bounds.
+#: How many ids are kept; with more, counts of events are lower bounds.
 MOST = 200_000
 
 
@@ -56,7 +56,7 @@ class Tally:
 
 
 def digest_of(event_id: str) -> str:
-    """Return what an event is told by here, whichever copy of it this is the id of."""
+    """Return the digest that identifies an event here, whichever copy of it this is the id of."""
     return blake2b(original_id(event_id).encode(), digest_size=8).hexdigest()
 
 

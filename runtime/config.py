@@ -234,11 +234,11 @@ class FlinkSettings(BaseModel):
 
     @property
     def suffix(self) -> str:
-        """Return what is behind the names of jobs and of their consumer groups: a bounded run has its own."""
+        """Return the suffix of the names of jobs and of their consumer groups: a bounded run has its own."""
         return BOUNDED_SUFFIX if self.bounded else ""
 
     def patience_ms(self, least_ms: int) -> int:
-        """Return how long records may wait that wait ``least_ms`` where latencies count."""
+        """Return how long records may wait, ms: ``least_ms`` times ``latency_factor``."""
         return round(self.latency_factor * least_ms)
 
     @property

@@ -65,7 +65,7 @@ class OffsetReader:
             raise no_answer(self._kafka, error) from error
 
     def committed(self, group: str, places: Iterable[tuple[str, int]]) -> Offsets:
-        """Return what a group has committed of these partitions; Flink's sources commit when a checkpoint completes.
+        """Return a group's committed offsets of these partitions; Flink's sources commit when a checkpoint completes.
 
         Asked through a consumer that joins nothing: the admin client's way to list a group's offsets crashes the
         process while the group's coordinator is not known yet (librdkafka issue 5040).
@@ -84,7 +84,7 @@ class OffsetReader:
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
     def unread(self, ends: Offsets, committed: Offsets) -> Offsets:
-        """Return those of ``ends`` before which something is left to read behind what a group has committed.
+        """Return those of ``ends`` that a group has not read up to.
 
         The markers of a transaction, and the records of one that was aborted, take offsets that nobody reads; a group
         never commits them while nothing follows.

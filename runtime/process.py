@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 #: Every process of a stack carries the stack's id in this variable, so that children whose parent was killed
-#: (Python workers of a TaskManager) can be told from everybody else's.
+#: (Python workers of a TaskManager) can be distinguished from everybody else's.
 STACK_VARIABLE = "POLYGLOT_STACK_ID"
 
 

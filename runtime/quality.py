@@ -1,4 +1,4 @@
-"""The data-quality rules that a job is submitted with, and that replays and counts go by."""
+"""Load the data-quality rules in force, for jobs, replays and counts."""
 
 from __future__ import annotations
 

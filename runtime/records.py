@@ -49,7 +49,7 @@ def read(settings: Settings, begin: Offsets, end: Offsets, *, budget_s: float | 
                 heard = time.monotonic()
                 if error is None and message.offset() < left[place]:
                     yield Record(*place, message.offset(), message.value() or b"")
-                # The end of a partition is told, too: its last offset may hold no record.
+                # The end of a partition is reported, too: its last offset may hold no record.
                 if message.offset() + (error is None) >= left[place]:
                     del left[place]
             now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What is known about running processes: ``var/stack/state.json`` and one pid file per component."""
+"""The recorded state of running processes: ``var/stack/state.json`` and one pid file per component."""
 
 from __future__ import annotations
 

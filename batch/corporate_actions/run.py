@@ -64,7 +64,7 @@ def _store(spark: SparkSession, stores: Stores) -> dict[str, int]:
 
 
 def follow(look: Callable[[], Any], run: Callable[[], None], wait: Callable[[], bool]) -> None:
-    """Run at once, and again whenever `look` sees something else, until `wait` says that it is time to stop.
+    """Run at once, and again whenever `look` returns something new, until `wait` returns True.
 
     What comes in during a run was not seen before it, so it is found right after.
     """

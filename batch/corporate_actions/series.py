@@ -103,7 +103,7 @@ def compute(
 
 
 def compute_nothing(out: Path) -> None:
-    """Write what `compute` makes of no events, without asking an engine."""
+    """Write the empty result that `compute` makes of no events, without starting a job."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
 
@@ -114,7 +114,7 @@ def results(spark: SparkSession, out: Path, kind: str) -> DataFrame:
 
 
 def fields(records: DataFrame, kind: str) -> DataFrame:
-    """Decode records' wire bytes; what is not of the contract is left out."""
+    """Decode records' wire bytes; records of another contract are left out."""
     decoded = records.select("value", topics.decoded(fn.col("value"), kind).alias("d")).select("d.*", "value")
     return decoded.where("entity_id IS NOT NULL")
 

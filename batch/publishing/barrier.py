@@ -1,4 +1,4 @@
-"""Which restated bars may be published: those of windows that the stream has given up.
+"""The publish barrier: only restated bars that the stream will not overwrite may be published.
 
 A version counts events, so two different sets may have the same one: ten trades, or nine of them and a cancel. Sets of
 an entity's trades never differ like that, for they are beginnings of one log, but a revision comes by a topic of its
@@ -83,7 +83,7 @@ def publishable(bars: DataFrame, kafka: Mapping[str, Any], timeout_s: float = 12
 def await_taken_in(
     group: str, ends: Offsets, committed: Callable[[], Offsets], timeout_s: float, poll_s: float = 0.5
 ) -> None:
-    """Wait until a group has committed what its topics held when this began: what comes meanwhile does not matter.
+    """Wait until a group has committed the offsets that its topics end at now; later records do not matter.
 
     Raises:
         PublishBarrierError: it has not in time.

@@ -37,7 +37,7 @@ def publish(
     kinds: Sequence[str] = tuple(TARGETS),
     keep: Callable[[DataFrame], DataFrame] = lambda rows: rows,
 ) -> dict[str, int]:
-    """Send what a replay wrote under `out` of these kinds, as far as `keep` keeps it. Returns records per kind.
+    """Send a replay's records of these kinds that pass `keep`. Returns how many of each kind.
 
     `kafka` are librdkafka properties.
 

@@ -52,7 +52,7 @@ class Late:
         return self.envelope[4]
 
     def requests(self) -> list[Request]:
-        """Return what must be restated when the event is accepted: the seconds that it has something in.
+        """Return the repairs that an accepted event calls for: the seconds that it changes.
 
         A cancel or correction has it where the trade is that it means.
         """
@@ -93,7 +93,7 @@ class Found:
 def find(
     spark: SparkSession, lake_uri: str, scratch: Path, entity: str, span: Span, quality: Quality | None = None
 ) -> Found:
-    """Fold the entity's log with the rules as they are, and collect what was rejected because it came too late.
+    """Fold the entity's log with the present rules, and collect the events that came too late.
 
     `span` is bounded; `scratch` is a local folder (replaced).
 
@@ -189,7 +189,7 @@ def amended(late: Late, source_id: str, source_seq: int, ingest_time: int) -> by
 
 
 def within(late: Sequence[Late], horizon: int, newest: dict[str, int]) -> tuple[list[Late], dict[str, list[Late]]]:
-    """Split events by what the gate would say of their amendment: those it accepts, and for each reason those refused.
+    """Split events into those whose amendment the gate would accept and, by reason, those it would refuse.
 
     ``late`` is the reason of those beyond `horizon`; all others are refused by any horizon.
     """

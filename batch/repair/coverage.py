@@ -1,4 +1,4 @@
-"""Which requests a replay has answered already: those of the same windows over the same log.
+"""Which repair requests a replay has answered already: those of the same windows over the same log.
 
 The stream asks for a revised window each time it changes, every two seconds while it is open. A replay that read
 everything the raw topics had answers the requests that were made of it, also those that come after it has begun.
@@ -47,7 +47,7 @@ class Coverage:
                 self._done[task.kind, entity] = _Done(before.ends, before.around | around, before.exact | exact)
 
     def unanswered(self, requests: Iterable[Request], ends: Offsets) -> list[Request]:
-        """Return the requests that a replay of a Bronze with all before `ends` could answer better than was done.
+        """Return the requests that a replay of Bronze up to `ends` would answer better than the last one did.
 
         After missing numbers it always could: what was lost is sent again whole.
         """
@@ -58,7 +58,7 @@ class Coverage:
         ]
 
     def _of(self, owner: tuple[Kind, str], ends: Offsets) -> _Done:
-        """Return what was done over the very log that the owner's venue has now."""
+        """Return what was replayed over the log that the owner's venue has now."""
         venue = f"raw.{owner[1].partition(':')[0]}."
         now = {place: end for place, end in ends.items() if place[0].startswith(venue)}
         done = self._done.get(owner)

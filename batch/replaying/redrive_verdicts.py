@@ -1,4 +1,4 @@
-"""Records that were sent again: a replay meets their originals first, and must know what became of them."""
+"""Recorded verdicts of redriven records: a replay meets their originals first, and must know what became of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cancels and corrections make of trades, for a batch that has all of them (law 5).
+"""Resolve cancels and corrections to one verdict per trade, for a batch that has all of them (law 5).
 
 A revision means the trade of its entity, id *and* time: so it always lies in the windows that it changes, and each of
 them counts it. Per trade a cancel wins; else the correction that is last by (revision, event_time, ingest_date,

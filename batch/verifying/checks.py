@@ -57,7 +57,7 @@ def let_in_again(copies: DataFrame, bronze: DataFrame) -> DataFrame:
 
     An id is remembered for a window of time behind its entity's newest record (`udfs.dedup`). A later copy is let
     in if its own time, or its first copy's, is behind that window. The newest record is looked for among all copies
-    here, duplicates too: that is at least what the fold knew, so this tells what may be there, not what must.
+    here, duplicates too: that is at least what the fold knew, so this says what may be there, not what must.
     """
     raw = [domains().topics[name] for name in domains().raw_topics()]
     gates = fn.create_map(*(fn.lit(x) for t in raw for x in (t.name, 1000 * t.horizon_ms)))

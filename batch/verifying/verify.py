@@ -185,7 +185,7 @@ class _Run:
                 self.result.skipped[f"entity_seq of {kind}"] = "retention has cut the topic"
 
     def low_rate(self) -> None:
-        """Compare the low-rate topics of normalization; a whole replay only, for they tell of an entity's whole log."""
+        """Compare the low-rate topics of normalization; a whole replay only: they depend on an entity's whole log."""
         if self.span.bounded or self.entity:
             self.result.skipped["low-rate"] = "compared only without --from, --to and --entity"
             return

@@ -64,7 +64,7 @@ def shares(found: dict[int, int], processes: int) -> list[dict[int, int]]:
 
 
 def progress(outputs: list[str], total: int) -> Samples:
-    """Return how many records all processes together had read at each moment that one of them told."""
+    """Return how many records all processes together had read at each moment that one of them reported."""
     lines = [(i, json.loads(line)) for i, text in enumerate(outputs) for line in text.splitlines()]
     read = [0] * len(outputs)
     points = []

@@ -171,7 +171,7 @@ def _round(
 
 
 def _strike(target: Target, console: Console, strike: Strike) -> dict[str, Any]:
-    """Apply one fault when it is due; what cannot be applied, or would meet no load, is told as skipped."""
+    """Apply one fault when it is due; one that cannot be applied, or would meet no load, is reported as skipped."""
     hit: dict[str, Any] = {"fault": strike.fault, "at": 1.0, "detail": ""}
     target.turn, target.hit_at = strike.turn, 1.0
     try:

@@ -21,7 +21,7 @@ from udfs.quality import QualityStop
 from udfs.state.operator import Journal
 from udfs.wire.blocks import NO_WATERMARK, Part, read
 
-#: How often what no watermark tells is told, ms; and how soon the rest follows of what is too much for one turn.
+#: How often open windows are published, ms; and how soon the rest follows if they are too many for one turn.
 TICK_MS, SOON_MS = 2_000, 20
 #: An event-time timer that Flink fires when a bounded input, or a job that is drained, has ended.
 _END_MS = (1 << 63) - 2
@@ -31,10 +31,10 @@ _SEPARATOR = "\0"
 
 @dataclass(frozen=True)
 class Ticks:
-    """How a fold tells by the clock what no watermark tells; both hand over what became of it, as ``Work.process``.
+    """How a fold publishes open windows by the clock; both return what became of it, as ``Work.process``.
 
     ``tick`` is given the watermark (µs) and whether nothing came since the last tick; it returns whether the rest is to
-    follow soon, too. ``close`` tells everything, at the end of the input.
+    follow soon, too. ``close`` publishes everything, at the end of the input.
     """
 
     tick: Callable[[Any, int, bool], tuple[Any, bool]]
@@ -183,7 +183,7 @@ class ShardFold(KeyedProcessFunction):
 
 
 def _waiting(shard: _Shard) -> bool:
-    """Tell whether a fold that ticks has something to tell."""
+    """Tell whether a fold that ticks has something to publish."""
     return any(fold.waiting for fold in shard.folds.values())
 
 

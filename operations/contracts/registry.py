@@ -95,7 +95,7 @@ def register(
 ) -> list[Registered]:
     """Register every version of every topic's contract under ``<topic>-value``; what is there already stays.
 
-    With `imported` the registry is told the ids (Confluent's IMPORT mode, allowed on subjects that are new). Else it
+    With `imported` the registry gets the ids (Confluent's IMPORT mode, allowed on subjects that are new). Else it
     must give them by itself, by counting: it never does once the lock has skipped a number. Each contract is registered
     once in order of ids before any further subject of it, because some registries use up a number for every subject.
 

@@ -20,7 +20,7 @@ _KEYS = {"adjustment_factor": ("ex_date",), "adjusted_bar": ("date", "as_of")}
 
 @dataclass(frozen=True)
 class Line:
-    """One rule of one topic; an action that is not declared (any more) is what its records tell."""
+    """One rule of one topic; an action that is not declared (any more) is taken from its records."""
 
     topic: str
     rule: str

@@ -160,7 +160,7 @@ def feed(
 def _feed_files(
     console: Console, venue: str, files: list[str], supplement: Supplement, *, backfill: bool, speed: str, resume: bool
 ) -> dict[str, Any]:
-    """Feed REST answers, reference data or captures; what of `supplement` is no matter to these is not looked at."""
+    """Feed REST answers, reference data or captures; parts of `supplement` that do not apply are ignored."""
     from collectors import run  # noqa: PLC0415
     from collectors.reference import VENUE  # noqa: PLC0415
 

@@ -30,7 +30,7 @@ def plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a table shows it; NULL is told from a text."""
+    """Return a value as a table shows it; NULL differs from any text."""
     return "NULL" if value is None else _text(value)
 
 

@@ -1,1 +1,1 @@
-"""What topics hold, read from the log: whole topics to their present ends, single records by their place."""
+"""Read topics: whole ones up to their present ends, single records by offset."""

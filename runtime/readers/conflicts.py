@@ -1,4 +1,4 @@
-"""Both contents of a conflict: its letter carries the second copy and says where in the log the first one lies."""
+"""Both contents of a conflict: its dead letter carries the second copy and says where in the log the first one lies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from udfs.wire.envelope import decode
 
 
 def first_position(letter: dict[str, Any]) -> LogPosition | None:
-    """Return where in the log the first copy lies; None for a letter whose ``reason`` is not ``conflict``."""
+    """Return where in the log the first copy lies; None for a dead letter whose ``reason`` is not ``conflict``."""
     return position_of_first(letter["detail"]) if letter["reason"] == REASON else None
 
 

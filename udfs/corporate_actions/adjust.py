@@ -35,13 +35,13 @@ Group = tuple[str, str]
 
 @dataclass(frozen=True)
 class Basis:
-    """How many events are behind something, and the newest of their ingest times (µs)."""
+    """The size of a set of events, and the newest of their ingest times (µs)."""
 
     events: int = 0
     known: int = 0
 
     def and_(self, other: Basis) -> Basis:
-        """Return what is behind both, which have no event in common."""
+        """Return the sum of two disjoint sets of events."""
         return Basis(self.events + other.events, max(self.known, other.known))
 
 
@@ -85,7 +85,7 @@ def _announced(history: History, groups: dict[Group, None]) -> Basis:
 
 
 def _reaches(history: History, breaks: list[Break]) -> Iterator[Reach]:
-    """Yield what applies behind the first of these breaks up to each of them."""
+    """Yield the product of the factors from the first of these breaks up to each of them."""
     groups = _links(history)
     price, total_return, size, rules, effects = ONE, ONE, ONE, dict[str, None](), 0
     for one in breaks:

@@ -1,4 +1,4 @@
-"""What the actions of one ex date do: exact factors by both conventions, and the quality rules of dividends."""
+"""Factors of the actions of one ex date, exact and by both conventions, and the quality rules of dividends."""
 
 from __future__ import annotations
 

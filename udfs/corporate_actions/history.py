@@ -1,4 +1,4 @@
-"""What is known about one series: announcements and closes, the latest revision of each, and what is in effect."""
+"""The known events of one series: announcements and closes, the latest revision of each, and which are in effect."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def stretches(series: str, links: Iterable[Link]) -> list[Stretch]:
 
 
 def ancestors(links: Sequence[Link]) -> dict[str, list[str]]:
-    """Return for each entity the series that its events may shape: its own, and all it was ever said to go on as."""
+    """Return for each entity the series that its events may shape: its own, and those of its successors."""
     after: dict[str, list[str]] = {}
     for link in sorted(set(links)):
         after.setdefault(link.before, []).append(link.after)

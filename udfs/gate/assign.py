@@ -1,4 +1,4 @@
-"""From a venue's frame to the entity, channel and identity that its envelope carries."""
+"""Assign a venue's frame to its entity, channel and identity."""
 
 from __future__ import annotations
 

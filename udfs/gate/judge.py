@@ -1,4 +1,4 @@
-"""The gate: what a record must be like to be accepted. Pure: the record and its contract decide, no state, no clock
+"""The gate: accept a record or reject it with a reason. Pure: the record and its contract decide, no state, no clock
 (law 3).
 """
 
@@ -34,7 +34,7 @@ def judge(rules: Rules, envelopes: Envelopes, i: int) -> Standard | None:
 
 
 def identify(rules: Rules, envelopes: Envelopes, i: int) -> tuple[Frame, Resubmitted | None]:
-    """Return the frame of one record, which is the one that its envelope says, and what the copy is, if it is one.
+    """Parse one record's frame and check it against its envelope; return it, and how it is resubmitted (or None).
 
     Raises:
         Reject: it cannot be read, or it is another.
@@ -70,7 +70,7 @@ def accept(rules: Rules, frame: Frame, ingest_time: int, copy: Resubmitted | Non
 
 
 def _known(rules: Rules, fact: Fact, ingest_time: int) -> Fact:
-    """Demand that a fact was known when it was ingested: its source must not announce it for later."""
+    """Reject a fact that its source announces for later than it was ingested."""
     if isinstance(fact, ActionFact) and fact.announced_time is not None:
         ahead = fact.announced_time - ingest_time
         if ahead > rules.max_skew:
@@ -79,7 +79,7 @@ def _known(rules: Rules, fact: Fact, ingest_time: int) -> Fact:
 
 
 def _received(ingest_time: int, copy: Resubmitted | None) -> int:
-    """Return the ingest time by which a record is judged: whether it came in time was settled when it first came."""
+    """Return the ingest time by which a record is judged: that of its original, if it is a copy."""
     return ingest_time if copy is None else copy.received(ingest_time)
 
 
@@ -92,7 +92,7 @@ def _rows(rules: Rules, frame: Frame) -> list[TradeRow] | list[QuoteRow] | list[
 
 
 def _in_time(rules: Rules, event_times: Sequence[int | None], received: int, amended: int | None) -> None:
-    """Demand that no event is too far from its ingest time; `amended` is the horizon that an amendment states."""
+    """Reject an event that is too far from its ingest time; `amended` is the horizon that an amendment states."""
     horizon = rules.horizon if amended is None else amended
     lags = [received - time for time in event_times if time is not None]
     for lag in lags:
@@ -106,7 +106,7 @@ def _in_time(rules: Rules, event_times: Sequence[int | None], received: int, ame
 
 
 def _same(expected: Assignment, claimed: Assignment) -> None:
-    """Demand that the envelope says what the payload says.
+    """Reject an envelope that does not say what its payload says.
 
     Identity decides about duplicates, so it is never taken on trust.
     """

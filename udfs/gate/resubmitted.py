@@ -1,4 +1,4 @@
-"""Records that are sent again on purpose: how their envelopes say so.
+"""Amended and redriven copies of records, and how their envelopes mark them.
 
 A resubmitted copy is a new raw record of the same payload. Its ``event_id`` is the original's and a suffix, its
 ``source_id`` says what it is, and its ``ingest_time`` is of the log's present, so that the duplicate rules take it for
@@ -107,7 +107,7 @@ def source_id(kind: Kind, micros: int, note: str) -> str:
 
 
 def original_id(event_id: str) -> str:
-    """Return the id of the event that a copy stands for; of what is no copy its own."""
+    """Return the id of the event that a copy stands for; an original keeps its own."""
     found = _EVENT.fullmatch(event_id)
     return found[1] if found else event_id
 
@@ -126,7 +126,7 @@ def redriven(original: str, number: int, received: int, verdict: Reject, record:
 
 
 def digest_of(record: bytes) -> str:
-    """Return what a redriven copy calls the record that was rejected."""
+    """Return the digest by which a redriven copy names the record that was rejected."""
     return blake2b(record, digest_size=16).hexdigest()
 
 
@@ -201,7 +201,7 @@ class Verdicts:
     """
 
     def __init__(self, copies: Iterable[tuple[str, str]] = ()) -> None:
-        """Take (event id, source id) of redriven records; what is none is left out."""
+        """Take (event id, source id) of redriven records; others are left out."""
         self._found: dict[str, Reject] = {}
         times = []
         for event_id, source_id in copies:
@@ -224,7 +224,7 @@ class Verdicts:
         return np.flatnonzero(np.isin(envelopes.ingest_time, self._times))
 
     def recall(self, record: bytes, *, behind: bool = False) -> None:
-        """Give the recorded verdict on a record (its Kafka value), if there is one.
+        """Raise the recorded verdict on a record (its Kafka value), if there is one.
 
         A record ``behind`` the window of ids is rejected for that before any rule of quality sees it: such a verdict
         was on an earlier copy of it.

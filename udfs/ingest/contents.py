@@ -1,10 +1,11 @@
-"""What a record says, as a 64-bit digest: two copies of one event id that differ in it are a conflict.
+"""A 64-bit digest of a record's content: two copies of one event id with different digests are a conflict.
 
-- A trade says what becomes of it: time, price, size and who took. So a venue may tell it twice in its own ways: over
-  two connections, in its stream and in a REST answer, which has no sending time and other zeros at the end.
-- A row of reference data says what its source does not restate in every edition (`udfs.venues.reference.content`).
-- Everything else, and what is no good trade, says its payload's bytes, without what differs from connection to
-  connection (`udfs.kernels.content`).
+- The content of a trade is what it becomes: time, price, size and who took. So a venue may send it twice in its own
+  ways: over two connections, in its stream and in a REST answer, which has no sending time and other zeros at the end.
+- The content of a row of reference data is what its source does not restate in every edition
+  (`udfs.venues.reference.content`).
+- The content of everything else, and of what is no good trade, is its payload's bytes, without what differs from
+  connection to connection (`udfs.kernels.content`).
 
 Trades are read by the compiled scanner, and by the venue's dialect where that abstains; the two agree.
 """
@@ -31,7 +32,7 @@ _ANY_TIME = 1 << 62
 
 
 def digests(rules: Rules, env: Envelopes, judged: Judged) -> Longs:
-    """Return the digest of each record; ``judged`` is what `Dedup` says of the same batch."""
+    """Return the digest of each record's content; ``judged`` is `Dedup`'s verdict on the same batch."""
     said, shape = env.payloads, _BYTES.get(rules.dialect_name, content.WHOLE)
     if rules.dialect_name == "reference":
         said = Slices.of([reference.content(one) for one in env.payload])
@@ -55,7 +56,7 @@ def _digests(shape: int, payloads: Slices) -> Longs:
 
 
 def _trades(rules: Rules, env: Envelopes, judged: Judged) -> Accepted:
-    """Return the trades of those records that are what their envelopes say, one of each."""
+    """Return one trade of each record whose payload is what its envelope says."""
     table = Table(len(env))
     todo = judged.in_topic.copy()
     todo[judged.claims] = 0  # whether these are what they say is the gate's to find

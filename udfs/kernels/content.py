@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Kernel: a 64-bit digest of what a payload says, so that a second copy of an event can be held against the first.
+"""Kernel: a 64-bit digest of a payload's content, to compare a second copy of an event with the first.
 
 The content of a payload is its bytes without what differs from connection to connection:
 

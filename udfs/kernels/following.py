@@ -21,7 +21,7 @@ TABLE = types.Array(types.int64, 2, "C")
 #: then, µs), event time of the frame that showed it, whether it was published, whether something is to be said.
 FIRST, LAST, GAP_FIRST, GAP_LAST, FOUND_AT, EVENT_TIME, PUBLISHED, TOUCHED = range(8)
 ROWS = 8
-#: What ``follow`` tells besides, in a table with two rows more: the entity, and one of these.
+#: What ``follow`` reports besides, in a table with two rows more: the entity, and one of these.
 ENTITY, WHAT = 8, 9
 CLOSED, GIVEN_UP, JUMP, OPEN = range(4)
 FOREVER = np.iinfo(np.int64).max
@@ -63,7 +63,7 @@ def _fill(  # noqa: C901
 ) -> tuple[int, bool, int]:  # fmt: skip
     """Take [low, high] out of an entity's pieces.
 
-    Return how many of the numbers were missing, whether some of a published gap, and the rows told.
+    Return how many of the numbers were missing, whether some of a published gap, and the rows reported.
     """
     filled = np.int64(0)
     public = False
@@ -141,7 +141,7 @@ def _give_up(
     entity: int, after: int, heads: Codes, counts: Codes, pieces: Longs, chain: Codes, used: Longs, report: Longs,
     rows: int,
 ) -> int:  # fmt: skip
-    """Forget the pieces that come after a place in the list (-1: all); return the rows told."""
+    """Forget the pieces that come after a place in the list (-1: all); return the rows reported."""
     place = np.int64(heads[entity]) if after < 0 else np.int64(chain[after])
     if after < 0:
         heads[entity] = -1
@@ -211,7 +211,7 @@ def follow(  # noqa: C901, PLR0912, PLR0915
     Per entity there are the highest number seen (``high``, -1: none), the newest ingest time (``max_ingest``), when the
     oldest unpublished gap was found (``due``), and flags for the caller: ``changed`` for these, ``moved`` for pieces,
     ``spoken`` for pieces of which something is to be said. The caller has made room for one piece per record, and in
-    ``report`` for the pieces there are and two per record. Returns how many rows were told.
+    ``report`` for the pieces there are and two per record. Returns how many rows that are.
     """
     rows = np.int64(0)
     for i in range(len(entity)):

@@ -162,7 +162,7 @@ _Gap = tuple[int, int, int, int]
 def _gaps(pieces: Longs, entities: Longs, what: Longs) -> Iterator[tuple[int, _Gap, list[tuple[int, int]], str]]:
     """Yield the gaps of which something is to be said: entity, gap, what is missing of it, reason.
 
-    ``what`` tells why a piece is told; `OPEN`: it is still followed.
+    ``what`` says why a piece is reported; `OPEN`: it is still followed.
     """
     found: dict[tuple[int, _Gap], tuple[list[tuple[int, int]], bool, str]] = {}
     columns = zip(*pieces.tolist(), strict=True)

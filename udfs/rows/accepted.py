@@ -48,7 +48,7 @@ class Table:
             self._slow.append((record, part if len(rows) > 1 else -1, values))
 
     def rows(self, scanned: Any) -> Accepted:
-        """Return all rows in log order; ``scanned`` tells which records the scanner has filled."""
+        """Return all rows in log order; ``scanned`` says which records the scanner has filled."""
         if not self._slow and scanned.all():
             rows = np.arange(len(self.time))
             part = np.full(len(rows), -1, dtype=np.int64)

@@ -31,7 +31,7 @@ class Operator(Protocol):
 
 
 class Whole:
-    """A fold whose state is small enough to be told in one slice."""
+    """A fold whose state is small enough for one slice."""
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
@@ -54,8 +54,8 @@ class Journal:
     """Decides when a fold's state is written anew, slice by slice, and which entries of its log are still needed.
 
     Each flush appends a delta. When the entries since the last round have more bytes than that round wrote (and more
-    than ``least``), a new round begins: each flush appends a slice besides, until all is told. Then the round and the
-    deltas since its beginning say everything, and what is older goes. So a flush costs in proportion to what changed,
+    than ``least``), a new round begins: each flush appends a slice besides, until all is written. Then the round and
+    the deltas since its beginning say everything, and what is older goes. So a flush costs in proportion to what changed,
     the log has at most a few times the state's bytes, and no flush has to write all of a large state.
     """
 

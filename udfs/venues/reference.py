@@ -2,8 +2,8 @@
 
 ``fields`` is either our own form (``action_id, revision, status, kind, ex_date, …`` or ``date, close, …``) or a row of
 daily prices as yfinance writes it: ``Datetime, Close, Adj Close, Volume, Dividends, Stock Splits``. Such a row is up to
-three frames, told apart by ``channel`` and ``kind``; its closes and dividends are already adjusted for splits.
-What a file cannot say, the collector was told: ``symbol``, ``currency``, ``revision``.
+three frames, distinguished by ``channel`` and ``kind``; its closes and dividends are already adjusted for splits.
+What a file cannot say comes from the collector: ``symbol``, ``currency``, ``revision``.
 """
 
 from __future__ import annotations

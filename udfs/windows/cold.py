@@ -1,7 +1,7 @@
 """Entities that fell silent: their windows lie packed, out of the table, until the entity speaks again.
 
 An entity's newest windows are never over by its own clock (law 6), so what fell silent would hold them for ever. When
-something is cold never changes a result: what is packed was told and saved, and comes back before it is touched.
+something is cold never changes a result: what is packed was published and saved, and comes back before it is touched.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Cold:
         self._texts = texts
         self._packed: dict[int, bytes] = {}  # by the entity's code
         self._logs: dict[int, list[Any]] = {}  # of those that have trades in the log
-        self._new: set[int] = set()  # packed since the log was last told
+        self._new: set[int] = set()  # packed since the last delta
         self._rows: Codes = np.empty(_MOST, dtype=np.int32)
         self._codes: Codes = np.empty(_LOOKS, dtype=np.int32)
         self._left = 0  # entities that are still to be looked at in this round
@@ -53,7 +53,7 @@ class Cold:
         return sum(map(len, self._packed.values()))
 
     def pack(self, s: State) -> None:
-        """Pack some entities that are silent, if their windows were told and saved."""
+        """Pack some silent entities whose windows are published and saved."""
         max_ingest = int(s.facts[at.SHARD_MAX_INGEST])
         if self._left <= 0:
             if max_ingest < self._next:
@@ -64,7 +64,7 @@ class Cold:
         self._left -= looks
         for code in self._codes[: silent_entities(s, looks, self._codes)].tolist():
             count = kept_rows(s, code, 1, self._rows)
-            if count < 0:  # not told or not saved yet
+            if count < 0:  # not published or not saved yet
                 self._next = max_ingest
             elif count > 0:
                 rows = self._rows[:count]
@@ -101,7 +101,7 @@ class Cold:
         """Take a cold entity from a log: what the log said of its windows before is replaced.
 
         Raises:
-            ValueError: the log did not tell the entity's clock.
+            ValueError: the log does not have the entity's clock.
         """
         count = kept_rows(s, code, 0, self._rows)
         if count < 0:

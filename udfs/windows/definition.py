@@ -48,7 +48,7 @@ class Limits:
 
     @property
     def far(self) -> int:
-        """How far a watermark may be ahead of an entity's newest event and still tell its windows."""
+        """How far a watermark may be ahead of an entity's newest event and still publish its windows."""
         return self.horizon + self.max_skew
 
 

@@ -1,7 +1,7 @@
 """The window fold of one shard: normalized records in, bars and requests for repair out.
 
 The outcome is a function of the log's content: not of how it was cut into blocks, of watermarks and ticks, or of where
-the state was saved and restored. Those decide when a version is told, and which versions are.
+the state was saved and restored. Those decide when a version is published, and which versions are.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from udfs.wire.repair_requests import RepairRequest
 
 #: No watermark yet.
 NEVER = -(1 << 62)
-#: Windows that wait for a tick are told so many at a time: about 2 ms.
+#: How many windows that wait for a tick are published at a time: about 2 ms.
 TICK_BUDGET = 4_096
 #: A tick is for windows shorter than an hour; every fifth one is for all.
 _SHORT = 3_600_000_000
@@ -88,7 +88,7 @@ class WindowFold:
         )
         self._cold = Cold(self._texts)
         self._named = 0  # entities whose names the log has
-        self._slicing = 0  # entities that a round of slices tells
+        self._slicing = 0  # entities that a round of slices writes
         self._ticks = 0
 
     @property
@@ -126,7 +126,7 @@ class WindowFold:
             done = reader(self._state, values, done)
 
     def process(self, topic: str, values: Slices, watermark: int = NEVER) -> Published:
-        """Fold one topic's part of a block, and tell the windows that the watermark ``watermark`` (µs) says are due."""
+        """Fold one topic's part of a block, and publish the windows that ``watermark`` (µs) makes due."""
         self.fold(topic, values)
         return self.emit(watermark)
 
@@ -142,11 +142,11 @@ class WindowFold:
         self._state = s
 
     def emit(self, watermark: int, *, tick: bool = False, budget: int = TICK_BUDGET) -> Published:
-        """Tell what is due, and ask for what cannot be told.
+        """Publish the windows that are due, and ask for repair of those that the stream cannot compute.
 
         Args:
-            watermark: the watermark, µs: windows that end at or before it are told as soon as they change.
-            tick: tell open windows that changed as well; every fifth tick those of an hour and more, too.
+            watermark: in µs; windows that end at or before it are published as soon as they change.
+            tick: publish open windows that changed, too; every fifth tick those of an hour and more.
             budget: how many of a tick's windows at most now; the rest comes with the next calls.
 
         Raises:
@@ -168,12 +168,12 @@ class WindowFold:
 
     @property
     def waiting(self) -> int:
-        """How many windows changed that were not told since."""
+        """How many windows have changed since they were published."""
         s = self._state.facts
         return int(s[at.FRESH] + s[at.TICKING] + s[at.WAITING : at.WAITING + at.LEVELS].sum())
 
     def tick(self, watermark: int, *, everything: bool) -> Published:
-        """Tell open windows that changed, or go on with the tick that has begun.
+        """Publish open windows that changed, or go on with the tick that has begun.
 
         Args:
             watermark: the watermark, µs.
@@ -184,7 +184,7 @@ class WindowFold:
         return self.emit(watermark, tick=self.count(at.TICKING) == 0)
 
     def close(self, budget: int = 1 << 62) -> Published:
-        """Tell everything that was not told, at the end of a bounded input; the first ``budget`` windows of it."""
+        """Publish what is not published yet, at the end of a bounded input; at most ``budget`` windows of it."""
         self._ticks = _ALL_TICKS - 1
         return self.emit(NEVER, tick=True, budget=budget)
 

@@ -57,7 +57,7 @@ def partial_windows(fold: WindowFold, rows: int = 32_768) -> Iterator[pa.RecordB
 
 
 def as_revised(verdicts: Bits, numbers: Longs) -> Reader:
-    """Return the reader of trades of which is known what became of them; see `udfs.windows.kernels.revised`."""
+    """Return the reader of trades whose revisions are all known; see `udfs.windows.kernels.revised`."""
     head = header("trade")
     return lambda s, values, first: fold_revised(s, *values.parts, first, head, BUY, verdicts, numbers)
 

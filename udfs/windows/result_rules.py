@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Data-quality rules over finished records: a kernel for comparisons of columns, the rules' own words for the rest."""
+"""Data-quality rules over finished records: a kernel compares columns, the rest is judged record by record."""
 
 from __future__ import annotations
 

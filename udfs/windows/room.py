@@ -92,7 +92,7 @@ def room_for_texts(s: State, more: int, words: Codes) -> State:
 
 
 def take_holes(s: State) -> Longs:
-    """Return what is to be asked for, HOLE_WIDTH words each, and forget it."""
+    """Return the repairs to ask for, HOLE_WIDTH words each, and forget them."""
     count = int(s.facts[at.HOLES])
     s.facts[at.HOLES] = 0
     return s.holes[: count * at.HOLE_WIDTH].reshape(count, at.HOLE_WIDTH).copy()

@@ -37,7 +37,7 @@ _SAVED_FLAGS = at.DIRTY | at.LASTING
 
 @kernel(LONG, STATE)
 def mark_saved(s: State) -> int:
-    """Note that what changed is saved. Returns how many windows that were."""
+    """Note that all changes are saved. Returns how many windows had changed."""
     count = s.facts[at.CHANGED_ROWS]
     for k in range(count):
         row = np.int64(s.lists[at.CHANGED_ROWS * s.facts[at.CAPACITY] + k])
@@ -70,7 +70,7 @@ def put_rows(s: State, words: Longs) -> int:
 
 @kernel(LONG, STATE)
 def link_rows(s: State) -> int:
-    """After the last part of a state: find the windows' parents, and put on a list what is still to be told.
+    """After the last part of a state: find the windows' parents, and list what is still to be published.
 
     Returns how many windows have no parent although there are longer ones: those that are over, if the state is sound.
     """
@@ -105,13 +105,13 @@ def encode(
 
     Args:
         s: the state.
-        rows: windows to tell.
-        entities: codes of entities to tell.
-        first: the names told begin at this code,
+        rows: windows to write.
+        entities: codes of entities to write.
+        first: the names begin at this code,
         end: and end before this one.
         texts: where a row has texts.
-        cold: silent entities to tell, packed, by code.
-        whole: all that the windows have in the log is told, else what is new there.
+        cold: silent entities to write, packed, by code.
+        whole: write all that the windows have in the log, else what is new there.
     """
     table = s.rows[: int(s.facts[at.ROWS]) * at.WIDTH].reshape(-1, at.WIDTH)[rows]
     columns = [pack(table[:, word]) for word in range(at.SAVED)] if len(rows) else []
@@ -142,7 +142,7 @@ def _long_texts(s: State, table: Longs, texts: Codes) -> list[list[bytes]]:
 
 
 def is_long_text(second: Longs) -> Any:
-    """Tell, by the second word of texts, which lie elsewhere."""
+    """Return which texts lie elsewhere, by their second words."""
     return (second >> 56) == -1
 
 

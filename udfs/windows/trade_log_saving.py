@@ -3,8 +3,8 @@
 
 A part is empty, or ``[whole, keys, starts, trades, revisions, columns, ids, columns, ids]``: windows, how many trades
 and revisions of each follow, and these, in columns packed by `packing`, with ids that are too long for two words.
-``whole``: that is all that the windows have; else what they have besides. All that is revised in a window is told each
-time that one is told: the last word on a trade holds.
+``whole``: that is all that the windows have; else what they have besides. All revisions of a window are written each
+time that it is: the last word on a trade holds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TRADE, REVISION = at.L_WIDTH - 1, at.V_WIDTH - 1
 
 @kernel(LONG, STATE, I32, LONG, I64)
 def count_log(s: State, rows: Codes, whole: int, counts: Longs) -> int:
-    """Count the trades and the revisions of windows that are to be told: two numbers each. Returns how many in all."""
+    """Count the trades and the revisions of windows to write: two numbers each. Returns how many in all."""
     total = 0
     for k in range(len(rows)):
         c = np.int64(rows[k]) * at.C_WIDTH
@@ -86,7 +86,7 @@ def put_log(s: State, whole: int, keys: Longs, starts: Longs, counts: Longs, tra
         c = row * at.C_WIDTH
         if whole:
             drop_log(s, row)
-        drop_revisions(s, row)  # they are told anew
+        drop_revisions(s, row)  # they come anew
         for n in range(t + counts[2 * k] - 1, t - 1, -1):
             begin = new_trade(s, row)
             for m in range(TRADE):

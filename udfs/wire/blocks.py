@@ -1,4 +1,4 @@
-"""Blocks: what a kernel is handed of a partition's log, and what it hands back, each as one piece of bytes.
+"""Blocks: a part of a partition's log for a kernel, and its reply, each as one piece of bytes.
 
 The JVM packs and unpacks them (``connectors/blocks``, where both forms are described): no record is an object of
 Python's on its way. Numbers are little-endian; a block's columns are aligned, so they are viewed where they lie.
@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What came of the topics' partitions of one number; without parts it is the marker before a checkpoint.
+    """New records of the topics' partitions of one number; without parts it is the marker before a checkpoint.
 
     ``watermark`` is the source's watermark behind the block's last record, µs.
     """
@@ -110,7 +110,7 @@ def _sizes(slices: Slices) -> memoryview:
 
 
 def _joined(slices: Slices) -> Octets:
-    """Return the values one after the other; as they lie, if they do."""
+    """Return the values as one buffer; without a copy if they already lie one after the other."""
     start, size = slices.start, slices.size
     total = int(size.sum())
     if total == len(slices.data) and np.array_equal(start, np.cumsum(size) - size):

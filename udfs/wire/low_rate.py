@@ -1,4 +1,4 @@
-"""Records that a fold says besides trades and quotes: rare, so one object each is affordable."""
+"""Records of low-rate topics: flags, gaps, cancels, corrections and facts. Rare, so one object each is affordable."""
 
 from __future__ import annotations
 

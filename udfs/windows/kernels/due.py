@@ -1,13 +1,13 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Kernel: which windows are told now. When a window is told never changes what it says (law 5).
+"""Kernel: which windows are published now. When a window is published never changes what it says (law 5).
 
-A window that changed is told
+A window that changed is published
 
 - at once when it ends at or before the watermark: a first result, or the correction by a late event;
 - else with a tick, so that the day's bar is there during the day, and the view converges when a feed stops.
 
 Where the watermark is far ahead of an entity's own events (the history of one venue behind another, or an entity that
-fell silent), every record would be a correction. Windows of such entities are told with ticks.
+fell silent), every record would be a correction. Windows of such entities are published by ticks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from udfs.windows.kernels.state import STATE, State
 
 @inlined
 def _is_due(s: State, row: int, watermark: int) -> bool:
-    """Tell whether a watermark tells a window."""
+    """Tell whether a watermark makes a window due."""
     x = row * at.WIDTH
     key = s.rows[x + at.KEY]
     if s.rows[x + at.START] + s.lengths[key & at.LEVEL_MASK] > watermark:
@@ -33,7 +33,7 @@ def _is_due(s: State, row: int, watermark: int) -> bool:
 
 @inlined
 def _publish(s: State, row: int) -> None:
-    """Put a window on the list of what is told, or asked for; that it was is saved."""
+    """Put a window on the list of those to publish, or to ask for, and on that of those to save."""
     x = row * at.WIDTH
     flags = s.rows[x + at.FLAGS]
     if flags & at.CHANGED == 0:
@@ -48,9 +48,9 @@ def collect(s: State, watermark: int, ticked: int, budget: int) -> int:
 
     Args:
         s: the state.
-        watermark: watermark, µs; before all times: there is none yet.
+        watermark: in µs; before all times while there is none.
         ticked: a tick begins for the levels below this one.
-        budget: how many windows that wait for a tick are told at most; the others come with the next calls.
+        budget: how many windows that wait for a tick are published at most; the others come with the next calls.
 
     Returns:
         How many windows still wait for a tick that has begun.

@@ -44,8 +44,8 @@ PICK_TIME, PICK_ORDER, PICK_VALUES = 0, 1, 2
 #: Where the id lies in a trade's pick.
 PICK_ID = 4
 
-#: Flags: not told since it changed; not saved since it changed; left to repair, because it holds a revision of a trade
-#: that the log does not have; holds a revision of a trade that the log had, or waits for.
+#: Flags: not published since it changed; not saved since it changed; left to repair, because it holds a revision of a
+#: trade that the log does not have; holds a revision of a trade that the log had, or waits for.
 DIRTY, CHANGED, LEFT, APPLIED = 1, 2, 4, 8
 #: Flags of the moment, and those that last.
 UNSETTLED, LASTING = DIRTY | CHANGED, LEFT | APPLIED
@@ -55,7 +55,7 @@ E_WIDTH = 8
 E_NAME, E_SIZE = 0, 1  # where its name lies in the arena, bytes
 #: Newest ingest time: the entity's own clock.
 E_MAX_INGEST = 2
-#: Newest event time: only for when something is told.
+#: Newest event time: it decides only when something is published.
 E_TIME = 3
 #: Row of its newest shortest window, a short cut that is checked before it is used; -1: none; ``COLD``: its windows are
 #: packed (`udfs.windows.cold`).
@@ -129,7 +129,7 @@ HAND, MADE = ROWS + 9, ROWS + 10
 STOPPED = ROWS + 11
 NO_ROOM, MALFORMED, ASLEEP = 1, 2, 3
 #: Settings: µs that a window is kept after its end; streams with numbers of their own; ingest dates remembered of each;
-#: µs that the watermark may be ahead of an entity whose windows it tells; whether numbers are looked at.
+#: µs that the watermark may be ahead of an entity whose windows it publishes; whether numbers are checked.
 KEEP, STREAMS, DATES, FAR, NUMBERED = (ROWS + 12 + k for k in range(5))
 #: Watermark, in lengths of each level, at which the waiting windows were last looked at.
 LOOKED = ROWS + 17

@@ -54,7 +54,7 @@ def kept_rows(s: State, code: int, clean: int, found: Codes) -> int:
     """List an entity's windows that are not over, longest first; return how many.
 
     Returns -1 if there are more than fit or more to look for than ``found`` has places, and with ``clean`` also if one
-    is still to be told or to be saved.
+    is still to be published or saved.
     """
     e = code * at.E_WIDTH
     newest = max(s.entities[e + at.E_TIME], s.entities[e + at.E_TOP])

@@ -128,7 +128,7 @@ def lowest_window(s: State) -> int:
 
 @inlined
 def touch(s: State, x: int, row: int) -> None:
-    """Note that a window is to be told and to be saved."""
+    """Note that a window is to be published and saved."""
     flags = s.rows[x + at.FLAGS]
     if flags & at.DIRTY == 0:
         push(s, at.FRESH, row)
@@ -139,7 +139,7 @@ def touch(s: State, x: int, row: int) -> None:
 
 @inlined
 def leave(s: State, row: int) -> None:
-    """Leave a window and the longer ones to repair: from now on they are asked for, and never told."""
+    """Leave a window and the longer ones to repair: from now on they are asked for, and never published."""
     while row >= 0:
         x = row * at.WIDTH
         if s.rows[x + at.FLAGS] & at.CHANGED == 0:

@@ -1,4 +1,4 @@
-"""What a fold hands on: records of one output topic, as arrays, and the columns behind them."""
+"""What a fold emits: records of one output topic, as arrays, and the columns behind them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Kernels of a batch that has all cancels and corrections: trades as these leave them, and the revisions themselves.
+"""Kernels of a batch that has all cancels and corrections: revised trades, and the revisions themselves.
 
 What the stream cannot undo, a batch does not do in the first place: a cancelled trade counts as an event of its windows
 and in nothing else, a corrected one with its new price and size; each revision is an event, too (law 5).

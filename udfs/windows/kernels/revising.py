@@ -2,8 +2,8 @@
 """Kernel: cancels and corrections, which are applied to trades in the log, and else left to repair.
 
 Reducers cannot undo a trade. So a window with a revision of a trade that is older than the log, or of a venue whose
-trades are not logged, is never told again by the stream: its computation anew is asked for, each time it changes (law
-5). Such a trade may be of any age, and its windows gone: all of them are asked for, kept or not.
+trades are not logged, is never published again by the stream: it is asked for in a repair request, each time it
+changes (law 5). Such a trade may be of any age, and its windows gone: all of them are asked for, kept or not.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read_revision(data: Octets, begin: int, size: int, header: Octets, record: L
 
 @inlined
 def leave_windows(s: State, code: int, time: int) -> None:
-    """Leave the windows of a time that are still there to repair, and count the revision in them.
+    """Leave the windows that hold a time to repair, and count the revision in those that still exist.
 
     The clock is that of the entity's trades: a window that no trade can come to any more needs no mark.
     """

@@ -74,7 +74,7 @@ def empty(
     Args:
         lengths: of the windows, µs, ascending, each dividing the next.
         keep: µs that a window stays after its end, by its entity's clock.
-        far: µs that a watermark may be ahead of an entity's newest event to tell its windows; further on, ticks do.
+        far: µs that a watermark may be ahead of an entity's newest event to publish its windows; beyond, ticks do.
         silent: µs that the shard moves on before an entity that says nothing is silent.
         streams: how many topics with numbers of their own there are.
         dates: ingest dates, the newest and those before it, that a record can still have.

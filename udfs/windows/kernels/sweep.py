@@ -18,7 +18,7 @@ from udfs.windows.kernels.trade_log import drop_log
 
 @inlined
 def is_over(s: State, x: int) -> bool:
-    """Tell whether nothing that is accepted can come to a window any more."""
+    """Tell whether no accepted event can come to a window any more."""
     code, level = s.rows[x + at.KEY] >> at.LEVEL_BITS, s.rows[x + at.KEY] & at.LEVEL_MASK
     max_ingest = s.entities[code * at.E_WIDTH + at.E_MAX_INGEST]
     held = held_by(s, code, level)
@@ -29,7 +29,7 @@ def is_over(s: State, x: int) -> bool:
 
 @inlined
 def is_log_over(s: State, x: int) -> bool:
-    """Tell whether a window has a log, and nothing that is accepted can come to it any more, though it stays."""
+    """Tell whether a window has a log that no accepted event can come to any more, though the window stays."""
     row = x // at.WIDTH
     if s.chains[row * at.C_WIDTH + at.C_HEAD] < 0 and s.chains[row * at.C_WIDTH + at.C_REVISED] < 0:
         return False
@@ -39,7 +39,7 @@ def is_log_over(s: State, x: int) -> bool:
 
 @kernel(LONG, STATE, LONG)
 def sweep(s: State, budget: int) -> int:
-    """Free windows that are over, told and saved, among the next ``budget`` rows. Returns how many were."""
+    """Free windows that are over, published and saved, among the next ``budget`` rows. Returns how many."""
     total = s.facts[at.ROWS]
     freed = 0
     logs = s.facts[at.LOG_MADE] + s.facts[at.REVISIONS_MADE] > 0
@@ -61,7 +61,7 @@ def sweep(s: State, budget: int) -> int:
 
 @kernel(LONG, STATE, LONG, LONG, I32)
 def live_rows(s: State, begin: int, end: int, live: Codes) -> int:
-    """List the rows in [begin, end) that a state needs: not over, or not told yet. Returns how many."""
+    """List the rows in [begin, end) that a state needs: not over, or not published yet. Returns how many."""
     count = 0
     for row in range(begin, end):
         x = row * at.WIDTH

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Helpers of kernels: the log of trades of venues that revise, and what is revised of them.
+"""Helpers of kernels: the log of trades of venues that revise, and the revisions of them.
 
 Each second's trades are a chain, and its revisions are another. They are kept as long as a trade that the gate accepts
 can come to the second; their entity's clock says when that is over (law 6). Of a trade there is one revision, which
@@ -20,7 +20,7 @@ from udfs.windows.kernels.state import State
 
 @inlined
 def drop_revisions(s: State, row: int) -> None:
-    """Free what is revised in a second."""
+    """Free the revisions of a second."""
     v = np.int64(s.chains[row * at.C_WIDTH + at.C_REVISED])
     while v >= 0:
         after = s.revisions[v * at.V_WIDTH + at.V_NEXT]
@@ -98,7 +98,7 @@ def new_revision(s: State, row: int) -> int:
 
 @inlined
 def same_id(s: State, kept: Longs, k: int, other: Longs, o: int, data: Octets) -> bool:
-    """Tell whether an id that is kept, in ``State.texts`` if it is long, is another one, which ``data`` has then."""
+    """Compare a kept id (in ``State.texts`` if it is long) with another one (in ``data`` if it is long)."""
     if kept[k + 1] != other[o + 1]:
         return False
     if not is_long(kept[k + 1]):
@@ -124,7 +124,7 @@ def keep_id(s: State, kept: Longs, k: int, source: Longs, v: int, data: Octets) 
 
 @inlined
 def find_revision(s: State, row: int, data: Octets) -> int:
-    """Return where it lies what is revised of the trade that the record in hand is or means; -1: nothing."""
+    """Return where the revision of the trade in hand lies, or of the trade that it means; -1: there is none."""
     v = np.int64(s.chains[row * at.C_WIDTH + at.C_REVISED])
     while v >= 0:
         begin = v * at.V_WIDTH
@@ -138,7 +138,7 @@ def find_revision(s: State, row: int, data: Octets) -> int:
 
 @inlined
 def log_trade(s: State, row: int, data: Octets) -> int:
-    """Log the trade in hand, as what is known of it leaves it; return that: ``CANCELLED``, ``CORRECTED`` or 0.
+    """Log the trade in hand, revised if a revision came first; return ``CANCELLED``, ``CORRECTED`` or 0.
 
     A correction replaces price and size in the record as well.
     """
@@ -177,7 +177,7 @@ def is_later(s: State, v: int, revision: int, decided: int, order: int) -> bool:
 
 @inlined
 def revise(s: State, row: int, v: int) -> bool:
-    """Let the trades of a second that a revision means be as it leaves them; tell whether that changed one."""
+    """Apply a revision to the trades of a second that it means; tell whether one changed."""
     kept, log = s.revisions, s.tape
     changed = False
     entry = np.int64(s.chains[row * at.C_WIDTH + at.C_HEAD])

@@ -35,7 +35,7 @@ STREAM = 0
 
 @inlined
 def read_trade(data: Octets, begin: int, size: int, header: Octets, buy: Octets, record: Longs) -> bool:
-    """Read a trade into the record, up to its aggressor; what may follow is nothing to the fold."""
+    """Read a trade into the record, up to its aggressor; later fields do not matter to the fold."""
     if not has_header(data, begin, size, header):
         return False
     end = begin + size
