@@ -12,8 +12,8 @@ from batch.ranges import Span
 from batch.replaying.replay import Replayed
 from batch.replaying.replay import replay as _replay
 from batch.spark.session import spark_session
+from batch.verifying.result import STORES, Verified
 from batch.verifying.sources import sources
-from batch.verifying.verify import STORES, Verified
 from batch.verifying.verify import verify as _verify
 from runtime.config import Settings
 from runtime.quality import rules

@@ -31,7 +31,7 @@ class Mutation:
 NOTICED = (
     Mutation(
         "proof: verify counts the differences",
-        "batch/verifying/verify.py",
+        "batch/verifying/result.py",
         "return sum(c.differences for c in self.comparisons) + sum(not check.holds for check in self.checks)",
         "return 0",
         (VERDICT, SPOILED),

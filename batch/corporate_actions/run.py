@@ -29,7 +29,7 @@ class Stores:
     clickhouse: Endpoint | None
 
 
-def restate(
+def recompute(
     spark: SparkSession,
     stores: Stores,
     *,

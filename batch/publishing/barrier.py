@@ -144,7 +144,7 @@ def read_bar(value: bytes) -> dict[str, Any]:
 def _values(kafka: Mapping[str, Any], ends: Offsets, entities: set[bytes]) -> Iterable[bytes]:
     """Yield the values of these entities up to the given ends."""
     left = {place: end for place, end in ends.items() if end}
-    consumer = Consumer({**kafka, "group.id": "polyglot-handover", "enable.auto.commit": False, "log_level": 3})
+    consumer = Consumer({**kafka, "group.id": "polyglot-publish-barrier", "enable.auto.commit": False, "log_level": 3})
     consumer.assign([TopicPartition(topic, part, 0) for topic, part in left])
     try:
         while left:

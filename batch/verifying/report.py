@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from batch.verifying.verify import Verified
+from batch.verifying.result import Verified
 
 FORMAT = 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batch.spark.clickhouse import Endpoint
 from batch.spark.topics import Broker
-from batch.verifying.verify import Sources
+from batch.verifying.result import Sources
 from runtime.config import Settings
 from runtime.quality import rules
 

@@ -53,7 +53,7 @@ def adjust(
     --watch: then whatever comes in restates what it changes. A run that finds nothing new publishes nothing. The lake's
     and ClickHouse's tables are brought to what the topics say.
     """
-    from batch.corporate_actions.run import follow, restate  # noqa: PLC0415
+    from batch.corporate_actions.run import follow, recompute  # noqa: PLC0415
     from batch.corporate_actions.series import IncompleteError, reached  # noqa: PLC0415 - keeps --help instant
     from batch.publishing.publish import PublishError  # noqa: PLC0415
     from batch.ranges import RangeError, parse_instant  # noqa: PLC0415
@@ -73,7 +73,7 @@ def adjust(
 
             def run() -> None:
                 console.info("computing series")
-                _show(console, restate(session, stores, entity=entity, known_at=known_us, quality=quality))
+                _show(console, recompute(session, stores, entity=entity, known_at=known_us, quality=quality))
 
             follow(lambda: reached(stores.broker), run, _patience(watch))
     except (BrokerError, ClickHouseUnavailableError) as error:

@@ -61,8 +61,8 @@ def verify(
     from batch.spark.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415 - keeps --help instant
     from batch.spark.topics import BrokerError  # noqa: PLC0415
     from batch.verifying.report import document  # noqa: PLC0415
+    from batch.verifying.result import STORES, StoreError  # noqa: PLC0415
     from batch.verifying.sources import sources  # noqa: PLC0415
-    from batch.verifying.verify import STORES, StoreError  # noqa: PLC0415
     from batch.verifying.verify import verify as run  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)

@@ -55,8 +55,8 @@ class Journal:
 
     Each flush appends a delta. When the entries since the last round have more bytes than that round wrote (and more
     than ``least``), a new round begins: each flush appends a slice besides, until all is written. Then the round and
-    the deltas since its beginning say everything, and what is older goes. So a flush costs in proportion to what changed,
-    the log has at most a few times the state's bytes, and no flush has to write all of a large state.
+    the deltas since its beginning say everything, and what is older goes. So a flush costs in proportion to what
+    changed, the log has at most a few times the state's bytes, and no flush has to write all of a large state.
     """
 
     def __init__(self, kept: Iterable[tuple[int, bytes]] = (), *, least: int = 256 * 1024, budget: int = 4096) -> None:

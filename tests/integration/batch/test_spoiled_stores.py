@@ -114,7 +114,7 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
     log = MemoryLog()
     for row in [*rows, *rows[:2]]:  # what a producer sent twice is there twice
         log.add(row["topic"], row["entity_id"], envelope(row))
-    for kind, name in batch.verifying.verify.TOPICS.items():
+    for kind, name in batch.verifying.result.TOPICS.items():
         found = records(small, done.out, kind)
         for record in found.orderBy("entity_seq" if kind in catalog.NORMALIZED else "window_start").collect():
             log.add(name, record.entity_id, bytes(record.value))
@@ -124,7 +124,7 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         log.add(FLAGS, ENTITY, bytes(row.value))
     with ThreadPoolExecutor(3) as pool:  # most of a table's time is waited for
         started = pool.submit(Engine, folder / "engine")
-        for written in [pool.submit(write_lake, small, root, done, kind) for kind in batch.verifying.verify.TOPICS]:
+        for written in [pool.submit(write_lake, small, root, done, kind) for kind in batch.verifying.result.TOPICS]:
             written.result()
     with started.result() as engine, pytest.MonkeyPatch.context() as patch:
         for kind in catalog.BARS:

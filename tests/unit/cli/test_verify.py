@@ -17,7 +17,7 @@ from batch.ranges import Span
 from batch.replaying.replay import Replayed
 from batch.verifying.checks import Check
 from batch.verifying.compare import Comparison, DayLine, unreadable
-from batch.verifying.verify import StoreError, Verified
+from batch.verifying.result import StoreError, Verified
 from polyglot.cli import run
 from runtime.console import Exit
 
