@@ -18,6 +18,8 @@ from batch.verifying.verify import verify as _verify
 from runtime.config import Settings
 from runtime.quality import rules
 
+__all__ = ["STORES", "Replayed", "Verified", "open_session", "replay", "verify"]
+
 
 @contextmanager
 def open_session(settings: Settings | None = None, *, memory_mb: int = 2048) -> Iterator[SparkSession]:

@@ -74,7 +74,7 @@ MUTATIONS = (
     ),
     Mutation(
         "law 3: what was rejected and redriven stays rejected in every replay",
-        "udfs/normalize/normalizer.py",
+        "udfs/normalize/acceptance.py",
         "if self._verdicts:",
         "if not self._verdicts:",
         ("tests/unit/udfs/gate/test_resubmitted.py",),
@@ -130,7 +130,7 @@ MUTATIONS = (
     ),
     Mutation(
         "law 3: an amendment is judged by the gate, never waved through",
-        "udfs/normalize/normalizer.py",
+        "udfs/normalize/acceptance.py",
         "todo[judged.claims] = 0",
         "pass",
         ("tests/unit/udfs/gate/test_amendments.py",),
@@ -165,9 +165,9 @@ MUTATIONS = (
     ),
     Mutation(
         "law 3: what is rejected becomes a dead letter",
-        "udfs/normalize/normalizer.py",
-        "rejected[i] = reject.kept()",
-        "not_normalized += 1",
+        "udfs/normalize/acceptance.py",
+        "work.rejected[i] = reject.kept()",
+        "work.not_normalized += 1",
         (MODEL,),
     ),
     Mutation(

@@ -7,7 +7,6 @@ batches, and not on where the state was saved and restored.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,15 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas import catalog
-from schemas.catalog import FACTS, REVISIONS
+from schemas.catalog import REVISIONS
 from schemas.quality import Quality, default_quality
-from udfs.dedup.dedup import BEHIND, DUPLICATE, Dedup, Judged
-from udfs.gate import judge as gate
-from udfs.gate.resubmitted import Resubmitted, Verdicts, as_normalized
-from udfs.gate.topic_rules import Rules, rules
-from udfs.kernels import scanning
-from udfs.kernels.depth import NAME, scan_depths
-from udfs.kernels.slices import Bits, Codes, Longs, Octets
+from udfs.dedup.dedup import Dedup, Judged
+from udfs.gate.resubmitted import Verdicts, as_normalized
+from udfs.gate.topic_rules import rules
+from udfs.kernels.slices import Codes, Longs
+from udfs.normalize.acceptance import RARE, Acceptance, Numbers
 from udfs.normalize.fact_records import fact_record
 from udfs.normalize.gaps import Gaps
 from udfs.normalize.revision_records import revision_records
@@ -37,18 +34,14 @@ from udfs.rows.accepted import Accepted, Table
 from udfs.rows.batches import QuoteBatch, Rows, TradeBatch
 from udfs.state.operator import Whole
 from udfs.values.rejects import Reject
-from udfs.values.times import DAY, EARLIEST, LATEST
+from udfs.values.times import DAY
 from udfs.venues.facts import Fact
-from udfs.venues.frames import MAX_NUMBER, MAX_PAYLOAD, Frame, QuoteRow, RevisionRow, TradeRow
+from udfs.venues.frames import RevisionRow
 from udfs.wire.dead_letters import DeadLetter
 from udfs.wire.envelope import Envelopes, encode_one
 from udfs.wire.low_rate import LowRateRecord
 
 STATE_VERSION = 3
-#: Kinds whose rows are rare, so that each is a side record.
-RARE = (*REVISIONS, *FACTS)
-#: How a record is marked that a scanner has read for its numbers only.
-SEEN = 3
 
 
 @dataclass(slots=True)
@@ -65,19 +58,6 @@ class Normalized:
     not_normalized: int
     frames: int
     low_rate: list[LowRateRecord]
-
-
-class Numbers:
-    """Per record the first and the last of the venue's numbers that it carries; first is -1 where it has none."""
-
-    def __init__(self, records: int) -> None:
-        self.first: Longs = np.full(records, -1, dtype=np.int64)
-        self.last: Longs = np.full(records, -1, dtype=np.int64)
-
-    def put(self, record: int, found: tuple[int, int] | None) -> None:
-        """Note what the gate read in one record."""
-        if found is not None:
-            self.first[record], self.last[record] = found
 
 
 class Normalizer(Whole):
@@ -98,48 +78,26 @@ class Normalizer(Whole):
         rare = self._rules.kind in RARE
         self._quality = QualityGate(self._rules.kind, () if rare else declared)
         self._rare_quality = RareGate(self._target, declared if rare else ())
-        self._verdicts = verdicts or Verdicts()
-        self._prefix: Octets = np.frombuffer(f"{self._rules.venue}:".encode(), dtype=np.uint8)
-        self._shape = _shape(self._rules)
+        self._acceptance = Acceptance(self._rules, verdicts or Verdicts())
 
     def process(self, envelopes: Envelopes) -> Normalized:
-        """Fold the next batch of the log into the state.
+        """Fold the next batch of the log into the state: drop duplicates, scan and judge, apply rules, number, encode.
 
         Raises:
             QualityStop: a rule says that nothing of this batch may be written; the fold is of no use any more.
         """
         judged = self._dedup.judge(envelopes)
-        table = Table(len(envelopes))
-        numbers = Numbers(len(envelopes))
-        todo = self._scan(envelopes, judged, table, numbers)
-        rejected: dict[int, Reject] = {}
-        rare: list[tuple[int, Rare]] = []
-        not_normalized = int(np.count_nonzero(todo == SEEN))
-        behind = judged.verdict == BEHIND
-        read = (todo == SEEN) | ((todo == scanning.SCANNED) & ~behind)
-        for i in np.flatnonzero((judged.verdict != DUPLICATE) & ~read).tolist():
-            try:
-                rows = self._gate(envelopes, i, numbers, behind=bool(behind[i]))
-            except Reject as reject:
-                todo[i] = 0
-                rejected[i] = reject.kept()
-                continue
-            if rows is None:
-                not_normalized += 1
-            elif self._rules.kind in RARE:
-                rare += [(i, row) for row in cast("list[Rare]", rows)]
-            else:
-                table.add(i, cast("list[TradeRow] | list[QuoteRow]", rows))
+        found = self._acceptance.judge(envelopes, judged)
         named, id_size, received = as_normalized(envelopes, judged.claims)
-        accepted = self._fit(named, received, table.rows(todo == scanning.SCANNED), rejected)
-        rare = self._fit_rare(received, rare, rejected)
+        accepted = self._fit(named, received, found.rows, found.rejected)
+        rare = self._fit_rare(received, found.rare, found.rejected)
         trades, quotes = self._batches(named, id_size, judged, accepted)
-        low_rate = self._rare(named, judged, rare) + self._follow(envelopes, judged, numbers)
+        low_rate = self._rare(named, judged, rare) + self._follow(envelopes, judged, found.numbers)
         low_rate += self._rare_quality.flags(named, rare, received, self._memory, judged.entity)
         low_rate += self._flags(quotes if self._rules.kind == "quote" else trades, received, judged.entity)
-        dead_letters = [self._dead_letter(envelopes, i, rejected[i]) for i in sorted(rejected)]
-        frames = len(envelopes) - judged.duplicates - len(dead_letters) - not_normalized
-        return Normalized(trades, quotes, dead_letters, judged.duplicates, not_normalized, frames, low_rate)
+        dead_letters = [self._dead_letter(envelopes, i, found.rejected[i]) for i in sorted(found.rejected)]
+        frames = len(envelopes) - judged.duplicates - len(dead_letters) - found.not_normalized
+        return Normalized(trades, quotes, dead_letters, judged.duplicates, found.not_normalized, frames, low_rate)
 
     def _fit(self, env: Envelopes, received: Longs, accepted: Accepted, rejected: dict[int, Reject]) -> Accepted:
         """Set the times that the venue does not send, and reject frames of which a row breaks a rule."""
@@ -204,51 +162,6 @@ class Normalizer(Whole):
             return TradeBatch(*columns(none)), QuoteBatch(*columns(accepted))
         return TradeBatch(*columns(accepted)), QuoteBatch(*columns(none))
 
-    def _gate(self, env: Envelopes, i: int, numbers: Numbers, *, behind: bool) -> gate.Standard | None:
-        try:
-            if self._verdicts:
-                self._verdicts.recall(encode_one(*env.row(i)), behind=behind)
-        except Reject as verdict:
-            if verdict.reason not in gate.UNIDENTIFIED:
-                with suppress(Reject):  # its numbers were read all the same
-                    self._identify(env, i, numbers)
-            raise
-        frame, copy = self._identify(env, i, numbers)
-        rows = gate.accept(self._rules, frame, int(env.ingest_time[i]), copy)
-        if rows is not None and behind:
-            raise Reject("behind_dedup_window", "older than the ids that are remembered; kept in Bronze")
-        return rows
-
-    def _identify(self, env: Envelopes, i: int, numbers: Numbers) -> tuple[Frame, Resubmitted | None]:
-        frame, copy = gate.identify(self._rules, env, i)
-        if self._gaps is not None:
-            numbers.put(i, self._rules.dialect.numbers(frame))
-        return frame, copy
-
-    def _scan(self, env: Envelopes, judged: Judged, table: Table, numbers: Numbers) -> Bits:
-        """Fill table and numbers with what the compiled scanners accept; a record is marked with what became of it."""
-        todo: Bits = ((judged.verdict != DUPLICATE) & (judged.in_topic == 1)).astype(np.int8)
-        todo[judged.claims] = 0  # what a resubmitted record may is the gate's to say
-        todo[self._verdicts.candidates(env)] = 0  # and whether a verdict stands
-        if self._shape:
-            scanning.scan_frames(
-                self._shape, scanning.WORDS, self._prefix, MAX_PAYLOAD, self._rules.max_skew, self._rules.horizon,
-                EARLIEST, LATEST, todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low,
-                env.event_time, env.from_ingest, env.ingest_time,
-                table.time, table.numbers.ravel(), table.flag,
-            )  # fmt: skip
-            if self._gaps is not None:
-                numbers.first = np.where(todo == scanning.SCANNED, judged.id_low, -1)
-                numbers.last = judged.id_low.copy()
-        elif self._rules.dialect_name == "binance" and self._rules.channel == "depth":
-            scan_depths(
-                MAX_NUMBER, NAME, scanning.WORDS, self._prefix, MAX_PAYLOAD, EARLIEST, LATEST,
-                todo, *env.payloads.parts, *env.entity_ids.parts, judged.id_kind, judged.id_low, judged.id_high,
-                env.event_time, env.from_ingest, numbers.first, numbers.last,
-            )  # fmt: skip
-            todo[todo == scanning.SCANNED] = SEEN
-        return todo
-
     def _dead_letter(self, env: Envelopes, i: int, reject: Reject) -> DeadLetter:
         row = env.row(i)
         return DeadLetter(
@@ -303,10 +216,3 @@ class Normalizer(Whole):
 
 
 _NONE: npt.NDArray[np.bool_] = np.zeros(0, dtype=bool)
-
-
-def _shape(rules: Rules) -> int:
-    """Return which frames the scanner reads in this topic; 0: none."""
-    if rules.dialect_name != "binance":
-        return 0
-    return scanning.SHAPES.get(rules.channel, 0)

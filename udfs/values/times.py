@@ -8,7 +8,18 @@ from datetime import UTC, datetime, timedelta
 from schemas.catalog import DAY, SECOND
 from udfs.values.rejects import Reject, shown
 
-__all__ = ["DAY", "SECOND"]  # and the rest
+__all__ = [
+    "DAY",
+    "EARLIEST",
+    "LATEST",
+    "SECOND",
+    "date_text",
+    "day_of",
+    "from_iso",
+    "from_millis",
+    "from_seconds",
+    "plausible",
+]
 
 EARLIEST = 1_230_768_000 * SECOND  # 2009-01-01: no venue of ours has data before it
 LATEST = 4_102_444_800 * SECOND  # 2100-01-01
