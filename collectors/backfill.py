@@ -1,4 +1,4 @@
-"""Saved REST answers of a venue: each trade in them as the frame that the venue's stream would have sent.
+"""Saved REST answers of a venue, turned into the frames that the venue's stream would have sent.
 
 A frame has the stream's field names and, value for value, the answer's own text. It has no sending time (``E``), which
 an answer does not tell, and nothing that is computed from the rest (``quoteQty``). So it has the identity of the

@@ -1,4 +1,4 @@
-"""How far a source was acknowledged, on disk, so that a collector that was killed goes on where it was.
+"""Checkpoints of collectors: how far a source was acknowledged, so that one that was killed resumes there.
 
 The file is only a hint that saves work: without it everything is sent again with the same ``source_seq`` and the
 pipeline drops the copies. It must therefore never claim too much. It counts for one Kafka cluster, and only while the

@@ -89,7 +89,7 @@ class Pump:
         self._saved_at = time.monotonic()
 
     def resume_point(self) -> int:
-        """Return the seq behind which to go on: that of the checkpoint if Kafka still has what it says, else 0."""
+        """Return the seq to resume after: the checkpoint's if Kafka still has the record it names, else 0."""
         found = self._file.load() if self._file else None
         here = (self._source.venue, self._source.source_id, self._cluster)
         if found is None or (found.venue, found.source_id, found.cluster_id) != here:

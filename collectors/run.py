@@ -1,4 +1,4 @@
-"""What ``polyglot feed`` does, as functions: each returns one report for people and machines."""
+"""The functions behind ``polyglot feed``; each returns one report for people and machines."""
 
 from __future__ import annotations
 

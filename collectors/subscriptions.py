@@ -1,4 +1,4 @@
-"""Each venue's public WebSocket endpoint, and what to ask it for."""
+"""Each venue's public WebSocket endpoint, and its subscription messages."""
 
 from __future__ import annotations
 

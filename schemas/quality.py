@@ -37,7 +37,7 @@ DERIVED: Mapping[str, tuple[str, ...]] = {
 GATED = tuple(DERIVED)
 #: Those of them whose records follow each other in time with a price each: rules may remember.
 REMEMBERED = ("trade", "quote", "daily_close")
-#: Contracts of which every version is a result of its own, so that only a halt is the same in both engines.
+#: Contracts whose every version is a result of its own, so that only a halt is the same in both engines.
 RESULTS = ("bar", "quote_bar")
 #: Rules that the kernels of adjusted series (``udfs/corporate_actions``) hold by name, per contract, each
 #: with the largest limit it may have; None: it has no limit.

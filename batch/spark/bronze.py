@@ -1,9 +1,4 @@
-"""Bronze as shards: every (topic, partition) whole, in log order, in one Spark partition.
-
-The kernels are folds over a shard's log. What a date's records become depends on earlier records of the log only, so
-a bounded replay reads whole ingest dates (the scope of ``entity_seq``), the dates before that shape the identity
-window, and whatever later date's records lie *between* them in the log.
-"""
+"""Hudi tables as DataFrames: Bronze, and what else is in the lake."""
 
 from __future__ import annotations
 
@@ -116,7 +111,7 @@ def of_entities(rows: DataFrame, entity: Which) -> DataFrame:
 
 
 def envelope_at(bronze: DataFrame, topic: str, partition: int, offset: int) -> bytes | None:
-    """Return what came at a place of the log, as the Kafka value that it was; None: it is not in Bronze."""
+    """Return the Kafka value at an offset, rebuilt from Bronze; None: Bronze does not have it."""
     at = (bronze.topic == topic) & (bronze.kafka_partition == partition) & (bronze.kafka_offset == offset)
     row = bronze.where(at).select(*ENVELOPE).first()
     return None if row is None else encode_one(*row)

@@ -94,7 +94,7 @@ def sha256(column: Column) -> Column:
 
 
 def nothing(like: View) -> View:
-    """Return the view of a store that is not there, or has no records."""
+    """Return the empty view of a store that does not exist, or has no records."""
     return replace(like, rows=like.rows.where("false"), empty=True)
 
 

@@ -53,7 +53,7 @@ def expected_bronze(copies: DataFrame, again: DataFrame | None, span: Span, enti
 
 
 def let_in_again(copies: DataFrame, bronze: DataFrame) -> DataFrame:
-    """Return the later copies of ids in Bronze, as the log has them, that may be there: those of a forgotten id.
+    """Return the later copies in the log that Bronze may hold: those whose id had been forgotten.
 
     An id is remembered for a window of time behind its entity's newest record (`udfs.dedup`). A later copy is let
     in if its own time, or its first copy's, is behind that window. The newest record is looked for among all copies

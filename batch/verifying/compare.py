@@ -1,4 +1,4 @@
-"""Compare two views: digests per day, and when they differ the differences, key by key and field by field.
+"""Compare two views: digests per day first, and where these differ, key by key and field by field.
 
 A digest does not depend on order: rows are spread over fixed buckets by their key, a bucket's digest is the SHA-256 of
 its sorted row hashes, a day's digest the SHA-256 of its bucket digests in order. Two runs with equal records have equal

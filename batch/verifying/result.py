@@ -70,7 +70,7 @@ class Verified:
 
     @property
     def records(self) -> int:
-        """Return how many replayed records were held against a store."""
+        """Return how many replayed records were compared with a store."""
         return sum(c.replayed for c in self.comparisons)
 
     @property

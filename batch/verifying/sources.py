@@ -8,7 +8,7 @@ from batch.verifying.result import Sources
 from runtime.config import Settings
 from runtime.quality import rules
 
-#: Stores of which a part is in ClickHouse.
+#: Stores that are partly in ClickHouse.
 _IN_CLICKHOUSE = {"clickhouse", "adjusted"}
 
 

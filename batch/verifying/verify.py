@@ -1,4 +1,4 @@
-"""Verify: replay a range from Bronze and hold every store's converged view against it, byte for byte.
+"""Verify: replay a range from Bronze and compare every store's converged view with it, byte for byte.
 
 normalized.* ──► same key, same bytes (they may repeat)      silver_* ──► the columns, as canonical text
 analytics.*  ──► the latest version per key                  gold_*, ClickHouse ──► the columns of the latest version
@@ -40,7 +40,7 @@ def verify(
     limit: int = 20,
     say: Say = lambda _: None,
 ) -> Verified:
-    """Replay and compare; everything is read up to where it was when the run began to read it.
+    """Replay and compare; each store is read up to its end at the moment its reading began.
 
     Raises:
         BronzeError: no Bronze.

@@ -95,7 +95,7 @@ class FrameMaker:
         return Rows.join([rows, again, *self._revised(draws, rows)]), settled
 
     def _revised(self, draws: Draws, rows: Rows) -> list[Rows]:
-        """Return what the venue says later of the block's trades."""
+        """Return the later revisions of the block's trades."""
         index = np.flatnonzero(draws.revised)
         if not len(index):
             return []

@@ -1,4 +1,4 @@
-"""What a simulated run must become, counted while it is made: compared with what came out."""
+"""The manifest of a simulated run: exact counts of what it must become, to compare with what came out."""
 
 from __future__ import annotations
 

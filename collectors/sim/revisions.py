@@ -1,4 +1,4 @@
-"""What the simulated venue says later of a trade: a cancel, or one or two corrections, which a cancel may follow.
+"""Revisions by the simulated venue: a cancel, or one or two corrections, which a cancel may follow.
 
 They come 1 to 10 s after the trade's time, and a late trade may come after them.
 """
@@ -13,7 +13,7 @@ from collectors.sim.wire import Wire
 
 
 class Revision(NamedTuple):
-    """One frame: of which row of the block, its own time, and bytes and identity (None in another part)."""
+    """One frame: the row of the block that it revises, its own time, and bytes and identity (None in another part)."""
 
     of: int
     at_us: int

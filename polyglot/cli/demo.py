@@ -100,7 +100,7 @@ def _show(console: Console, settings: Settings, found: dict[str, Any]) -> None:
 def _latency(found: dict[str, Any]) -> str:
     latency, cold, note = found["latency_ms"], found["latency_ms_with_start_up"], found["latency_note"]
     if not latency["matched"]:
-        return "raw → normalized: nothing was fed of which a latency could be told"
+        return "raw → normalized: nothing was fed whose latency could be measured"
     after = [f"{found['warm_up']['frames']:,} frames"] if found["warm_up"]["frames"] else []
     after += [] if note else [f"{found['warm_up']['seconds']:.0f} s of feed"]
     return (

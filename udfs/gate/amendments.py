@@ -48,7 +48,7 @@ class Amendment:
 
 
 def amendment(entity_id: str, start: int, end: int, horizon: int, event_ids: Iterable[str]) -> Amendment:
-    """Return the amendment of these events; its id is a function of what is amended, and of nothing else."""
+    """Return the amendment of these events; its id is a function of the amended events alone."""
     ids = sorted(event_ids)
     digest = blake2b(digest_size=16)
     for text in (entity_id, str(start), str(end), str(horizon), *ids):

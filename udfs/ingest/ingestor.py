@@ -31,7 +31,7 @@ STATE_VERSION = 3
 
 
 class Context(NamedTuple):
-    """What many rows of Bronze have in common; ``ingest_date`` is ``YYYY-MM-DD`` (UTC)."""
+    """Values that many rows of Bronze share; ``ingest_date`` is ``YYYY-MM-DD`` (UTC)."""
 
     entity_id: str
     venue: str

@@ -210,7 +210,7 @@ def follow(  # noqa: C901, PLR0912, PLR0915
 
     Per entity there are the highest number seen (``high``, -1: none), the newest ingest time (``max_ingest``), when the
     oldest unpublished gap was found (``due``), and flags for the caller: ``changed`` for these, ``moved`` for pieces,
-    ``spoken`` for pieces of which something is to be said. The caller has made room for one piece per record, and in
+    ``spoken`` for pieces to publish. The caller has made room for one piece per record, and in
     ``report`` for the pieces there are and two per record. Returns how many rows that are.
     """
     rows = np.int64(0)

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Kernel: what a row says against the earlier rows of its entity; see ``udfs.quality.memory``."""
+"""Kernel: compare a row with the earlier rows of its entity; see ``udfs.quality.memory``."""
 
 from __future__ import annotations
 

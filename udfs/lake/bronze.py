@@ -1,4 +1,4 @@
-"""What ingest accepted, as columns of the Bronze table."""
+"""Accepted envelopes as columns of the Bronze table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hudi base files made of Arrow columns, without a row or an object per value.
+"""Hudi base files, written from Arrow columns without a row or an object per value.
 
 A file that is made before its commit begins cannot know the commit's instant, which belongs into its name and into two
 of its columns. It holds a token of the same length instead, and whoever commits it puts the instant in its place
@@ -107,7 +107,7 @@ def base_file(columns: Any, partition: str, key: str, unique: Unique) -> LakeFil
 
 
 def _encodings(schema: Any, key: str) -> dict[str, str]:
-    """Return the encodings of numbers and keys: what follows in a log is not far from what was before.
+    """Return the encodings of numbers and keys: in a log each value is near the one before.
 
     The record key says again what the key column says. Readers and Hudi's own writes by key look for it there, and with
     a key as its difference from the one before, it takes 2 bytes of 36.

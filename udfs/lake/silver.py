@@ -1,4 +1,4 @@
-"""What normalization made, as columns of a Silver table. A fold over one shard of a normalized topic.
+"""Normalized records as columns of a Silver table. A fold over one shard of a normalized topic.
 
 The topic is delivered at least once: what a restarted producer sends again is dropped by ``entity_seq`` (law 4).
 """
@@ -34,7 +34,7 @@ _NOTHING = -1
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a contract becomes a table: ``places`` of the fields in it, and in ``texts`` which are texts or bytes."""
+    """How a contract becomes a table: the ``places`` of its fields, and in ``texts`` which are texts or bytes."""
 
     header: Any
     texts: Bits
@@ -157,7 +157,7 @@ class SilverFold:
         return self
 
     def _apply(self, names: list[bytes], seen: Longs) -> None:
-        """Take the last words on some entities; a longer horizon since then has more dates, each at another place."""
+        """Apply the last state of some entities; a longer horizon since then has more dates, each in another slot."""
         codes = self._names.codes(Slices.of(names))
         self._make_room()
         for code, orders in zip(codes.tolist(), seen, strict=True):

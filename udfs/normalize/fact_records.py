@@ -1,4 +1,4 @@
-"""Facts of reference data: corporate actions and daily closes, as one source states them, on their way to the wire."""
+"""Normalized records of reference data: corporate actions and daily closes, as one source states them."""
 
 from __future__ import annotations
 

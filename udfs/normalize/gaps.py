@@ -1,4 +1,4 @@
-"""Numbers that the venue gave and the log does not have: gaps, per entity of a channel that is numbered densely.
+"""Gaps: numbers that the venue gave and the log does not have, per entity of a densely numbered channel.
 
 A frame carries the numbers ``first`` … ``last``: its own id twice, or the update ids of a depth frame. It counts when
 it is what its envelope says and no duplicate, whether the gate accepts its content and its time or not: a gap is what
@@ -60,7 +60,7 @@ _FRESH = (-1, -1, FOREVER, -1, 0, 0, 0, 0)
 
 
 class Gaps:
-    """What is missing of one shard's entities; codes of entities are those of the shard's ``Dedup``."""
+    """The gaps of one shard; codes of entities are those of the shard's ``Dedup``."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -74,7 +74,7 @@ class Gaps:
     def fold(
         self, names: list[bytes], entity: Codes, first: Longs, last: Longs, event_time: Longs, ingest_time: Longs
     ) -> list[LowRateRecord]:
-        """Follow the next records of the log; those with ``first < 0`` take no part. Return what is to be said."""
+        """Follow the next records of the log; those with ``first < 0`` take no part. Return the records to publish."""
         self._make_room(len(names), len(entity))
         report = np.empty((ROWS + 2, int(self._used[0]) + len(entity)), dtype=np.int64)
         rows = follow(
@@ -160,7 +160,7 @@ _Gap = tuple[int, int, int, int]
 
 
 def _gaps(pieces: Longs, entities: Longs, what: Longs) -> Iterator[tuple[int, _Gap, list[tuple[int, int]], str]]:
-    """Yield the gaps of which something is to be said: entity, gap, what is missing of it, reason.
+    """Yield the gaps to publish: entity, gap, the numbers still missing, reason.
 
     ``what`` says why a piece is reported; `OPEN`: it is still followed.
     """

@@ -100,7 +100,7 @@ class Normalizer(Whole):
         return Normalized(trades, quotes, dead_letters, judged.duplicates, found.not_normalized, frames, low_rate)
 
     def _fit(self, env: Envelopes, received: Longs, accepted: Accepted, rejected: dict[int, Reject]) -> Accepted:
-        """Set the times that the venue does not send, and reject frames of which a row breaks a rule."""
+        """Set the times that the venue does not send, and reject frames with a row that breaks a rule."""
         if self._rules.kind == "quote":
             accepted.time = np.where(accepted.flag == 1, env.event_time[accepted.rows], accepted.time)
         columns = self._quality.columns(accepted.numbers, accepted.time, received[accepted.rows])
@@ -115,7 +115,7 @@ class Normalizer(Whole):
     def _fit_rare(
         self, received: Longs, rare: list[tuple[int, Rare]], rejected: dict[int, Reject]
     ) -> list[tuple[int, Rare]]:
-        """Reject frames of which a row breaks a rule."""
+        """Reject frames with a row that breaks a rule."""
         failed = self._rare_quality.rejects(rare, received)
         rejected |= failed
         return [(i, row) for i, row in rare if i not in failed] if failed else rare
@@ -139,7 +139,7 @@ class Normalizer(Whole):
         return self._gaps.fold(names, judged.entity, numbers.first, numbers.last, env.event_time, env.ingest_time)
 
     def _flags(self, rows: Rows, received: Longs, entity: Codes) -> list[LowRateRecord]:
-        """Hold the rows that passed against the other rules, and remember them."""
+        """Return the flags of the rows that passed, and remember the rows."""
         columns = self._quality.columns(rows.numbers, rows.event_time, received[rows.rows])
         if self._quality.remembers:
             entities, who = len(self._dedup.entities), entity[rows.rows]

@@ -1,5 +1,5 @@
-"""Cancels and corrections of trades by the venue: their records on the wire. What they mean is law 5's business
-(``docs/laws.md``): the trade itself stays where it is.
+"""Normalized records of cancels and corrections. Law 5 (``docs/laws.md``) says what they do to bars; the trade itself
+stays where it is.
 """
 
 from __future__ import annotations

@@ -74,13 +74,13 @@ def violated(rule: Rule, values: Values) -> bool:
 
 
 def observed(rule: Rule, values: Values) -> str:
-    """Return what a record has where the rule looks, as plain decimal text."""
+    """Return the value that a rule looks at, as plain decimal text."""
     name = rule.left if isinstance(rule, Compare) else "price" if isinstance(rule, Outlier) else _interval(rule)[0]
     return _text(values[name])
 
 
 def expected(rule: Rule, values: Values) -> str:
-    """Return what the rule expects there of this record."""
+    """Return the value that the rule expects there."""
     if isinstance(rule, Outlier):
         return f"within {plain(rule.most_change, 3)} of {_text(values['previous_close'])}"
     if isinstance(rule, Compare):

@@ -1,4 +1,4 @@
-"""A topic's rules over accepted rows: which of them fail, which pass marked, and when to stop.
+"""A topic's rules over accepted rows: which rows fail, which pass with a flag, and when to stop.
 
 *fail* and the other rules about content look at a row alone. Rules with memory look at the rows that passed, in log
 order, so that a rejected row leaves no trace in what others are compared with.
@@ -28,7 +28,7 @@ class QualityGate:
         self.remembers = any(rule.memory for rule in rules)
 
     def columns(self, numbers: Longs, time: Longs, ingest_time: Longs) -> dict[str, Pair]:
-        """Return what rules about content look at, per row."""
+        """Return the columns that rules about content look at."""
         found = {name: (numbers[2 * k], numbers[2 * k + 1]) for k, name in enumerate(self._decimals)}
         if self._decimals:
             found["price"] = found[self._decimals[0]]
@@ -46,7 +46,7 @@ class QualityGate:
         return found
 
     def flagged(self, columns: Columns) -> list[tuple[int, Rule, Values]]:
-        """Return the rows that a rule marks or stops at, in log order, and within a row in the order of the rules."""
+        """Return the rows that a rule flags or stops at, in log order, and within a row in the order of the rules."""
         found: list[tuple[int, int, Rule]] = []
         for place, rule in enumerate(self._passing):
             found += [(row, place, rule) for row in evaluate(rule, columns).nonzero()[0].tolist()]

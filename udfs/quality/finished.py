@@ -1,4 +1,4 @@
-"""Rules over finished results, one by one: what a bar can never be."""
+"""Rules over finished results, one record at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LABEL = ("entity_id", "interval", "window_start")
 
 
 def hold(rules: tuple[Rule, ...], record: Any) -> None:
-    """Hold a record, whose attributes are value·1e12, against rules about content.
+    """Check a record, whose attributes are value·1e12, by rules about content.
 
     A bar whose trades are all cancelled has no content: its zeros are no prices.
 

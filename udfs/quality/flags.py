@@ -1,4 +1,4 @@
-"""Records that passed and are marked all the same."""
+"""Flags: records that mark other records as suspicious."""
 
 from __future__ import annotations
 

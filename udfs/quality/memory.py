@@ -1,4 +1,4 @@
-"""What rules with memory look at: per entity its newest price by event time, and the last price of the day before.
+"""The memory of rules that have one: per entity its newest price by event time, and the last price of the day before.
 
 - ``behind``: how far an event time is behind the newest one of its entity so far;
 - ``silence``: how far the newest one moves on;

@@ -1,4 +1,4 @@
-"""The rules of kinds whose rows are rare: each row is judged by itself, by the exact numbers that it has.
+"""Rules over kinds whose rows are rare: each row is judged by itself, by its exact numbers.
 
 What fails leaves no trace in what others are compared with, as in ``udfs.quality.column_rules``.
 """
@@ -41,7 +41,7 @@ class RareGate:
         self._remembers = any(rule.memory for rule in rules)
 
     def rejects(self, rows: Sequence[tuple[int, Rare]], received: Longs) -> dict[int, Reject]:
-        """Return the records of which a row fails, each with the first rule that its first such row breaks."""
+        """Return the records with a row that fails, each with the first rule that its first such row breaks."""
         found: dict[int, Reject] = {}
         for i, row in rows:
             values = numbers(row, int(received[i]))
@@ -85,7 +85,7 @@ class RareGate:
         return [numbers(row, int(received[i])) for i, row in rows]
 
     def _recall(self, known: list[Numbers], rows: Sequence[tuple[int, Rare]], memory: Memory, entity: Codes) -> None:
-        """Add what the entity's earlier sessions say. A price is remembered to 12 decimals; the rest is cut off."""
+        """Add the values of earlier sessions. A price is remembered to 12 decimals; the rest is cut off."""
         closes = [row for _, row in rows if isinstance(row, CloseFact)]
         times = np.array([(row.date + _DAYS_BEFORE) * DAY for row in closes], dtype=np.int64)
         prices = [divmod(int(Fraction(row.close) * ONE), ONE) for row in closes]

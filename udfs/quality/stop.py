@@ -1,4 +1,4 @@
-"""The loudest of the three actions."""
+"""The action that stops a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of rows that broke a rule and were not rejected: a flag each, or the end of the job."""
+"""Rows that broke a rule and were not rejected: flag each, or stop the job."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Accepted rows on their way into a batch: those of the compiled scanner, by record, and those of the gate, one by
-one.
-"""
+"""Accepted rows, merged in log order: those of the compiled scanner, by record, and those of the gate, one by one."""
 
 from __future__ import annotations
 

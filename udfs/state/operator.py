@@ -1,4 +1,4 @@
-"""What every fold of a shard's log is to its engine, and how its state is kept as a log that does not grow for ever.
+"""The protocol between a fold and its engine, and the journal that keeps a fold's state as a log of bounded size.
 
 An engine hands a fold the parts of its blocks in log order, and at each flush marker (before a checkpoint) keeps what
 ``Journal.flush`` returns. To restore, it gives all entries that are still needed to the fold's ``restore``.
@@ -38,7 +38,7 @@ class Whole:
         raise NotImplementedError
 
     def slice(self, begin: int, budget: int) -> tuple[bytes, int]:  # noqa: ARG002 - as ``Operator``
-        """Return all there is, and that there is no more."""
+        """Return the whole state, and that nothing follows."""
         return self.snapshot(), -1
 
 
@@ -78,7 +78,7 @@ class Journal:
         self._last_round = 0
 
     def flush(self, fold: Operator) -> Flushed:
-        """Return what is to be kept of a fold now, and what is not needed any more."""
+        """Return the state to keep of a fold now, and the entries that are not needed any more."""
         entries = [self._append(fold.delta())]
         dropped = range(0)
         if self._round is None and self._written > max(self._least, 2 * self._last_round):

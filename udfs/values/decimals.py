@@ -53,7 +53,7 @@ def parse(value: object, field: str, *, zero: bool) -> int:
 
 
 def check_notional(price: int, size: int) -> None:
-    """Hold the product of two scaled decimals against its bound.
+    """Reject a price and a size whose product is out of bounds.
 
     Raises:
         Reject: ``out_of_range``, when it is 1e16 or more.

@@ -1,4 +1,4 @@
-"""Entities that fell silent: their windows lie packed, out of the table, until the entity speaks again.
+"""Silent entities: their windows lie packed, out of the table, until the entity's next event.
 
 An entity's newest windows are never over by its own clock (law 6), so what fell silent would hold them for ever. When
 something is cold never changes a result: what is packed was published and saved, and comes back before it is touched.
@@ -98,7 +98,7 @@ class Cold:
         return s
 
     def put(self, s: State, code: int, packed: bytes, log: list[Any]) -> None:
-        """Take a cold entity from a log: what the log said of its windows before is replaced.
+        """Take a cold entity from a log; it replaces what the log had of its windows before.
 
         Raises:
             ValueError: the log does not have the entity's clock.
@@ -116,7 +116,7 @@ class Cold:
             self._logs[code] = log
 
     def take_new(self) -> list[Put]:
-        """Return what was packed since the last call."""
+        """Return the entities packed since the last call."""
         new = self.among(sorted(self._new))
         self._new.clear()
         return new

@@ -87,7 +87,7 @@ class Declaration:
 
 @dataclass
 class _Layout:
-    """Where a window has what is reduced: words are given away one after the other."""
+    """The layout of a window's words: they are assigned one after the other."""
 
     ops: list[tuple[int, int, int, int]] = field(default_factory=list)
     #: Per field: what a record of it is, the word of the window, the words.
@@ -105,10 +105,10 @@ class _Layout:
 
 
 def define(declaration: Declaration) -> Definition:
-    """Return what the fold computes for a declaration.
+    """Compile a declaration into a definition for the fold.
 
     Raises:
-        DeclarationError: it names a kind, a column or a reducer that there is not, its windows do not divide each other
+        DeclarationError: it names an unknown kind, column or reducer, its windows do not divide each other
             and the day, it needs more words than a window has, or the contract has other fields or types.
     """
     _check_lengths(declaration.lengths)
@@ -274,7 +274,7 @@ def _readers(kind: str, ops: Longs) -> dict[str, Reader]:
 
 
 def _record(schema: Mapping[str, Any]) -> Callable[[bytes], Any]:
-    """Return what reads a result's bytes into an object whose decimals are unscaled integers."""
+    """Return the reader of a result's bytes, as an object whose decimals are unscaled integers."""
     reads = {"string": Bytes.text, "long": Bytes.long, "decimal": Bytes.decimal}
     fields = [(each["name"], reads.get(_type(each["type"])[0], Bytes.text)) for each in schema["fields"]]
 

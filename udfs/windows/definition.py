@@ -1,4 +1,4 @@
-"""What is declared of a kind of result: where its records come from, its windows, its kernels, its contract."""
+"""Definitions of results: the records they come from, their windows, their kernels, their contract."""
 
 from __future__ import annotations
 

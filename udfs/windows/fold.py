@@ -62,7 +62,7 @@ class WindowFold:
         *,
         numbered: bool = True,
     ) -> None:
-        """Begin without a past.
+        """Begin with an empty state.
 
         Args:
             definition: what is computed.
@@ -234,7 +234,7 @@ class WindowFold:
         return bound
 
     def _requests(self) -> list[RepairRequest]:
-        """Return requests for windows that are left to repair and changed, and for what numbers were missing before."""
+        """Return repair requests: for changed windows that are left to repair, and where numbers were missing."""
         s = self._state
         kind, lengths = self.definition.kind, self.definition.lengths
         found = []

@@ -22,7 +22,7 @@ from udfs.windows.kernels.words import add_words, product128
 
 @inlined
 def _clear(s: State, x: int) -> None:
-    """Forget what a window has but which it is, how many events it has, and its flags."""
+    """Clear a window's reductions; keep its key, its count of events, and its flags."""
     s.rows[x + at.COUNT] = 0
     for k in range(at.REDUCED, at.SAVED):
         s.rows[x + k] = 0
@@ -30,7 +30,7 @@ def _clear(s: State, x: int) -> None:
 
 @inlined
 def _put_logged(s: State, x: int, b: int) -> None:
-    """Let a trade of the log be the first or last of a window."""
+    """Make a trade of the log the first or last of a window."""
     for k in range(2):
         s.rows[x + k] = s.tape[b + at.L_TIME + k]
         s.rows[x + at.PICK_VALUES + k] = s.tape[b + at.L_PRICE + k]
@@ -100,7 +100,7 @@ def _reduce_longer(s: State, row: int) -> None:
 
 @inlined
 def _note(s: State, row: int, data: Octets, corrects: int) -> int:
-    """Take the revision in hand into what is revised of its trade; return where that lies."""
+    """Merge the revision in hand into the one kept of its trade; return where that lies."""
     record, kept = s.record, s.revisions
     v = find_revision(s, row, data)
     if v < 0:

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="return-value,assignment,no-any-return"
-"""Kernels: partial windows of several folds into one, which the reducers' being associative allows (law 5)."""
+"""Kernels: merge partial windows of several folds. Reducers are associative, so the order does not matter (law 5)."""
 
 from __future__ import annotations
 

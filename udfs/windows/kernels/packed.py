@@ -88,7 +88,7 @@ def drop_rows(s: State, code: int, rows: Codes) -> int:
 
 @inlined
 def _content(s: State, x: int, word: int, texts: Codes) -> int:
-    """Return a word as it is packed: without flags of the moment, and without where a long text lies."""
+    """Return a word as it is packed: without transient flags, and without the position of a long text."""
     if word == at.SAVED:
         return s.rows[x + at.FLAGS] & at.LASTING
     for k in range(len(texts)):
