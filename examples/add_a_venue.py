@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 from schemas import domains
+from schemas.contracts import FOLDER
 from udfs import venues
 from udfs.values import decimals
 from udfs.values.rejects import Reject, shown
@@ -107,7 +108,7 @@ _SHOWN = ("event_id", "entity_seq", "price", "size", "aggressor", "bid_price", "
 def install() -> None:
     """Make the two edits in memory. Whatever reads the domains must be imported after it."""
     venues.DIALECTS["tiny"] = venues.Dialect(parse, trades, quotes, numbers=own_number)
-    known = domains.parse((domains.FOLDER / "domains.toml").read_text() + DOMAINS)
+    known = domains.parse((FOLDER / "domains.toml").read_text() + DOMAINS)
     domains.domains = lambda: known  # type: ignore[assignment]
 
 

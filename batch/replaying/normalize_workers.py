@@ -36,6 +36,7 @@ from batch.spark.columns import VALUE
 from schemas.quality import Quality
 from udfs.gate.resubmitted import Verdicts
 from udfs.normalize.normalizer import Normalizer
+from udfs.rows.arrow import to_arrow
 from udfs.wire.envelope import Envelopes
 from udfs.wire.low_rate import LowRateRecord
 
@@ -70,9 +71,9 @@ def fold(kind: Folded, out: Path, span: Span, quality: Quality, copies: Copies) 
                     if key != shard or normalizer is None:
                         verdicts = Verdicts(copies.get(key[0], ()))
                         shard, normalizer = key, Normalizer(key[0], quality, verdicts)
-                    done = normalizer.process(Envelopes.fromarrow_schema(part))
+                    done = normalizer.process(Envelopes.from_arrow(part))
                     rows = done.trades if written == "trade" else done.quotes
-                    accepted = _within(rows.toarrow_schema(kept), span)
+                    accepted = _within(to_arrow(rows, kept), span)
                     records.add(_widen(accepted, schemas[kind]))
                     dead_letters = [letter.encode() for letter in done.dead_letters]
                     rejected.add(
