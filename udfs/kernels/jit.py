@@ -41,7 +41,7 @@ def sources_digest() -> str:
     state = blake2b(digest_size=8)
     root = Path(__file__).parents[1]
     for folder in FOLDERS:
-        for path in sorted((root / folder).rglob("*.py")):
+        for path in sorted(root.joinpath(folder).rglob("*.py")):
             state.update(path.relative_to(root).as_posix().encode())
             state.update(path.read_bytes())
     return state.hexdigest()

@@ -2,15 +2,15 @@
 
 from batch.repair.coverage import Coverage
 from batch.repair.requests import REVISED, SEQUENCE_GAP, Request, coalesce
-from schemas.catalog import DAY
+from schemas.catalog import DAY as DAY_US
 
-DAY = 19_944 * DAY
+DAY = 19_944 * DAY_US
 SECOND = 1_000_000
 ENDS = {("raw.sim.trade.v1", 0): 10, ("raw.sim.trade_cancel.v1", 0): 1, ("raw.other.trade.v1", 0): 5}
 
 
 def day(entity="sim:A", reason=REVISED):
-    return Request(entity, "trade", DAY, DAY + DAY, reason)
+    return Request(entity, "trade", DAY, DAY + DAY_US, reason)
 
 
 def second(at=0, reason=REVISED, entity="sim:A", kind="trade"):

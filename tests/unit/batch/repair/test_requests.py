@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from batch.ranges import Span
 from batch.repair.requests import KINDS, Request, Task, coalesce
-from schemas.catalog import DAY
+from schemas.catalog import DAY as DAY_US
 
-DAY = 19_944 * DAY  # 2024-08-09
+DAY = 19_944 * DAY_US  # 2024-08-09
 SECOND = 1_000_000
 
 
@@ -38,7 +38,7 @@ def test_a_request_is_read() -> None:
         {"window_start": DAY + 2 * SECOND},
         {"window_start": -5},
         {"window_start": 0, "window_end": SECOND},
-        {"window_end": DAY + 500 * DAY},
+        {"window_end": DAY + 500 * DAY_US},
         {"window_end": 2**63 - 1},
     ],
 )
@@ -53,7 +53,7 @@ def test_requests_of_a_day_are_one_replay() -> None:
     assert coalesce(log) == [
         Task(
             "trade",
-            Span(DAY, DAY + DAY),
+            Span(DAY, DAY + DAY_US),
             (
                 ("A", DAY + 5 * SECOND, DAY + 7 * SECOND),
                 ("A", DAY + 9 * SECOND, DAY + 10 * SECOND),
@@ -64,25 +64,25 @@ def test_requests_of_a_day_are_one_replay() -> None:
 
 
 def test_kinds_and_days_apart_are_replays_of_their_own_and_days_side_by_side_are_one() -> None:
-    log = [second("A", DAY), second("A", DAY + DAY), second("A", DAY + 5 * DAY), second("A", DAY, "quote")]
+    log = [second("A", DAY), second("A", DAY + DAY_US), second("A", DAY + 5 * DAY_US), second("A", DAY, "quote")]
     assert [(task.kind, task.span) for task in coalesce(log)] == [
-        ("quote", Span(DAY, DAY + DAY)),
-        ("trade", Span(DAY, DAY + 2 * DAY)),
-        ("trade", Span(DAY + 5 * DAY, DAY + 6 * DAY)),
+        ("quote", Span(DAY, DAY + DAY_US)),
+        ("trade", Span(DAY, DAY + 2 * DAY_US)),
+        ("trade", Span(DAY + 5 * DAY_US, DAY + 6 * DAY_US)),
     ]
 
 
 def test_missing_numbers_restate_whole_days_and_publish_what_was_lost() -> None:
     early = second("A", DAY + SECOND, reason="sequence_gap")
     (task,) = coalesce([early, second("B", DAY)])[:1]
-    assert task == Task("trade", Span(DAY - DAY, DAY + DAY), (("A", DAY - DAY, DAY + DAY),), ("A",))
+    assert task == Task("trade", Span(DAY - DAY_US, DAY + DAY_US), (("A", DAY - DAY_US, DAY + DAY_US),), ("A",))
 
 
 def test_a_revised_window_is_published_itself_and_once_however_often_it_asked() -> None:
-    day, hour = (Request("A", "trade", DAY, DAY + length, "revised") for length in (DAY, 3_600 * SECOND))
+    day, hour = (Request("A", "trade", DAY, DAY + length, "revised") for length in (DAY_US, 3_600 * SECOND))
     flood = [day, hour] * 500
     late = second("A", DAY + 9 * SECOND)
-    whole = Span(DAY, DAY + DAY)
+    whole = Span(DAY, DAY + DAY_US)
     assert coalesce(flood) == [Task("trade", whole, (), (), (("A", hour.start, hour.end), ("A", day.start, day.end)))]
     (both,) = coalesce([*flood, late])
     assert both.windows == (("A", late.start, late.end),)
@@ -96,7 +96,7 @@ def test_nothing_asks_for_nothing() -> None:
 
 REQUESTS = st.builds(
     lambda entity, kind, start, length, reason: Request(entity, kind, DAY + start, DAY + start + length, reason),
-    st.sampled_from("AB"), st.sampled_from(KINDS), st.integers(0, 6 * DAY), st.integers(1, 2 * DAY),
+    st.sampled_from("AB"), st.sampled_from(KINDS), st.integers(0, 6 * DAY_US), st.integers(1, 2 * DAY_US),
     st.sampled_from(["sequence_gap", "behind_watermark", "revised"]),
 )  # fmt: skip
 
@@ -119,8 +119,8 @@ def test_every_window_is_in_exactly_one_replay_that_has_its_whole_days(log: list
         ((task, _),) = found
         assert task.span.start is not None
         assert task.span.end is not None
-        assert task.span.start <= one.start // DAY * DAY
-        assert task.span.end >= -(-one.end // DAY) * DAY
+        assert task.span.start <= one.start // DAY_US * DAY_US
+        assert task.span.end >= -(-one.end // DAY_US) * DAY_US
         assert (one.entity_id in task.lost) or one.reason != "sequence_gap"
     owned = [(task.kind, entity, day) for task in tasks for entity in task.entities for day in days(task)]
     assert len(owned) == len(set(owned))
@@ -129,4 +129,4 @@ def test_every_window_is_in_exactly_one_replay_that_has_its_whole_days(log: list
 def days(task: Task) -> range:
     assert task.span.start is not None
     assert task.span.end is not None
-    return range(task.span.start // DAY, task.span.end // DAY)
+    return range(task.span.start // DAY_US, task.span.end // DAY_US)

@@ -284,12 +284,11 @@ def test_bars_are_what_the_sql_says() -> None:
     for n in range(1, 1_500):
         price, size = rng.randrange(1, 10 ** rng.randrange(1, 20)), rng.randrange(1, 10**14)
         time = START + n * 100_000 - rng.choice([0, 0, rng.randrange(119 * SECOND)])
-        low_rate = rng.choice(["buy", "sell"])
-        log.append(Trade("v:A", time, START + n * 100_000, n, f"id{n}" * rng.choice([1, 5]), price, size, low_rate))
+        side = rng.choice(["buy", "sell"])
+        log.append(Trade("v:A", time, START + n * 100_000, n, f"id{n}" * rng.choice([1, 5]), price, size, side))
     columns = ["entity_id", "event_time", "ingest_date", "entity_seq", "price", "size", "aggressor", "venue_trade_id"]
     rows = [
-        (t.entity, t.time, t.ingest // DAY, t.seq, _amount(t.price), _amount(t.size), t.low_rate, t.trade_id)
-        for t in log
+        (t.entity, t.time, t.ingest // DAY, t.seq, _amount(t.price), _amount(t.size), t.side, t.trade_id) for t in log
     ]
     db = _database("log", columns, rows)
     db.execute(f"CREATE VIEW trades_keyed AS {keyed('bar', 'log', 'sqlite')}".replace("AS STRING", "AS TEXT"))
