@@ -26,7 +26,7 @@ PYTEST = $(STAGE) $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest --junit
 ARGS ?=
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.project  ## create .venv, install the pinned packages, fetch jars, build connectors; only what changed
 	@$(BIN)/polyglot build
@@ -38,27 +38,42 @@ demo: setup  ## run the whole pipeline on simulated frames (or CAPTURE="file.gz 
 down: .venv/.project  ## stop the local stack and leave nothing behind; data stay (ARGS=--wipe deletes them)
 	@$(BIN)/polyglot down $(ARGS)
 
-test: setup  ## run all checks and tests: lint, Java connectors, then Python (unit, property, integration)
+# What is red hides nothing: everything runs, and then it fails.
+test: setup  ## run all that a commit must keep: lint, Java and unit tests beside each other, then integration tests
 	@rm -rf ci-artifacts
-	@$(MAKE) --jobs=2 --output-sync=target lint test-java
 ifeq ($(strip $(ARGS)),)
-	@$(MAKE) test-unit
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=10 tests/integration
+	@failed=0; \
+	$(MAKE) --keep-going --jobs=3 --output-sync=target lint test-java test-unit || failed=1; \
+	$(MAKE) test-integration || failed=1; \
+	exit $$failed
 else  # one run, which fails if ARGS select nothing
+	@$(MAKE) --keep-going --jobs=2 --output-sync=target lint test-java
 	$(PYTEST) $(ARGS)
 endif
 
 test-unit: setup  ## run the unit and property tests, which need no service, on two cores
 	$(PYTEST) -n 2 --dist worksteal tests/unit tests/property $(ARGS)
 
-test-java: setup  ## run the tests of the Java connectors
-	$(STAGE) mvn --batch-mode --no-transfer-progress --quiet --file connectors/pom.xml verify
+test-integration: setup  ## run the integration tests, which start stacks, two files at a time
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 tests/integration $(ARGS)
 
-test-long: setup  ## run the long tests: kills in mid-feed, late events, outages, spoiled stores
-	$(PYTEST) -m long $(ARGS)
+test-java: setup  ## run the tests of the Java connectors, unless nothing changed since they were green here
+	$(STAGE) .ci/java-tests
+
+test-long: setup  ## every night, two hours: kills, chaos, outages; properties on many more examples; mutations
+	@rm -rf ci-artifacts
+	@failed=0; \
+	for part in test-stacks test-search mutations; do $(MAKE) $$part || failed=1; done; \
+	exit $$failed
+
+test-stacks: setup  ## run the long integration tests
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --durations=20 -m long tests/integration $(ARGS)
+
+test-search: setup  ## run the property tests on many more examples, others each time
+	$(PYTEST) -n 2 --dist worksteal --hypothesis-profile=nightly tests/property $(ARGS)
 
 mutations: setup  ## break each law on purpose, in a copy, and see that a test turns red (ARGS="law 3")
-	@$(BIN)/python tests/mutations.py $(ARGS)
+	$(STAGE) $(BIN)/python tests/mutations.py $(ARGS)
 
 coverage: setup  ## run unit and property tests (or ARGS) and fail under 90 % of the Python lines changed since BASE
 	@rm -rf ci-artifacts/coverage
@@ -68,12 +83,12 @@ coverage: setup  ## run unit and property tests (or ARGS) and fail under 90 % of
 	@$(BIN)/diff-cover ci-artifacts/coverage/coverage.xml --compare-branch=$(BASE) --include-untracked --fail-under=90
 
 lint: setup  ## check style, types, import boundaries and contracts, and that the docs build
-	$(STAGE) $(BIN)/ruff check .
-	$(STAGE) $(BIN)/ruff format --check .
-	$(STAGE) $(BIN)/mypy
-	$(STAGE) $(BIN)/lint-imports
-	$(STAGE) $(BIN)/polyglot contracts check $(if $(CI),--strict)
-	$(STAGE) $(BIN)/mkdocs build --quiet --strict
+	@failed=0; \
+	for step in "ruff check ." "ruff format --check ." mypy lint-imports "polyglot contracts check $(if $(CI),--strict)" \
+	  "mkdocs build --quiet --strict"; do \
+	  .ci/stage $@ $(BIN)/$$step || failed=1; \
+	done; \
+	exit $$failed
 
 docs: setup  ## build docs/ as a site, in site/
 	@$(BIN)/mkdocs build --quiet --strict
@@ -107,4 +122,4 @@ env:  ## write the passwords that docker-compose.yml wants into .env; those that
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test test-unit test-java test-long mutations coverage lint docs lock bench env
+.PHONY: help setup demo down test test-unit test-integration test-java test-long test-stacks test-search mutations coverage lint docs lock bench env

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from runtime.console import CommandError, Exit
 
 POMS = Path(__file__).parent / "jars"
 CONNECTORS = ROOT / "connectors"
+_TRIES, _PAUSE_S = 3, 3.0
+#: What Maven says of a download that may succeed another time.
+_NOT_DOWNLOADED = ("Could not transfer artifact", "Could not resolve dependencies", "could not be resolved")
 RUNTIMES = ("kafka", "flink", "spark")
 
 
@@ -43,11 +47,16 @@ def fetch_jars(settings: Settings) -> bool:
     cache = settings.cache_dir.resolve()
     if jars_ready(cache):
         return False
-    target = cache / "jars"
-    shutil.rmtree(target, ignore_errors=True)  # a changed version must not leave its predecessor beside it
-    target.mkdir(parents=True)
-    _maven(["package", f"-Djars.dir={target}"], POMS, cache / "jars.log")
-    (target / "stamp").write_text(jars_digest())
+    target, aside, old = cache / "jars", cache / "jars.new", cache / "jars.old"
+    for folder in (aside, old):
+        shutil.rmtree(folder, ignore_errors=True)  # of a fetch that was killed
+    aside.mkdir(parents=True)
+    _maven(["package", f"-Djars.dir={aside}"], POMS, cache / "jars.log")
+    (aside / "stamp").write_text(jars_digest())
+    if target.exists():
+        target.rename(old)
+    aside.rename(target)  # as a whole: a changed version must not leave its predecessor beside it
+    shutil.rmtree(old, ignore_errors=True)
     return True
 
 
@@ -99,12 +108,22 @@ def build_connectors(settings: Settings) -> bool:
 
 
 def _maven(goals: list[str], folder: Path, log: Path) -> None:
+    """Run Maven, again if a download failed: three times at most.
+
+    Raises:
+        CommandError: there is no Maven, or it failed.
+    """
     maven = shutil.which("mvn")
     if maven is None:
         raise CommandError("Maven (mvn) is not on the PATH", hint="see: polyglot doctor", code=Exit.MISSING)
     command = [maven, "--batch-mode", "--no-transfer-progress", "--file", str(folder / "pom.xml"), *goals]
-    with log.open("wb") as sink:
-        done = subprocess.run(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+    for tried in range(1, _TRIES + 1):
+        with log.open("wb") as sink:
+            done = subprocess.run(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+        downloaded = not any(words in log.read_text(errors="replace") for words in _NOT_DOWNLOADED)
+        if done.returncode == 0 or downloaded or tried == _TRIES:
+            break
+        time.sleep(_PAUSE_S * tried)
     if done.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise CommandError(f"Maven failed in {folder}", hint=f"{tail}\nfull log: {log}")

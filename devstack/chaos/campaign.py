@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,10 @@ from devstack.chaos import feeds
 from devstack.chaos.disk import SmallDisk, unmount
 from devstack.chaos.faults import FAULTS
 from devstack.chaos.faults.feeds import plan_jump
-from devstack.chaos.plan import Strike, plan
+from devstack.chaos.plan import Strike, limit, plan
 from devstack.chaos.proof import Proof
-from devstack.chaos.target import NotApplicableError, Target
+from devstack.chaos.report import applied
+from devstack.chaos.target import LOADED, NotApplicableError, Target
 from devstack.local.control import down, up
 from operations.jobs import JOBS
 from operations.lifecycle import submit
@@ -39,9 +40,17 @@ _REST_S = 600
 _FEED_TIMEOUT_S = 600.0
 
 
+#: Rounds that share a stack: each verification reads everything since the stack was fresh.
+_PER_STACK = 8
+#: So many rounds in a row without a fault that could be applied end a campaign.
+_IDLE_ROUNDS = 3
+#: Is told all rounds of a run after each of them.
+Tell = Callable[[list[dict[str, Any]]], None]
+
+
 @dataclass(frozen=True)
 class Order:
-    """What a campaign is asked for."""
+    """What a campaign is asked for; ``survive``: go on until so many faults have been survived, 0 for no such end."""
 
     seed: int
     minutes: float
@@ -50,6 +59,7 @@ class Order:
     frames: int
     captures: Sequence[Path] = ()
     names: Sequence[str] = tuple(FAULTS)
+    survive: int = 0
 
     def command(self) -> str:
         """Return the command line that asks for it, with captures by their names alone."""
@@ -57,32 +67,35 @@ class Order:
         parts += [f"--faults {self.faults} --frames {self.frames}"]
         parts += [f"--capture {path.name}" for path in self.captures]
         parts += [f"--fault {name}" for name in self.names if set(self.names) != set(FAULTS)]
+        parts += [f"--campaign {self.survive}"] if self.survive else []
         return " ".join(parts)
 
 
-def run(settings: Settings, console: Console, order: Order) -> list[dict[str, Any]]:
-    """Run rounds until ``minutes`` have passed, ``rounds`` are done, one fails or the captures end; return them.
+def run(
+    settings: Settings, console: Console, order: Order, *, survived: int = 0, tell: Tell = lambda _rounds: None
+) -> list[dict[str, Any]]:
+    """Run rounds until ``minutes`` have passed, ``rounds`` are done, one fails, the captures end or enough faults have
+    been survived; return the rounds.
 
     Round n uses the seed ``seed + n`` for its frames, gaps, faults and their moments, and nothing else: which round of
-    a run it is does not count. An earlier local stack is stopped and its data deleted; the new one is stopped at the
-    end, its data are kept.
+    a run it is does not count. Rounds share a warm stack, which is made anew now and then. An earlier local stack is
+    stopped and its data deleted; the last one is stopped at the end, its data are kept.
+
+    Args:
+        settings: settings.
+        console: where progress is told.
+        order: what is asked for.
+        survived: faults that earlier runs of the campaign have survived.
+        tell: is called with the rounds so far after each round.
     """
     folders = _folders(settings)
     down(settings, console)
     for folder in folders:
         unmount(folder)  # of a campaign that was killed
     down(settings, console, wipe=True)
-    target = Target(settings, Random(order.seed))  # noqa: S311 - a plan, no secret
     for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends this command also ends its stack
         signal.signal(number, signal.default_int_handler)
-    with ExitStack() as left:
-        if _wants_disks(order):
-            target.disks = _small_disks(folders, console)
-            for disk in target.disks:
-                left.callback(disk.release)
-        left.callback(down, settings, console)
-        left.callback(target.kill_collectors)
-        return _rounds(target, console, order)
+    return _rounds(settings, console, order, survived, tell)
 
 
 def _folders(settings: Settings) -> list[Path]:
@@ -94,7 +107,7 @@ def _folders(settings: Settings) -> list[Path]:
 def _wants_disks(order: Order) -> bool:
     """Whether a disk will be full in one of the rounds; there is no end to a campaign that is bounded by time only."""
     seeds = range(order.seed, order.seed + min(order.rounds, 100))
-    return any(strike.fault == "disk-full" for seed in seeds for strike in plan(seed, order.faults, order.names))
+    return any(one.fault == "disk-full" for seed in seeds for one in plan(seed, order.faults, order.names))
 
 
 def _small_disks(folders: Sequence[Path], console: Console) -> list[SmallDisk]:
@@ -106,29 +119,56 @@ def _small_disks(folders: Sequence[Path], console: Console) -> list[SmallDisk]:
     return disks
 
 
-def _rounds(target: Target, console: Console, order: Order) -> list[dict[str, Any]]:
+@contextmanager
+def fresh_stack(settings: Settings, console: Console, order: Order) -> Iterator[Target]:
+    """Yield a fresh stack with all jobs, which is stopped at the end; what collectors still feed ends with it."""
+    target = Target(settings, Random(order.seed))  # noqa: S311 - a plan, no secret
+    with ExitStack() as left:
+        down(settings, console, wipe=True)
+        if _wants_disks(order):
+            target.disks = _small_disks(_folders(settings), console)
+            for disk in target.disks:
+                left.callback(disk.release)
+        left.callback(down, settings, console)
+        left.callback(target.kill_collectors)
+        console.info("── a fresh stack and the jobs")
+        up(settings, console)
+        submit(settings, console, list(JOBS))
+        yield target
+
+
+def _rounds(settings: Settings, console: Console, order: Order, survived: int, tell: Tell) -> list[dict[str, Any]]:
     began, done = time.monotonic(), list[dict[str, Any]]()
     count = feeds.slices(order.captures, order.frames) if order.captures else 0
-    console.info("── a fresh stack and the jobs")
-    up(target.settings, console)
-    submit(target.settings, console, list(JOBS))
-    proof = Proof(target)
-    while len(done) < order.rounds and time.monotonic() - began < order.minutes * 60:
-        seed = order.seed + len(done)
-        if count and done and seed % count == 0:  # the next slice would be the first one again
-            console.info("the captures are at their end")
-            break
-        target.seed, target.dice = seed, Random(seed)  # noqa: S311
-        strikes = plan(seed, order.faults, order.names)
-        feed = _prepare(target, order, seed, count, strikes)
-        what = f"{len(feed.identities):,} distinct frames in {feed.seconds / feed.speed:.0f} s"
-        console.info(f"── round {len(done) + 1}, seed {seed}: {what}")
-        done.append({"seed": seed, "input": "captured" if order.captures else "simulated"})
-        one = time.monotonic()
-        done[-1] |= _round(target, console, proof, feed, strikes)
-        done[-1]["seconds"] = round(time.monotonic() - one)
-        if not done[-1]["passed"]:
-            break
+
+    def wanted() -> bool:
+        """Whether there is another round; the next slice of captures must not be the first one again."""
+        if done and (not done[-1]["passed"] or (count and (order.seed + len(done)) % count == 0)):
+            return False
+        if order.survive and (
+            survived + sum(len(applied(one)) for one in done) >= order.survive
+            or (len(done) >= _IDLE_ROUNDS and not any(map(applied, done[-_IDLE_ROUNDS:])))
+        ):
+            return False
+        return len(done) < order.rounds and time.monotonic() - began < order.minutes * 60
+
+    while wanted():
+        with fresh_stack(settings, console, order) as target:
+            proof = Proof(target)
+            for _ in range(_PER_STACK):
+                if not wanted():
+                    break
+                seed = order.seed + len(done)
+                target.seed, target.dice = seed, Random(seed)  # noqa: S311
+                strikes = plan(seed, order.faults, order.names)
+                feed = _prepare(target, order, seed, count, strikes)
+                what = f"{len(feed.identities):,} distinct frames in {feed.seconds / feed.speed:.0f} s"
+                console.info(f"── round {len(done) + 1}, seed {seed}: {what}")
+                one = {"seed": seed, "input": "captured" if order.captures else "simulated"}
+                round_began = time.monotonic()
+                one |= _round(target, console, proof, feed, strikes)
+                done.append(one | {"seconds": round(time.monotonic() - round_began)})
+                tell(done)
     return done
 
 
@@ -141,7 +181,7 @@ def starts_us(seed: int, frames: int) -> int:
 def _prepare(target: Target, order: Order, seed: int, count: int, strikes: Sequence[Strike]) -> feeds.Feed:
     """Return a round's feed: simulated, or that of ``count`` slices of the captures that is the seed's."""
     folder = target.settings.var_dir / "chaos"
-    jumps = [plan_jump(strike.at, target.dice) for strike in strikes if strike.fault == "clock-jump"]
+    jumps = [plan_jump(one.at, target.dice) for one in strikes if one.fault == "clock-jump"]
     if not order.captures:
         return feeds.from_simulator(folder, seed, order.frames, starts_us(seed, order.frames), target.dice, jumps)
     frames = feeds.captured(order.captures, seed % count * order.frames, order.frames)
@@ -155,12 +195,10 @@ def _round(
     hits: list[dict[str, Any]] = []
     resumed: list[str] = []
     try:
-        for number, strike in enumerate(strikes):
+        for number, one in enumerate(strikes):
             target.dice = Random(f"{target.seed}/{number}")  # noqa: S311 - the same whatever an earlier fault threw
-            hits.append(_strike(target, console, strike))
-        deadline = time.monotonic() + _FEED_TIMEOUT_S
-        for collector in target.collectors:
-            collector.finish(deadline)
+            hits.append(strike(target, console, one, limit(strikes, number, LOADED)))
+        target.finish(_FEED_TIMEOUT_S)
         resumed = _recover(target)
         proof.identities |= feed.identities
         found = proof.run(console)
@@ -170,20 +208,24 @@ def _round(
     return {"faults": hits, "resumed_jobs": resumed, **found}
 
 
-def _strike(target: Target, console: Console, strike: Strike) -> dict[str, Any]:
-    """Apply one fault when it is due; one that cannot be applied, or would meet no load, is reported as skipped."""
-    hit: dict[str, Any] = {"fault": strike.fault, "at": 1.0, "detail": ""}
-    target.turn, target.hit_at = strike.turn, 1.0
+def strike(target: Target, console: Console, one: Strike, most: float = 1.0) -> dict[str, Any]:
+    """Apply one fault when it is due; one that cannot be applied, or would meet no load, is reported as skipped.
+
+    The feed waits for it as soon as the share ``most`` is fed.
+    """
+    hit: dict[str, Any] = {"fault": one.fault, "at": 1.0, "detail": ""}
+    target.turn, target.hit_at = one.turn, 1.0
     try:
-        target.await_fed(strike.at)
+        target.await_fed(one.at)
         target.demand_load()
-        hit["detail"] = FAULTS[strike.fault](target)
+        with target.holder.up_to(most) if target.holder else nullcontext():
+            hit["detail"] = FAULTS[one.fault](target)
     except (
         NotApplicableError, CommandError, KafkaException, psutil.Error, OSError, subprocess.SubprocessError
     ) as error:  # fmt: skip
         hit["skipped"] = str(error)[-500:]
     hit["at"] = round(target.hit_at, 2)
-    console.info(f"{hit['at']:4.0%} of the feed  {strike.fault}  {hit.get('skipped', hit['detail'])}")
+    console.info(f"{hit['at']:4.0%} of the feed  {one.fault}  {hit.get('skipped', hit['detail'])}")
     return hit
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from runtime.console import CommandError
 
 _POLL_S = 0.2
+#: How long a collector may take to end in order.
+_END_S = 20.0
 
 
 class Collector:
@@ -27,6 +29,8 @@ class Collector:
         self._process: subprocess.Popen[bytes] | None = None
         self._said = path.with_suffix(".log")
         self._waking: threading.Timer | None = None
+        self._turn = threading.Lock()
+        self.held = False
 
     @property
     def running(self) -> bool:
@@ -37,8 +41,10 @@ class Collector:
         return self._waking is not None and self._waking.is_alive()
 
     def start(self) -> None:
-        """Start the process."""
-        with self._said.open("ab") as said:
+        """Start the process; one that is held starts when it is released."""
+        with self._turn, self._said.open("ab") as said:
+            if self.held:
+                return
             self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=said)
 
     def kill(self) -> None:
@@ -46,6 +52,31 @@ class Collector:
         if self._process and self.running:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
+
+    def hold(self) -> None:
+        """End it in order until it is released: it feeds nothing meanwhile, and catches up with nothing afterwards."""
+        with self._turn:
+            process = self._process
+            if self.held or process is None or process.poll() == 0:
+                return
+            self.held = True
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGCONT)  # one that is paused cannot hear the other
+            try:
+                process.wait(_END_S)
+            except subprocess.TimeoutExpired:  # there may be no broker to take what is in flight
+                process.kill()
+                process.wait()
+
+    def release(self) -> None:
+        """Let it go on, at its pace, where it was held."""
+        with self._turn:
+            if not self.held:
+                return
+            self.held = False
+            done = self._process is not None and self._process.poll() == 0
+        if not done:
+            self.start()
 
     def pause(self, seconds: float) -> None:
         """Let it stand still for so long; returns at once."""
@@ -73,7 +104,7 @@ class Collector:
         """Return whether everything is fed; start it again if it ended before."""
         if self._process is not None and self._process.poll() == 0:
             return True
-        if not self.running:  # it gave up, for example because there was no broker when it was started
+        if not self.running and not self.held:  # it gave up, as it does without a broker when it starts
             self.restarts += 1
             self.start()
         return False

@@ -50,7 +50,7 @@ def commit(root: Path) -> str | None:
 def summary(rounds: list[dict[str, Any]], runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the document; counts of a round are of everything since its stack was fresh."""
     hits = [hit for one in rounds for hit in one["faults"]]
-    applied = Counter(name for one in rounds for name in _applied(one))
+    kinds = Counter(name for one in rounds for name in applied(one))
     requests = Counter[str]()
     for one in rounds:
         requests.update(one.get("repair_requests", {}))
@@ -60,8 +60,9 @@ def summary(rounds: list[dict[str, Any]], runs: list[dict[str, Any]]) -> dict[st
         "seeds": sorted({one["seed"] for one in rounds if _tried(one)}),
         "rounds_run": len(rounds),
         "rounds_failed": sum(not one["passed"] for one in rounds),
-        "faults": sum(applied.values()),
-        "faults_by_kind": dict(sorted(applied.items())),
+        "faults": sum(kinds.values()),
+        "faults_survived": survived(rounds),
+        "faults_by_kind": dict(sorted(kinds.items())),
         "faults_skipped": sum("skipped" in hit for hit in hits),
         "differences": sum(one.get("differences", 0) for one in rounds),
         "lost": sum(abs(one.get("lost", 0)) for one in rounds),
@@ -86,20 +87,26 @@ def write(path: Path, document: dict[str, Any]) -> None:
     path.write_text(f"{head}[\n{lines}\n  ]\n}}\n")
 
 
-def _applied(one: dict[str, Any]) -> list[str]:
+def survived(rounds: Sequence[dict[str, Any]]) -> int:
+    """Return how many faults were applied in rounds whose proof held."""
+    return sum(len(applied(one)) for one in rounds if one["passed"])
+
+
+def applied(one: dict[str, Any]) -> list[str]:
+    """Return the faults of a round that were applied."""
     return [hit["fault"] for hit in one["faults"] if "skipped" not in hit]
 
 
 def _tried(one: dict[str, Any]) -> bool:
     """Whether any of the faults that were dealt to a round was applied."""
-    return bool(_applied(one) or not one["faults"])
+    return bool(applied(one) or not one["faults"])
 
 
 def row(one: dict[str, Any]) -> list[object]:
     """Return a round's line of the table."""
-    applied = _applied(one)
-    skipped = len(one["faults"]) - len(applied)
-    faults = ", ".join(applied) + (f" ({skipped} skipped)" if skipped else "")
+    hits = applied(one)
+    skipped = len(one["faults"]) - len(hits)
+    faults = ", ".join(hits) + (f" ({skipped} skipped)" if skipped else "")
     if "error" in one:
         return [one["seed"], one["input"], faults, "", "", "", "", "", "", "BROKEN"]
     return [

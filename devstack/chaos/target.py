@@ -17,6 +17,7 @@ import psutil
 from devstack.chaos.collectors import Collector
 from devstack.chaos.disk import SmallDisk
 from devstack.chaos.feeds import Feed
+from devstack.chaos.holding import Holder
 from devstack.local.component import Probe
 from devstack.local.components import components
 from operations.jobs import JOBS, WINDOWS
@@ -58,6 +59,7 @@ class Target:
     before: int = 0  # raw records when the round began
     disks: Sequence[SmallDisk] = ()
     transactions: int = 0  # of this round
+    holder: Holder | None = None  # of this round's feed
     parallelism: dict[str, int] = field(default_factory=lambda: dict.fromkeys(JOBS, 1))
     _fed: float = 0.0
     _offsets: OffsetReader | None = None
@@ -82,9 +84,24 @@ class Target:
         self.collectors = [Collector(venue, path, feed.speed) for venue, path in feed.files]
         for collector in self.collectors:
             collector.start()
+        self.holder = Holder(self.fed, self.collectors)
+
+    def finish(self, seconds: float) -> None:
+        """Wait until everything is fed.
+
+        Raises:
+            CommandError: a collector is not through in time.
+        """
+        if self.holder:
+            self.holder.close()
+        deadline = time.monotonic() + seconds
+        for collector in self.collectors:
+            collector.finish(deadline)
 
     def kill_collectors(self) -> None:
         """End what still feeds."""
+        if self.holder:
+            self.holder.close()
         for collector in self.collectors:
             collector.kill()
 
@@ -100,7 +117,7 @@ class Target:
     @property
     def feeding(self) -> bool:
         """Whether a collector of the first venue still has something to send."""
-        return any(collector.running for collector in self.collectors[:2])
+        return any(collector.running or collector.held for collector in self.collectors[:2])
 
     def await_fed(self, share: float) -> bool:
         """Wait until so much is fed; return False if the feed is over before."""

@@ -6,7 +6,7 @@ ahead of the records, ticks come at any time with any budget, and the fold is sa
 from them; entities that say nothing are packed soon. Whatever happens, every version that is told is, byte for byte,
 the bar of the first so many records of its window, and at the end all of all windows are told.
 
-Broken on purpose (``window_mutations.py``), and noticed here, in ``test_window_parts.py`` or in ``unit/windows``: a
+Broken on purpose (``window_mutations.py``), and noticed here, in ``test_window_parts.py`` or in ``unit/udfs/windows``: a
 copy that counts again; numbers that do not begin anew with the date; an order that ties do not follow; a sum that does
 not carry; a vwap that is rounded half up; a first result after the watermark; a revised window that is told; a window
 kept by another clock, or one `max_skew` too short; a window forgotten that was not told; a window that is not found

@@ -1,9 +1,12 @@
-"""One short round of `polyglot chaos`, as a user would run it: the long campaign is in docs/howto/chaos.md."""
+"""One short round of `polyglot chaos`, as a user would run it: the long campaign is in docs/howto/chaos.md.
+
+On every commit two of its faults hit the stack of the scenarios (tests/integration/scenarios/test_faults.py).
+"""
 
 import pytest
 from support.stack import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FAULTS = ("kill-taskmanager", "restart-broker-in-transaction", "clock-jump", "kill-collector", "kill-clickhouse")
 #: Of this seed the gateway dies first, with the inserts of running jobs in flight, and the broker last: on a slow

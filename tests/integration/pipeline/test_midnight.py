@@ -1,4 +1,7 @@
-"""Two days of one venue by `polyglot demo`, on a stack as it comes: bars on both sides of midnight, and the report."""
+"""Two days of one venue by `polyglot demo`, on a stack as it comes: bars on both sides of midnight, and the report.
+
+On every commit the same captures go through the stack of the scenarios; of the demo itself tests/unit/devstack/demo.
+"""
 
 import json
 import re
@@ -13,7 +16,7 @@ from support.stack import Stack
 
 from runtime.config import ROOT, FlinkSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 #: Of depth: updates, and the first file's snapshot.
 TRADES, QUOTES, DEPTHS = 9_757 + 10_147, 28_040 + 45_134, 6_495 + 1
@@ -56,7 +59,6 @@ def test_the_demo_of_spot_across_midnight(own):
     assert [day // 86_400_000_000 for day in days] == [19_943, 19_944]
 
 
-@pytest.mark.long
 def test_the_tutorials_broken_number_is_named_and_taken_back(own):
     """What a newcomer copies from the page, on the stack that the demo left."""
     page = (ROOT / "docs" / "tutorial" / "first-run.md").read_text()

@@ -13,7 +13,7 @@ from devstack.demo.reconciliation import reconcile
 from runtime.flink_rest import FlinkRest
 from runtime.offsets import OffsetReader
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 DEAR = """
 ["normalized.trade.v1".too_dear]

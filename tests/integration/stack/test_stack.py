@@ -141,7 +141,7 @@ def test_any_client_reads_with_what_the_command_line_tells(stack):
 
 
 def test_the_idle_stack_fits_its_memory_budget(stack):
-    """The one at work: tests/integration/pipeline/test_captures.py."""
+    """The one at work: tests/integration/scenarios/test_everything.py."""
     assert sum(one["memory"] for one in healthy(stack).values()) < 6 * 1024**3
 
 

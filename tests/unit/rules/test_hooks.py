@@ -1,6 +1,7 @@
 """The commit hooks are the checks of `make lint`, by the tools of .venv; forms and the licence are what they claim."""
 
 import re
+import shlex
 import tomllib
 
 import yaml
@@ -10,9 +11,8 @@ from runtime.config import ROOT
 
 def lint_commands() -> list[str]:
     """Return what `make lint` runs, without what only CI adds."""
-    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    lines = [line.strip().removeprefix("$(STAGE) $(BIN)/") for line in recipe[1].splitlines()]
-    return [re.sub(r"\s*\$\(.*\)", "", line) for line in lines]
+    steps = re.search(r"^lint:.*?for step in (.*?); do", (ROOT / "Makefile").read_text(), re.MULTILINE | re.DOTALL)
+    return [re.sub(r"\s*\$\(.*\)", "", step) for step in shlex.split(steps[1].replace("\\\n", " "))]
 
 
 def test_hooks_run_what_lint_runs():

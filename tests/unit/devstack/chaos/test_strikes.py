@@ -49,22 +49,22 @@ def test_a_fault_that_fails_is_skipped_with_its_reason(target, monkeypatch, erro
         raise error
 
     monkeypatch.setitem(campaign.FAULTS, "kill-broker", fault)
-    hit = campaign._strike(target, CONSOLE, Strike("kill-broker", 0.1))
+    hit = campaign.strike(target, CONSOLE, Strike("kill-broker", 0.1))
     assert hit["skipped"] == str(error)
 
 
 def test_a_fault_that_works_has_its_detail(target, monkeypatch):
     monkeypatch.setitem(campaign.FAULTS, "stall", lambda _: "kafka for 2 s")
-    hit = campaign._strike(target, CONSOLE, Strike("stall", 0.1))
+    hit = campaign.strike(target, CONSOLE, Strike("stall", 0.1))
     assert hit == {"fault": "stall", "at": 0.25, "detail": "kafka for 2 s"}
 
 
 def test_near_the_end_of_the_feed_nothing_is_hit(target, monkeypatch):
     monkeypatch.setitem(campaign.FAULTS, "kill-broker", lambda _: pytest.fail("there is no load"))
-    hit = campaign._strike(target, CONSOLE, Strike("kill-broker", 0.6))
+    hit = campaign.strike(target, CONSOLE, Strike("kill-broker", 0.6))
     assert hit == {"fault": "kill-broker", "at": 0.97, "detail": "", "skipped": "no load: 97% are fed"}
     target.feeding = False
-    hit = campaign._strike(target, CONSOLE, Strike("kill-broker", 0.1))
+    hit = campaign.strike(target, CONSOLE, Strike("kill-broker", 0.1))
     assert (hit["at"], hit["skipped"]) == (1.0, "no load: 100% are fed")
 
 
@@ -78,7 +78,7 @@ def test_a_fault_that_has_waited_too_long_hits_nothing(target, monkeypatch):
     monkeypatch.setattr(processes, "_kill", lambda *_: pytest.fail("there is no load"))
     for name in ("kill-taskmanager", "kill-broker", "kill-clickhouse"):
         target.share = 0.0
-        hit = campaign._strike(target, CONSOLE, Strike(name, 0.1))
+        hit = campaign.strike(target, CONSOLE, Strike(name, 0.1))
         assert (hit["at"], hit["skipped"]) == (0.97, "no load: 97% are fed")
 
 
@@ -100,7 +100,7 @@ def test_rescaling_takes_the_jobs_in_turn(tmp_path):
     target = Jobs(Settings(var_dir=tmp_path), Random(1))
     for seed in range(3):
         (strike,) = plan(seed, 1, ["rescale"])
-        assert "skipped" not in campaign._strike(target, CONSOLE, replace(strike, at=0.1))
+        assert "skipped" not in campaign.strike(target, CONSOLE, replace(strike, at=0.1))
     assert sorted(job for job, degree, _ in target.done if degree == 2) == sorted(JOBS)
     assert [degree for _, degree, _ in target.done] == [2, 1] * 3
     assert "analytics" in {job for job, *_ in target.done}
@@ -123,7 +123,7 @@ def test_the_disks_take_turns(target, monkeypatch):
     monkeypatch.setattr(storage, "time", SimpleNamespace(sleep=lambda _: None))
     target.disks = [Disk("lake"), Disk("checkpoints")]
     for turn in range(4):
-        campaign._strike(target, CONSOLE, Strike("disk-full", 0.1, turn))
+        campaign.strike(target, CONSOLE, Strike("disk-full", 0.1, turn))
     assert full == ["lake", "checkpoints"] * 2
 
 
@@ -179,7 +179,7 @@ def venue(tmp_path, monkeypatch):
 def test_a_venue_is_silent_until_the_watermark_is_beyond_its_horizon(venue):
     target, lone, follow = venue
     follow("revised")
-    hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
+    hit = campaign.strike(target, CONSOLE, Strike("pause-venue", 0.1))
     assert hit["detail"].endswith(" s of event time")
     assert "skipped" not in hit
     assert target.done == [("analytics", 1, {})]
@@ -191,13 +191,13 @@ def test_a_backlog_that_must_be_asked_for_fails_the_campaign(venue):
     target, _, follow = venue
     follow("revised", "sequence_gap")
     with pytest.raises(RuntimeError, match="law 6: 1 events of the backlog are asked for"):
-        campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
+        campaign.strike(target, CONSOLE, Strike("pause-venue", 0.1))
 
 
 def test_a_silence_that_outlives_the_feed_ends_in_order(venue):
     target, lone, _ = venue
     target.windows_ms = lambda: setattr(target, "feeding", False)  # no watermark, and then no feed
-    hit = campaign._strike(target, CONSOLE, Strike("pause-venue", 0.1))
+    hit = campaign.strike(target, CONSOLE, Strike("pause-venue", 0.1))
     assert hit["skipped"].startswith("the feed was over before")
     assert lone.said == ["silent", "heard after 0 restarts"]
     assert target.done == []

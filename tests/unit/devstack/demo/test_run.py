@@ -126,6 +126,15 @@ def test_what_was_lost_on_the_way_fails_the_demo(demo):
     assert [line.split(":")[0] for line in report["unexpected"]] == ["trades"]
 
 
+@pytest.mark.parametrize("part", ["balance", "verify"])
+def test_what_does_not_balance_or_differs_fails_the_demo(demo, part):
+    broken = {"balance": {"raw (distinct event ids) = bronze": False}, "verify": {"passed": False}}[part]
+    demo.monkeypatch.setattr(run, "reconcile", lambda *_: reconciliation.reconcile(*_) | {part: broken})
+    report = demo()
+    assert report["unexpected"] == []
+    assert not run.passed(report)
+
+
 def test_of_captures_nothing_is_expected(demo, tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"1723161255030314667 {}\n")

@@ -12,8 +12,8 @@ from runtime.config import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 TARGETS = {
-    "help", "setup", "env", "demo", "down", "test", "test-unit", "test-java", "test-long", "mutations", "coverage",
-    "lint", "docs", "lock", "bench",
+    "help", "setup", "env", "demo", "down", "test", "test-unit", "test-integration", "test-java", "test-long",
+    "test-stacks", "test-search", "mutations", "coverage", "lint", "docs", "lock", "bench",
 }  # fmt: skip
 
 
@@ -75,3 +75,72 @@ def test_passwords_for_compose_are_made_once_and_only_their_owner_reads_them(tmp
 
 def test_packages_are_installed_by_hash_only():
     assert "--require-hashes -r requirements.lock" in (ROOT / "Makefile").read_text()
+
+
+def red_and_green(tmp_path, *red):
+    """Copy the Makefile into a folder where everything is installed, and every command but the red ones succeeds."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    for name in (".created", ".uv", ".packages", ".project"):
+        (tmp_path / ".venv" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / ".venv" / name).touch()
+    for name in ("requirements.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    os.utime(tmp_path / "Makefile", (0, 0))
+    commands = tmp_path / ".venv" / "bin"
+    commands.mkdir()
+    for name in ("python", "ruff", "mypy", "lint-imports", "polyglot", "mkdocs"):
+        (commands / name).write_text(f"#!/bin/sh\nexit {int(name in red)}\n")
+        (commands / name).chmod(0o755)
+    (tmp_path / ".ci" / "java-tests").write_text(f"#!/bin/sh\nexit {int('java' in red)}\n")
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    done = subprocess.run(["make", "test"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    lines = (tmp_path / "ci-artifacts" / "stages.tsv").read_text().splitlines()
+    return done, [(line[0], line[3].split()[0], line[2] == "0") for line in (line.split("\t") for line in lines)]
+
+
+ALL_STAGES = {
+    ("lint", "ruff"), ("lint", "mypy"), ("lint", "lint-imports"), ("lint", "polyglot"), ("lint", "mkdocs"),
+    ("test-java", "java-tests"), ("test-unit", "python"), ("test-integration", "python"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("red", ["ruff", "java", ""])
+def test_what_is_red_hides_nothing(tmp_path, red):
+    done, stages = red_and_green(tmp_path, red)
+    assert (done.returncode == 0) == (not red), done.stderr
+    assert {stage[:2] for stage in stages} == ALL_STAGES
+    assert {command for _, command, green in stages if not green} == ({"java-tests"} if red == "java" else {red} - {""})
+
+
+@pytest.fixture
+def java(tmp_path, monkeypatch):
+    """Run the Java tests with an `mvn` that says whether it ran; ``write`` changes a file first."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "mvn").write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo 3.8 && exit\necho ran >>ran\nexit $RED\n'
+    )
+    (tmp_path / "bin" / "mvn").chmod(0o755)
+
+    def run(red=0, **files):
+        for name, text in {"connectors/a.java": "a", "schemas/a.avsc": "{}", **files}.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        (tmp_path / "ran").unlink(missing_ok=True)
+        path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        env = {**os.environ, "PATH": path, "RED": str(red)}
+        done = subprocess.run([str(ROOT / ".ci" / "java-tests")], cwd=tmp_path, env=env, check=False)
+        return done.returncode, (tmp_path / "ran").exists()
+
+    return run
+
+
+def test_java_tests_run_unless_nothing_has_changed_since_they_were_green(java):
+    assert java(red=1) == (1, True)
+    assert java() == (0, True)  # red is no reason to skip
+    assert java(red=1) == (0, False)
+    assert java(**{"connectors/x/src/test/b.java": "b"}) == (0, True)
+    assert java(**{"connectors/x/target/b.class": "b"}) == (0, False)
+    assert java(**{"schemas/a.avsc": "[]"}, red=1) == (1, True)
+    assert java(**{"schemas/a.avsc": "[]"}) == (0, True)

@@ -62,6 +62,54 @@ def test_a_failed_fetch_is_told_with_its_log_and_leaves_no_stamp(settings, tmp_p
     assert not maven.jars_ready(settings.cache_dir)
 
 
+@pytest.fixture
+def flaky_maven(tmp_path, fake_maven, monkeypatch):
+    """An `mvn` whose first ``failures`` calls end with what they say; returns how often it was called."""
+    monkeypatch.setattr(maven, "_PAUSE_S", 0.0)
+    good, tried = tmp_path / "bin" / "mvn", tmp_path / "tried"
+    real = good.rename(good.with_name("good"))
+
+    def fail(failures, said):
+        good.write_text(
+            f'#!/bin/sh\necho x >> {tried}\n[ $(wc -l < {tried}) -gt {failures} ] && exec {real} "$@"\n'
+            f"echo '{said}'\nexit 1\n"
+        )
+        good.chmod(0o755)
+
+    return fail, lambda: len(tried.read_text().splitlines())
+
+
+LOST = "[ERROR] Could not transfer artifact org.apache:x:jar:1 from central: Connection reset"
+
+
+def test_a_download_is_tried_three_times(settings, flaky_maven):
+    fail, tried = flaky_maven
+    fail(2, LOST)
+    assert maven.fetch_jars(settings)
+    assert tried() == 3
+    assert maven.jars_ready(settings.cache_dir)
+
+
+def test_what_is_no_download_is_not_tried_again(settings, flaky_maven):
+    fail, tried = flaky_maven
+    fail(2, "[ERROR] COMPILATION ERROR")
+    with pytest.raises(CommandError):
+        maven.fetch_jars(settings)
+    assert tried() == 1
+
+
+def test_a_fetch_that_fails_leaves_the_jars_that_are_there(settings, flaky_maven, monkeypatch):
+    fail, tried = flaky_maven
+    fail(0, "")
+    maven.fetch_jars(settings)
+    monkeypatch.setattr(maven, "jars_digest", lambda: "changed")
+    fail(9, LOST)
+    with pytest.raises(CommandError, match="Maven failed"):
+        maven.fetch_jars(settings)
+    assert tried() == 4
+    assert (settings.cache_dir / "jars" / "kafka" / "new.jar").exists()
+
+
 def test_a_machine_without_maven_is_told_so(settings, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError) as failed:
