@@ -32,7 +32,7 @@ def prove(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "Repairs", lambda _: type("Fake", (), {"answer": lambda _: dict(requests)})())
         monkeypatch.setattr(module, "Audit", lambda _: type("Fake", (), {"run": lambda _: found["topics"]})())
         monkeypatch.setattr(module, "verify", lambda: found["verified"])
-        monkeypatch.setattr(module, "accounts", lambda *_: found["counts"])
+        monkeypatch.setattr(module, "reconcile", lambda *_: found["counts"])
         proof = Proof(Target(Settings(var_dir=tmp_path), Random(1)))
         proof.identities = {("sim", "trade", str(n)) for n in range(100)}
         return proof.run(Console(quiet=True))
