@@ -6,12 +6,12 @@ ahead of the records, ticks come at any time with any budget, and the fold is sa
 from them; entities that say nothing are packed soon. Whatever happens, every version that is told is, byte for byte,
 the bar of the first so many records of its window, and at the end all windows are published.
 
-Broken on purpose (``window_mutations.py``), and noticed here, ``test_window_parts.py`` or ``unit/udfs/windows``: a
-copy that counts again; numbers that do not begin anew with the date; an order that ties do not follow; a sum that does
-not carry; a vwap that is rounded half up; a first result after the watermark; a revised window that is published; a window
-kept by another clock, or one `max_skew` too short; a window forgotten that was not published; a window that is not found
-again after another was removed; a delta without what changed; a round of slices of which the beginning is dropped;
-a silent entity put away too soon, not woken, not woken by its log, or left out of a round.
+Broken on purpose (``window_mutations.py``), and noticed here, ``test_window_parts.py`` or ``unit/udfs/windows``: a copy
+that counts again; numbers that do not begin anew with the date; an order that ties do not follow; a sum that does not
+carry; a vwap that is rounded half up; a first result after the watermark; a revised window that is published; a window
+kept by another clock, or one `max_skew` too short; a window forgotten that was not published; a window that is not
+found again after another was removed; a delta without what changed; a round of slices of which the beginning is
+dropped; a silent entity put away too soon, not woken, not woken by its log, or left out of a round.
 """
 
 from __future__ import annotations

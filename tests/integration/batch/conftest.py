@@ -15,6 +15,13 @@ from support.absent import absent
 from batch.spark.session import SparkUnavailableError, spark_session
 from runtime.config import settings
 
+#: Small data on few cores: no code is compiled for it, no plan is thought over twice.
+SMALL = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
 FOLDER = Path(__file__).parent
 
 
@@ -30,7 +37,8 @@ def spark() -> Iterator[SparkSession]:
     with TemporaryDirectory(prefix="polyglot-spark-") as scratch:
         try:
             with spark_session(settings().cache_dir / "jars" / "spark", Path(scratch), memory_mb=1536) as session:
-                session.conf.set("spark.sql.shuffle.partitions", "2")
+                for name, value in SMALL.items():
+                    session.conf.set(name, value)
                 yield session
         except SparkUnavailableError as error:
             absent(str(error))

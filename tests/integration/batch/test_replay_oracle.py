@@ -1,4 +1,8 @@
-"""The replay's bars against an independent oracle over captured frames, field by field, every interval."""
+"""The replay's bars against an independent oracle over captured frames, field by field, every interval.
+
+On every commit the same captures go through the stream (tests/integration/scenarios/test_captures.py), whose bars must
+be those of the oracle and, byte for byte, those of the replay.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from batch.ranges import Span
 from batch.replaying.files import records
 from batch.replaying.replay import replay
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 SPOT = ("spot_btcusdt_20240808.gz", "spot_btcusdt_20240809.gz")
 USDM = ("usdm_btcusdt_20240808.gz",)

@@ -63,13 +63,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 KEYS = "Kafka keys are what the topics are keyed by"
 FLAGS, LETTERS, TRADES = "quality.normalization.v1", "deadletter.normalization.v1", "normalized.trade.v1"
-#: Small data on few cores: no code is compiled for it, no plan is thought over twice.
-SMALL = {
-    "spark.sql.shuffle.partitions": "1",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
 
 
 def frames() -> Iterator[lake.Frame]:
@@ -95,40 +88,30 @@ def frames() -> Iterator[lake.Frame]:
 
 
 @pytest.fixture(scope="module")
-def small(spark: SparkSession) -> Iterator[SparkSession]:
-    before = {name: spark.conf.get(name, None) for name in SMALL}
-    for name, value in SMALL.items():
-        spark.conf.set(name, value)
-    yield spark
-    for name, old in before.items():
-        spark.conf.unset(name) if old is None else spark.conf.set(name, old)
-
-
-@pytest.fixture(scope="module")
-def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+def stores(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     folder = tmp_path_factory.mktemp("stores")
     root = folder / "var" / "lake"
     rows = lake.bronze_rows("sim", frames())
-    lake.write_bronze(small, root, rows)
-    done = replay(small, root.as_uri(), folder / "replayed", Span())
+    lake.write_bronze(spark, root, rows)
+    done = replay(spark, root.as_uri(), folder / "replayed", Span())
     log = MemoryLog()
     for row in [*rows, *rows[:2]]:  # what a producer sent twice is there twice
         log.add(row["topic"], row["entity_id"], envelope(row))
     for kind, name in batch.verifying.result.TOPICS.items():
-        found = records(small, done.out, kind)
+        found = records(spark, done.out, kind)
         for record in found.orderBy("entity_seq" if kind in catalog.NORMALIZED else "window_start").collect():
             log.add(name, record.entity_id, bytes(record.value))
-    for row in rejected(small, done.out).collect():
+    for row in rejected(spark, done.out).collect():
         log.add(LETTERS, decode("dead_letter", row.value)["dead_letter_id"], bytes(row.value))
-    for row in low_rate(small, done.out, FLAGS).collect():
+    for row in low_rate(spark, done.out, FLAGS).collect():
         log.add(FLAGS, ENTITY, bytes(row.value))
     with ThreadPoolExecutor(3) as pool:  # most of a table's time is waited for
         started = pool.submit(Engine, folder / "engine")
-        for written in [pool.submit(write_lake, small, root, done, kind) for kind in batch.verifying.result.TOPICS]:
+        for written in [pool.submit(write_lake, spark, root, done, kind) for kind in batch.verifying.result.TOPICS]:
             written.result()
     with started.result() as engine, pytest.MonkeyPatch.context() as patch:
         for kind in catalog.BARS:
-            found = records(small, done.out, kind).drop(VALUE)
+            found = records(spark, done.out, kind).drop(VALUE)
             insert(engine, f"{kind}s", [row.asDict() for row in found.collect()])
         patch.setenv("POLYGLOT_VAR_DIR", str(folder / "var"))
         patch.setenv("POLYGLOT_CLICKHOUSE__PASSWORD", "none")
@@ -137,7 +120,7 @@ def stores(small: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         patch.setattr(batch.spark.clickhouse.Endpoint, "client", lambda _: Client(engine))
         # The replay has tests of its own and takes most of the time: one is enough.
         patch.setattr(batch.verifying.verify, "replay", lambda *_, **__: done)
-        patch.setattr(polyglot.cli.verify, "spark", contextmanager(lambda *_: iter([small])))
+        patch.setattr(polyglot.cli.verify, "spark", contextmanager(lambda *_: iter([spark])))
         yield Stores(folder, log, engine, done)
 
 

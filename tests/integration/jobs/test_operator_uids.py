@@ -20,12 +20,16 @@ PINNED = json.loads((Path(__file__).parents[2] / "vectors" / "operator_uids.json
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("job", ["ingest", "normalize", "analytics"])
-def test_operators_with_state_have_the_uids_that_running_jobs_have(tmp_path: Path, job: str) -> None:
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     if not connector_jars():
         absent("no connectors are built: make setup")
-    found = uids(job, tmp_path)
-    assert found == PINNED[job]
-    names = [line.split("  ")[0] for line in found]
+    return uids(list(PINNED), tmp_path_factory.mktemp("jobs"))
+
+
+@pytest.mark.parametrize("job", ["ingest", "normalize", "analytics"])
+def test_operators_with_state_have_the_uids_that_running_jobs_have(found: dict[str, list[str]], job: str) -> None:
+    assert found[job] == PINNED[job]
+    names = [line.split("  ")[0] for line in found[job]]
     assert "(none)" not in names
     assert len(set(names)) == len(names)
