@@ -62,7 +62,7 @@ def files(job: Job, folded: DataStream, position: int, table: str, schema: pa.Sc
     found = ", ".join(f"`{field.name}` {_of_arrow(field.type)}" for field in schema)
     rows = folded._j_data_stream  # noqa: SLF001
     path = f"{job.settings.lake_uri}/{table}"
-    _hudi().append(rows, position, name, path, table, found, key, layout.partition)
+    _hudi().append(rows, position, name, path, table, found, key, layout.partition, list(job.former))
 
 
 def gold(job: Job, bar: str, name: str) -> None:

@@ -75,7 +75,8 @@ def test_facts_are_appended_and_versions_decide_in_the_lake(declared: Any) -> No
     for name in lake:
         table = domains().tables[name]
         if table.mode == "append":
-            _, _, _, path, _, _, *key_and_partition = declared.appended[name]
+            _, _, _, path, _, _, *key_and_partition, former = declared.appended[name]
+            assert former == []
             assert (key_and_partition, path.rsplit("/")[-1]) == ([*table.key, table.partition], name)
         else:
             _, _, path, _, key_column, key, partition, time, version = declared.upserted[name]

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.flink.api.connector.sink2.Committer;
+import org.apache.flink.api.connector.sink2.InitContext;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.hudi.common.model.HoodieWriteStat;
@@ -19,14 +20,15 @@ import org.slf4j.LoggerFactory;
  * batch it holds, so that a batch is known again when a restore brings it back.
  */
 final class FilesCommitter implements Committer<StagedBatch> {
-    /** Of a commit's extra metadata: the batch, and for those who look the checkpoint. */
+    /** Of a commit's extra metadata: the batch, the job's id, and for those who look the checkpoint. */
     static final String BATCH = "polyglot.batch";
+    static final String JOB = "polyglot.job";
     static final String CHECKPOINT = "polyglot.checkpoint";
 
     private static final Logger LOG = LoggerFactory.getLogger(FilesCommitter.class);
 
     private final TableSpec spec;
-    private final long restored;
+    private final Run run;
     private final Staging staging;
     private final HudiTable table;
     private final Counter committedRows;
@@ -34,16 +36,33 @@ final class FilesCommitter implements Committer<StagedBatch> {
     private boolean swept;
     private volatile long lastCommitMillis;
 
-    /** @param restored number of the checkpoint that the job goes on from, or less than any */
-    FilesCommitter(TableSpec spec, long restored, MetricGroup metrics) throws IOException {
+    /**
+     * The run of a job that commits.
+     *
+     * @param job its id
+     * @param restored number of the checkpoint that it goes on from, or less than any
+     * @param former ids of the runs before it. What they committed behind that checkpoint is taken back: its rows come
+     *     again, for the state that was restored does not know them
+     */
+    record Run(String job, long restored, Set<String> former) {
+        private boolean gaveUp(Map<String, String> commit) {
+            var job = commit.get(JOB);
+            return job != null && former.contains(job) && Long.parseLong(commit.get(CHECKPOINT)) > restored;
+        }
+    }
+
+    FilesCommitter(TableSpec spec, Run run, MetricGroup metrics) throws IOException {
         this.spec = spec;
-        this.restored = restored;
+        this.run = run;
         this.staging = new Staging(spec);
         this.table = HudiTable.open(spec, RowCodec.of(spec));
         this.committedRows = metrics.counter("committedRows");
         metrics.gauge("lastCommitMillis", () -> lastCommitMillis);
         // What is pending is an attempt's that died while it committed; its batch comes again.
         table.rollbackPending();
+        if (run.restored() >= InitContext.INITIAL_CHECKPOINT_ID) {
+            table.takeBack(run::gaveUp);
+        }
         this.committed = table.extras(BATCH);
     }
 
@@ -59,7 +78,7 @@ final class FilesCommitter implements Committer<StagedBatch> {
             for (var file : batch.files()) {
                 staging.remove(file);
             }
-            if (!swept && batch.checkpoint() > restored) {
+            if (!swept && batch.checkpoint() > run.restored()) {
                 // All that the restored state refers to has come before this one.
                 staging.removeAbandoned(System.currentTimeMillis());
                 swept = true;
@@ -97,7 +116,8 @@ final class FilesCommitter implements Committer<StagedBatch> {
         for (var file : batch.files()) {
             stats.add(BaseFile.store(table.config(), hoodie, instant, file, staging.content(file)));
         }
-        table.commitAppend(instant, stats, Map.of(BATCH, batch.id(), CHECKPOINT, String.valueOf(batch.checkpoint())));
+        table.commitAppend(instant, stats, Map.of(
+                BATCH, batch.id(), JOB, run.job(), CHECKPOINT, String.valueOf(batch.checkpoint())));
         committed.add(batch.id());
         committedRows.inc(rows(batch.files()));
         lastCommitMillis = (System.nanoTime() - start) / 1_000_000;

@@ -2,6 +2,7 @@ package io.polyglot.hudi;
 
 import java.io.IOException;
 import java.util.Collection;
+import java.util.Set;
 import org.apache.flink.api.connector.sink2.Committer;
 import org.apache.flink.api.connector.sink2.CommitterInitContext;
 import org.apache.flink.api.connector.sink2.CommittingSinkWriter;
@@ -26,11 +27,16 @@ final class FilesSink
 
     private final TableSpec spec;
     private final int position;
+    private final Set<String> former;
 
-    /** @param position of the files in the rows */
-    FilesSink(TableSpec spec, int position) {
+    /**
+     * @param position of the files in the rows
+     * @param former ids of the job's runs before this one, see {@link FilesCommitter.Run}
+     */
+    FilesSink(TableSpec spec, int position, Set<String> former) {
         this.spec = spec;
         this.position = position;
+        this.former = former;
     }
 
     @Override
@@ -57,8 +63,9 @@ final class FilesSink
             return new Idle();
         }
         HudiSink.giveWay();
-        return new FilesCommitter(spec, context.getRestoredCheckpointId().orElse(InitContext.INITIAL_CHECKPOINT_ID - 1),
-                context.metricGroup());
+        var restored = context.getRestoredCheckpointId().orElse(InitContext.INITIAL_CHECKPOINT_ID - 1);
+        var run = new FilesCommitter.Run(context.getJobInfo().getJobId().toHexString(), restored, former);
+        return new FilesCommitter(spec, run, context.metricGroup());
     }
 
     @Override

@@ -1,12 +1,14 @@
 package io.polyglot.hudi;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.flink.table.api.ValidationException;
@@ -169,6 +171,28 @@ final class HudiTable implements AutoCloseable {
                 // Hudi refuses to roll back an instant while a later one is pending.
                 .sorted(Comparator.reverseOrder())
                 .forEach(client::rollback);
+    }
+
+    /**
+     * Takes back commits of the active timeline by what their extra metadata say. Hudi allows it for the newest ones only:
+     * what others have committed since stands in the way, and the error says so.
+     */
+    void takeBack(Predicate<Map<String, String>> givenUp) throws IOException {
+        var timeline = metaClient.reloadActiveTimeline();
+        var found = new ArrayList<String>();
+        for (var instant : timeline.filterCompletedInstants().getInstants()) {
+            if (instant.getAction().equals(metaClient.getCommitActionType())
+                    && givenUp.test(timeline.readCommitMetadata(instant).getExtraMetadata())) {
+                found.add(instant.requestedTime());
+            }
+        }
+        found.sort(Comparator.reverseOrder());
+        for (var instant : found) {
+            LOG.info("{}: taking back {}, the commit of a run that was given up", spec.name(), instant);
+            if (!client.rollback(instant)) {
+                throw new IllegalStateException("Hudi did not take back " + instant + " of " + spec.path());
+            }
+        }
     }
 
     /** Instants whose rollback has begun and not ended; they may be gone from the timeline. */

@@ -2,6 +2,7 @@ package io.polyglot.hudi;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
@@ -51,15 +52,17 @@ public final class Lake {
      * @param columns of the table, as in a CREATE TABLE: name and type, comma separated
      * @param key the column that is the record key
      * @param partition the column whose values are the partitions' paths
+     * @param former ids of the job's runs before this one; what they committed behind the checkpoint that it goes on
+     *     from is taken back, for it comes again
      */
     public static void append(
             DataStream<Row> rows, int position, String name, String path, String table, String columns, String key,
-            String partition) {
+            String partition, List<String> former) {
         var row = (RowType) LogicalTypeParser.parse("ROW<" + columns + ">", Lake.class.getClassLoader());
         var spec = new TableSpec(path, table, HoodieTableType.COPY_ON_WRITE, WriteOperationType.BULK_INSERT, row,
                 List.of(key), List.of(partition), List.of(), Map.of());
         compile(spec);
-        rows.sinkTo(new FilesSink(spec, position)).name(name).uid(name);
+        rows.sinkTo(new FilesSink(spec, position, Set.copyOf(former))).name(name).uid(name);
     }
 
     /** So that a column type that the sink cannot store fails where the job is built, not where it runs. */

@@ -86,7 +86,7 @@ class FilesClusterTest {
     /** Every file with three rows of its own. */
     private JobClient append(StreamExecutionEnvironment env, int files, int perSecond) throws Exception {
         var rows = Jobs.source(env, files, perSecond, FilesClusterTest::file, Types.ROW(PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
-        Lake.append(rows, 0, "files", table().toUri().toString(), "t", COLUMNS, "id", "day");
+        Lake.append(rows, 0, "files", table().toUri().toString(), "t", COLUMNS, "id", "day", List.of());
         return env.executeAsync();
     }
 

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.apache.flink.core.io.SimpleVersionedSerialization;
 import org.apache.hudi.common.model.WriteOperationType;
@@ -121,6 +122,54 @@ class FilesCrashTest {
         }
         assertThat(staged()).hasSize(old ? 0 : 1);
         assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 20));
+    }
+
+    @Test
+    void aRunThatGoesOnFromAnOlderSavepointTakesBackWhatTheRunInBetweenCommitted() throws Exception {
+        FilesRun.Checkpoint savepoint;
+        try (var old = new FilesRun(spec, FilesRun.Checkpoint.NONE, "old", Set.of())) {
+            savepoint = old.write(0, file(0, 10)).barrier();
+            old.complete();
+        }
+        try (var failed = new FilesRun(spec, savepoint, "failed", Set.of("old"))) {
+            failed.write(0, file(10, 20)).barrier();
+            failed.complete();
+            failed.write(1, file(20, 30)).barrier();
+            failed.complete();
+            failed.write(1, file(30, 40)).barrier();
+        }
+        assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 30));
+        for (int attempt = 0; attempt < 2; attempt++) {
+            try (var again = new FilesRun(spec, savepoint, "again", Set.of("old", "failed"))) {
+                assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 10));
+                if (attempt == 1) {
+                    again.write(0, file(10, 30)).barrier();
+                    again.complete();
+                }
+            }
+        }
+    }
+
+    @Test
+    void aRunThatGoesOnFromASavepointOfARunThatWentOnTakesBackWhatCameBehindIt() throws Exception {
+        FilesRun.Checkpoint savepoint;
+        FilesRun.Checkpoint last;
+        try (var first = new FilesRun(spec, FilesRun.Checkpoint.NONE, "first", Set.of())) {
+            savepoint = first.write(0, file(0, 10)).barrier();
+            first.complete();
+            last = first.write(0, file(10, 20)).barrier();
+            first.complete();
+        }
+        try (var next = new FilesRun(spec, last, "next", Set.of("first"))) {
+            assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 20));
+        }
+        try (var back = new FilesRun(spec, savepoint, "back", Set.of("first", "next"))) {
+            assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 10));
+        }
+        // Without state, nothing is known of what was committed.
+        try (var fresh = new FilesRun(spec, FilesRun.Checkpoint.NONE, "fresh", Set.of("first", "next", "back"))) {
+            assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 10));
+        }
     }
 
     @Test

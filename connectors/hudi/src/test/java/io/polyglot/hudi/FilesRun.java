@@ -3,6 +3,7 @@ package io.polyglot.hudi;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import org.apache.flink.core.io.SimpleVersionedSerialization;
 import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
@@ -24,15 +25,20 @@ final class FilesRun implements AutoCloseable {
     private long number;
     private int alreadyCommitted;
 
-    /** Starts from a checkpoint: like Flink, commits what it holds. */
-    FilesRun(TableSpec spec, Checkpoint from) throws IOException {
-        committer = new FilesCommitter(spec, from.number, UnregisteredMetricsGroup.createOperatorMetricGroup());
+    /** Starts from a checkpoint: like Flink, commits what it holds. What former runs committed behind it goes. */
+    FilesRun(TableSpec spec, Checkpoint from, String job, Set<String> former) throws IOException {
+        var run = new FilesCommitter.Run(job, from.number, former);
+        committer = new FilesCommitter(spec, run, UnregisteredMetricsGroup.createOperatorMetricGroup());
         waiting.addAll(from.batches);
         number = from.number;
         complete();
         for (int i = 0; i < writers.length; i++) {
             writers[i] = new FilesWriter(spec, 0, UnregisteredMetricsGroup.createSinkWriterMetricGroup());
         }
+    }
+
+    FilesRun(TableSpec spec, Checkpoint from) throws IOException {
+        this(spec, from, "a job", Set.of());
     }
 
     FilesRun(TableSpec spec) throws IOException {

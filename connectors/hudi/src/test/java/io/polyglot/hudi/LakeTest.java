@@ -61,7 +61,7 @@ class LakeTest {
     void operatorsHaveTheNameAsTheirUid() {
         upsert("entity+start", "start", "version");
         Lake.append(env.fromData(Types.ROW(Types.INT), Row.of(1)).uid("rows"), 0, "Bronze", "file:///nowhere", "bronze",
-                "`id` STRING, `day` STRING", "id", "day");
+                "`id` STRING, `day` STRING", "id", "day", List.of());
         var nodes = env.getStreamGraph(false).getStreamNodes();
         var uids = nodes.stream().map(StreamNode::getTransformationUID).collect(Collectors.toSet());
         assertThat(uids).contains("Gold: key and date", "Gold", "Bronze", "Bronze: one-commit").doesNotContainNull();
@@ -88,7 +88,7 @@ class LakeTest {
     })
     void soAreThoseAboutFiles(String columns, String key, String message) {
         var rows = env.fromData(Types.ROW(Types.INT), Row.of(1));
-        assertThatThrownBy(() -> Lake.append(rows, 0, "Bronze", "file:///nowhere", "bronze", columns, key, "day"))
+        assertThatThrownBy(() -> Lake.append(rows, 0, "Bronze", "file:///nowhere", "bronze", columns, key, "day", List.of()))
                 .isInstanceOf(ValidationException.class).hasMessageContaining(message);
     }
 }
