@@ -20,6 +20,7 @@ from flink_jobs.replies import bar_records, bars_by_the_clock, joined, last_bars
 from schemas.quality import Quality, load
 from udfs.windows.definition import BARS, QUOTE_BARS, Definition
 from udfs.windows.fold import restore
+from udfs.windows.saving import STATES
 
 
 def main() -> None:
@@ -43,6 +44,7 @@ def windows(definition: Definition, quality: Quality) -> Work:
         restore=partial(restore, rules=quality.of(definition.topic)),
         process=bar_records,
         emit=joined,
+        states=STATES,
         name=lambda _topic: name,
         ticks=Ticks(bars_by_the_clock, last_bars),
     )

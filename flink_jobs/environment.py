@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
@@ -34,34 +34,65 @@ DEFAULTS = {
     "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
 }
 
-#: Checkpoint or savepoint that the next job starts from; set by `flink_jobs.together`.
-origin = ""
+#: Option that says from which checkpoint or savepoint a job starts.
+ORIGIN = "execution.state-recovery.path"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a client asks of the next job that is built.
+
+    ``parallelism`` is 0 for what the settings say. ``former`` are the ids of the job's runs before this one: the lake
+    takes back what they committed behind the checkpoint that this one starts from.
+    """
+
+    parallelism: int = 0
+    former: tuple[str, ...] = ()
+
+
+#: Set by `flink_jobs.together`, as is `held`: jobs that are built and wait to be submitted; None: nobody waits.
+order = Order()
+held: list[Job] | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job under construction: environment, settings, and whether its Python runs in a process or a thread."""
+    """A job under construction: environment, settings, and whether its Python runs in a process or a thread.
+
+    ``states`` has, by uid, which versions of a fold's state it restores; the last one is the version that it writes.
+    """
 
     name: str
     stream: StreamExecutionEnvironment
     settings: Settings
     python_mode: str
+    former: tuple[str, ...] = ()
+    states: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def submit(self) -> None:
-        """Run what was built as one detached job on the cluster."""
+        """Run what was built, or hold it until the client says so."""
+        if held is None:
+            self.run()
+        else:
+            held.append(self)
+
+    def run(self, origin: str = "") -> None:
+        """Run what was built as one detached job on the cluster, from a checkpoint or savepoint if there is one."""
+        if origin:
+            given = Configuration()
+            given.set_string(ORIGIN, origin)
+            self.stream.configure(given)
         client = self.stream.execute_async(self.name)
-        print(f"submitted {self.name} as job {client.get_job_id()}")  # noqa: T201 - read by `polyglot submit`
+        print(f"submitted {self.name} as job {client.get_job_id()}")  # noqa: T201 - for who reads the client's output
 
 
 def python_options(config: Settings) -> dict[str, str]:
-    """Return the options by which a job's kernels run where ``flink.python_mode`` says.
+    """Return the options by which a job's kernels run where ``flink.python_mode`` says, with the code of this client.
 
     In thread mode they run inside of the TaskManager. Its interpreter does not look into a virtual environment's path
-    files, so it is told where our packages are, and those that they need.
+    files, so it is told where the packages are that ours need, too.
     """
     mode = config.flink.python_mode
-    if mode == "process":
-        return {"python.execution-mode": mode}
     path = os.pathsep.join([str(ROOT), sysconfig.get_paths()["purelib"]])
     return {"python.execution-mode": mode, "python.pythonpath": path}
 
@@ -74,14 +105,13 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
         **DEFAULTS,
         **python_options(config),
         "pipeline.name": name,
-        "parallelism.default": str(config.flink.parallelism),
+        "parallelism.default": str(order.parallelism or config.flink.parallelism),
         "python.executable": sys.executable,
         "execution.checkpointing.interval": f"{round(config.flink.checkpoint_interval_s * 1000)} ms",
-        **({"execution.state-recovery.path": origin} if origin else {}),
         **(options or {}),
     }
     given = Configuration()
     for key, value in merged.items():
         given.set_string(key, value)
     stream = StreamExecutionEnvironment.get_execution_environment(given)
-    return Job(name, stream, config, merged["python.execution-mode"])
+    return Job(name, stream, config, merged["python.execution-mode"], order.former)

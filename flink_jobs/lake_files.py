@@ -15,8 +15,9 @@ from flink_jobs.operators.fold import Work
 from flink_jobs.replies import dead_letter_records
 from schemas import catalog
 from schemas.domains import domains
+from udfs.ingest import ingestor
 from udfs.ingest.ingestor import Ingestor
-from udfs.lake import bronze
+from udfs.lake import bronze, silver
 from udfs.lake.files import LakeFile, LakeFiles, frame
 from udfs.lake.silver import SilverFold
 from udfs.wire.blocks import Part, Records, reply
@@ -57,7 +58,7 @@ class BronzeFiles:
 
     def work(self) -> Work:
         """Return what the operator is to do."""
-        return Work(Ingestor.restore, self.process, self.emit, flush=self.flush)
+        return Work(Ingestor.restore, self.process, self.emit, (ingestor.STATE_VERSION,), flush=self.flush)
 
     def process(self, fold: Ingestor, part: Part, watermark: int) -> Made:  # noqa: ARG002 - as `Work.process`
         """Fold one part of a block."""
@@ -88,7 +89,7 @@ class SilverFiles:
 
     def work(self) -> Work:
         """Return what the operator is to do."""
-        return Work(self._restore, self.process, self.emit, flush=self.flush)
+        return Work(self._restore, self.process, self.emit, (silver.STATE_VERSION,), flush=self.flush)
 
     def _restore(self, topic: str, log: Iterable[bytes]) -> SilverFold:  # noqa: ARG002 - a kind has one topic
         return SilverFold.restore(self._kind, log)

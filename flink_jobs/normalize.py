@@ -24,7 +24,7 @@ from schemas import catalog
 from schemas.domains import domains
 from schemas.quality import load
 from udfs.lake import silver
-from udfs.normalize.normalizer import Normalizer
+from udfs.normalize.normalizer import STATE_VERSION, Normalizer
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     job = start("normalize")
     raw = topics.read(job, "raw topics", domains().raw_topics(normalized_only=True), "polyglot-normalize")
     quality = load(job.settings.quality_file)
-    work = Work(partial(Normalizer.restore, quality=quality), normalized_records, joined)
+    work = Work(partial(Normalizer.restore, quality=quality), normalized_records, joined, (STATE_VERSION,))
     folded = fold_shards(job, raw, work, {"reply": BYTES}, name="normalize")
     topics.write(job, unpacked(folded, 0, name="normalize: records"), "normalized topics")
     for kind in ("trade", "quote") if job.settings.lake.enabled else ():

@@ -41,7 +41,7 @@ def run(settings: Settings, console: Console, name: str, timeout_s: float) -> Jo
     with FlinkRest(settings.flink.url) as rest:
         if rest.job(name + BOUNDED_SUFFIX):
             raise CommandError(f"{name}{BOUNDED_SUFFIX} runs already", code=Exit.USAGE)
-        (found,) = flink_run(settings, {f"flink_jobs.{name}": ""}, BOUNDED_SUFFIX, environment=_ENVIRONMENT)
+        (found,) = flink_run(settings, [f"flink_jobs.{name}"], BOUNDED_SUFFIX, environment=_ENVIRONMENT)
         with console.progress(f"{found.name} runs", None):
             return _ended(rest, found, deadline)
 

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flink_jobs.worker import CODE
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.files import replace
@@ -25,8 +24,14 @@ _GRACE_S = 20.0
 _POLL_S = 0.25
 
 
-def renew_taskmanager(settings: Settings, console: Console, rest: FlinkRest) -> None:
+def renew_taskmanager(settings: Settings, console: Console, rest: FlinkRest, code: str) -> None:
     """Replace the local TaskManager if it has loaded other code than what is about to be submitted.
+
+    Args:
+        settings: settings.
+        console: for saying so.
+        rest: the cluster.
+        code: digest of what is about to be submitted.
 
     Raises:
         CommandError: jobs of the other code still run, or the new TaskManager does not come up.
@@ -35,15 +40,15 @@ def renew_taskmanager(settings: Settings, console: Console, rest: FlinkRest) -> 
     if settings.flink.python_mode != "thread" or now is None:
         return
     loaded = _loaded(settings)
-    if loaded.get("created") == now.created and loaded.get("code") != CODE:
+    if loaded.get("created") == now.created and loaded.get("code") != code:
         if live := [job.name for job in rest.jobs(live=True)]:
             raise CommandError(
                 f"the code has changed since the TaskManager loaded it, and it runs {', '.join(live)}",
-                hint="stop these jobs with a savepoint (polyglot savepoint JOB), then submit them all",
+                hint="upgrade them all together: polyglot apply",
             )
         console.info("restarting the TaskManager: the code has changed since it loaded it")
         now = _replaced(settings, rest, now)
-    _record(settings, now)
+    _record(settings, now, code)
 
 
 def _identity(settings: Settings) -> Identity | None:
@@ -75,7 +80,7 @@ def _loaded(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def _record(settings: Settings, taskmanager: Identity) -> None:
+def _record(settings: Settings, taskmanager: Identity, code: str) -> None:
     path = _path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace(path, json.dumps({"created": taskmanager.created, "code": CODE}))
+    replace(path, json.dumps({"created": taskmanager.created, "code": code}))

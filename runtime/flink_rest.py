@@ -104,6 +104,40 @@ class FlinkRest:
             time.sleep(_POLL_S)
         return False
 
+    def save(self, job_id: str, folder: str, *, stop: bool) -> str:
+        """Trigger a savepoint in a folder (a URI), and the job's end if it is to ``stop``; return the request's id."""
+        if stop:
+            body = {"targetDirectory": folder, "drain": False}
+            return str(self._call("POST", f"/jobs/{job_id}/stop", json=body)["request-id"])
+        body = {"target-directory": folder, "cancel-job": False}
+        return str(self._call("POST", f"/jobs/{job_id}/savepoints", json=body)["request-id"])
+
+    def saved(self, job_id: str, request: str, deadline: float) -> str:
+        """Wait for a savepoint; return its path, a URI.
+
+        Args:
+            job_id: the job.
+            request: what `save` returned.
+            deadline: a `time.monotonic` instant.
+
+        Raises:
+            CommandError: it failed, or is not there in time.
+        """
+        while time.monotonic() < deadline:
+            status = self._call("GET", f"/jobs/{job_id}/savepoints/{request}")
+            if status["status"]["id"] == "COMPLETED":
+                done = status.get("operation") or {}
+                if "location" in done:
+                    return str(done["location"])
+                raise CommandError(innermost(str(done.get("failure-cause", {}).get("stack-trace", ""))) or str(done))
+            time.sleep(_POLL_S)
+        raise CommandError(f"no savepoint of {job_id} in time", code=Exit.TIMEOUT)
+
+    def checkpoints(self, job_id: str) -> dict[str, int]:
+        """Return how many checkpoints of a job were ``completed``, ``failed`` and are ``in_progress``, and others."""
+        counts: dict[str, int] = self._call("GET", f"/jobs/{job_id}/checkpoints")["counts"]
+        return counts
+
     def exceptions(self, job_id: str) -> str:
         """Return the root cause of the job's last failure, or an empty string."""
         history = self._call("GET", f"/jobs/{job_id}/exceptions").get("exceptionHistory", {}).get("entries", [])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit/udfs/gate/test_horizon.py"
 FRAMES, DECLARED = "tests/unit/udfs/venues/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
-LETTERS, UIDS = "tests/unit/udfs/normalize/test_large_dead_letters.py", "tests/integration/jobs/test_operator_uids.py"
+LETTERS, UIDS = "tests/unit/udfs/normalize/test_large_dead_letters.py", "tests/integration/jobs/test_manifests.py"
 VERDICT = "tests/unit/cli/test_verify.py"
 ENDS = "tests/unit/batch/spark/test_topics.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
@@ -158,8 +158,8 @@ NOTICED = (
     Mutation(
         "law 1: of several jobs each starts from its own checkpoint",
         "flink_jobs/together.py",
-        'module, _, environment.origin = argument.partition("=")',
-        'module, _, _ = argument.partition("=")',
+        "job.run(origins[job.name])",
+        "job.run(next(iter(origins.values())))",
         ("tests/unit/flink_jobs/test_together.py",),
     ),
     Mutation(

@@ -49,7 +49,9 @@ def fold_shards(
     kind = Types.ROW_NAMED([*output, HALT], [*output.values(), Types.STRING()])
     # The modes keep state in different forms: one must not begin without what the other has saved, but fail.
     folded = _key_by_shard(packed).process(ShardFold(work), output_type=kind)
-    return halting(folded.uid(f"{name} ({job.python_mode})").name(name), kind, len(output) + 1, f"{name}: halt")
+    uid = f"{name} ({job.python_mode})"
+    job.states[uid] = work.states
+    return halting(folded.uid(uid).name(name), kind, len(output) + 1, f"{name}: halt")
 
 
 def unpacked(folded: DataStream, position: int, *, name: str) -> Any:

@@ -45,7 +45,8 @@ class Ticks:
 class Work:
     """What a job does with a shard's blocks.
 
-    ``restore`` makes the fold of a name from the entries of its log. ``process`` folds one topic's part of a block, and
+    ``restore`` makes the fold of a name from the entries of its log, which may be of any of ``states``, the versions of
+    its state, of which the last one is written. ``process`` folds one topic's part of a block, and
     is given the watermark (µs). ``emit`` makes the fields of an output row of all that became of a block; of nothing,
     fields that say nothing. ``name`` is that of the fold that a topic belongs to. ``flush`` hands over what a fold has
     kept until the next checkpoint, or None.
@@ -54,6 +55,7 @@ class Work:
     restore: Callable[[str, Iterable[bytes]], Any]
     process: Callable[[Any, Part, int], Any]
     emit: Callable[[list[Any]], tuple[Any, ...]]
+    states: tuple[int, ...]
     name: Callable[[str], str] = str
     flush: Callable[[Any], Any] | None = None
     ticks: Ticks | None = None

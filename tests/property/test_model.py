@@ -62,7 +62,7 @@ class Laws(RuleBasedStateMachine):
         self.raw, self.members = self.venue.raw, self.venue.members
         self.events = 0
         self.normalized: dict[Shard, list[Verdict]] = defaultdict(list)
-        self.normalize = FoldJob(lambda: ShardFold(Work(Normalizer.restore, normalized_records, joined)))
+        self.normalize = FoldJob(lambda: ShardFold(Work(Normalizer.restore, normalized_records, joined, (1,))))
         self.ingest = FoldJob(lambda: ShardFold(BronzeFiles().work()))
         self.bronze: list[tuple[str, int, int]] = []
         #: Since the last checkpoint: first copies by the model, and what files were handed over.

@@ -30,6 +30,8 @@ from udfs.windows.trade_log_saving import decode_log, encode_log
 VERSION = 3
 #: The version before: no trades were logged. Its entities go on as those of venues that do not revise.
 _BEFORE = 2
+#: What is restored; the last one is written.
+STATES = (_BEFORE, VERSION)
 #: Words of a window in a state: those before ``PARENT``, and the flags.
 WORDS = at.SAVED + 1
 _SAVED_FLAGS = at.DIRTY | at.LASTING
@@ -154,7 +156,7 @@ def restore(s: State, log: Iterable[bytes], texts: Codes, cold: Cold) -> State:
     """
     parts = [msgspec.msgpack.decode(part) for part in log]
     for version, *_ in parts:
-        if version not in (VERSION, _BEFORE):
+        if version not in STATES:
             raise ValueError(f"state of version {version}, expected {VERSION}")
     names: dict[int, bytes] = {}
     for _, first, published, *_ in parts:

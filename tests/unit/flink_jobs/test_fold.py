@@ -51,8 +51,8 @@ class Log(Whole):
         return [Records.of("told", [(1, b"k", b"all")])]
 
 
-LOG = Work(Log, Log.take, joined)
-TICKING = Work(Log, Log.take, joined, ticks=Ticks(Log.tick, Log.close))
+LOG = Work(Log, Log.take, joined, (1,))
+TICKING = Work(Log, Log.take, joined, (1,), ticks=Ticks(Log.tick, Log.close))
 
 
 class Flink(dict):
@@ -138,7 +138,9 @@ def test_entries_that_a_snapshot_makes_needless_are_dropped():
 
 
 def test_what_is_kept_back_is_handed_over_at_the_marker():
-    work = Work(Log, Log.take, joined, flush=lambda fold: [Records.of("lake", [(1, b"k", b" ".join(fold.values))])])
+    work = Work(
+        Log, Log.take, joined, (1,), flush=lambda fold: [Records.of("lake", [(1, b"k", b" ".join(fold.values))])]
+    )
     operator = opened(Flink(), work)
     run(operator, b"a", b"b")
     assert [rows(reply) for reply, _ in run(operator)] == [[("lake", 1, b"k", b"a b")]]
@@ -219,9 +221,9 @@ def test_the_code_is_known_by_its_digest(monkeypatch, tmp_path):
     assert first != worker._digest() != worker.CODE
 
 
-def test_thread_mode_finds_our_packages_and_theirs():
-    assert python_options(Settings(flink={"python_mode": "process"})) == {"python.execution-mode": "process"}
-    options = python_options(Settings(flink={"python_mode": "thread"}))
+@pytest.mark.parametrize("mode", ["process", "thread"])
+def test_kernels_find_our_packages_and_those_that_they_need(mode):
+    options = python_options(Settings(flink={"python_mode": mode}))
     own, others = options["python.pythonpath"].split(":")
-    assert (options["python.execution-mode"], own) == ("thread", str(ROOT))
+    assert (options["python.execution-mode"], own) == (mode, str(ROOT))
     assert others.endswith("site-packages")

@@ -1,10 +1,8 @@
 """Bounded runs: which jobs have one, what they are started with, and how they end."""
 
-from types import SimpleNamespace
-
 import pytest
 
-from operations import bounded, lifecycle
+from operations import bounded
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import JobInfo
@@ -27,9 +25,9 @@ class Cluster:
     def __exit__(self, *_):
         pass
 
-    def flink_run(self, command, env, **_):
-        self.started = command, env
-        return SimpleNamespace(returncode=0, stdout="", stderr="")
+    def flink_run(self, _settings, modules, suffix, *, environment):
+        self.started = modules, suffix, environment
+        return [JobInfo("2", "analytics-bounded", "CREATED", {})]
 
     def jobs(self):
         live = [JobInfo("1", "analytics", "RUNNING", {})]
@@ -53,8 +51,7 @@ def cluster(monkeypatch, tmp_path):
     def of(*states):
         found = Cluster(states)
         monkeypatch.setattr(bounded, "FlinkRest", found)
-        monkeypatch.setattr(lifecycle, "FlinkRest", found)
-        monkeypatch.setattr(lifecycle.subprocess, "run", found.flink_run)
+        monkeypatch.setattr(bounded, "flink_run", found.flink_run)
         monkeypatch.setattr(bounded, "_POLL_S", 0.0)
         return found
 
@@ -68,10 +65,7 @@ def run(name="analytics", timeout_s=60.0):
 def test_a_run_is_over_when_its_job_has_finished(cluster):
     found = cluster("CREATED", "RUNNING", "RUNNING", "FINISHED")
     assert (run().id, found.cancelled) == ("2", [])
-    command, environment = found.started
-    assert command[-3:] == ["-pym", "flink_jobs.together", "flink_jobs.analytics="]
-    assert "-s" not in command
-    assert environment.items() >= bounded._ENVIRONMENT.items()
+    assert found.started == (["flink_jobs.analytics"], "-bounded", bounded._ENVIRONMENT)
 
 
 def test_a_job_of_its_own_reads_for_groups_of_its_own():

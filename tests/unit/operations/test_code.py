@@ -62,14 +62,14 @@ def test_the_same_code_keeps_its_taskmanager(tmp_path, started):
     process = started()
     settings = stack(tmp_path, process)
     for _ in range(2):
-        code.renew_taskmanager(settings, Console(), Rest("analytics"))
+        code.renew_taskmanager(settings, Console(), Rest("analytics"), "a")
     assert process.poll() is None
 
 
-def test_other_code_gets_a_new_one(tmp_path, started, monkeypatch):
+def test_other_code_gets_a_new_one(tmp_path, started):
     process, rest = started(), Rest()
     settings = stack(tmp_path, process)
-    code.renew_taskmanager(settings, Console(), rest)
+    code.renew_taskmanager(settings, Console(), rest, "older")
 
     def supervise():
         process.wait()
@@ -78,37 +78,33 @@ def test_other_code_gets_a_new_one(tmp_path, started, monkeypatch):
 
     supervisor = Thread(target=supervise)
     supervisor.start()
-    monkeypatch.setattr(code, "CODE", "newer")
-    code.renew_taskmanager(settings, Console(), rest)
+    code.renew_taskmanager(settings, Console(), rest, "newer")
     supervisor.join()
     assert process.poll() is not None
-    code.renew_taskmanager(settings, Console(), Rest("ingest"))  # known now: nothing to restart
+    code.renew_taskmanager(settings, Console(), Rest("ingest"), "newer")  # known now: nothing to restart
 
 
-def test_jobs_of_the_other_code_are_named_and_left_alone(tmp_path, started, monkeypatch):
+def test_jobs_of_the_other_code_are_named_and_left_alone(tmp_path, started):
     process = started()
     settings = stack(tmp_path, process)
-    code.renew_taskmanager(settings, Console(), Rest())
-    monkeypatch.setattr(code, "CODE", "newer")
+    code.renew_taskmanager(settings, Console(), Rest(), "older")
     with pytest.raises(CommandError, match="it runs analytics"):
-        code.renew_taskmanager(settings, Console(), Rest("analytics"))
+        code.renew_taskmanager(settings, Console(), Rest("analytics"), "newer")
     assert process.poll() is None
 
 
-def test_worker_processes_load_code_by_themselves(tmp_path, started, monkeypatch):
+def test_worker_processes_load_code_by_themselves(tmp_path, started):
     process = started()
     settings = stack(tmp_path, process, mode="process")
-    code.renew_taskmanager(settings, Console(), Rest())
-    monkeypatch.setattr(code, "CODE", "newer")
-    code.renew_taskmanager(settings, Console(), Rest("analytics"))
+    code.renew_taskmanager(settings, Console(), Rest(), "older")
+    code.renew_taskmanager(settings, Console(), Rest("analytics"), "newer")
     assert process.poll() is None
 
 
-def test_a_taskmanager_that_was_restarted_meanwhile_has_loaded_nothing(tmp_path, started, monkeypatch):
+def test_a_taskmanager_that_was_restarted_meanwhile_has_loaded_nothing(tmp_path, started):
     settings = stack(tmp_path, started())
-    code.renew_taskmanager(settings, Console(), Rest())
+    code.renew_taskmanager(settings, Console(), Rest(), "older")
     process = started()
     running(settings, process)
-    monkeypatch.setattr(code, "CODE", "newer")
-    code.renew_taskmanager(settings, Console(), Rest("ingest"))
+    code.renew_taskmanager(settings, Console(), Rest("ingest"), "newer")
     assert process.poll() is None

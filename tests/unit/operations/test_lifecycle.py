@@ -2,20 +2,16 @@
 
 import json
 import os
-from types import SimpleNamespace
 
 import pytest
+from support.patience import patient
 
 from operations import lifecycle
-from runtime.config import Settings
+from operations.client import Client, Order
+from operations.releases import pack
+from operations.runs import known, latest_checkpoint
 from runtime.console import CommandError, Console
-from runtime.flink_rest import JobInfo
 from runtime.layout import Layout
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return Settings(var_dir=tmp_path)
 
 
 def complete(folder, at):
@@ -32,7 +28,7 @@ def remember(settings, **known):
 
 
 def test_a_job_that_never_ran_starts_afresh(settings):
-    assert lifecycle.latest_checkpoint(settings, "ingest") == ""
+    assert latest_checkpoint(settings, "ingest") == ""
 
 
 def test_the_newest_checkpoint_of_the_jobs_own_runs(settings):
@@ -42,7 +38,7 @@ def test_the_newest_checkpoint_of_the_jobs_own_runs(settings):
     complete(checkpoints / "stranger" / "chk-9", 300)
     (checkpoints / "two" / "chk-2").mkdir()  # not complete
     remember(settings, job_ids=["one", "two"])
-    assert lifecycle.latest_checkpoint(settings, "ingest") == newest
+    assert latest_checkpoint(settings, "ingest") == newest
 
 
 def test_a_savepoint_after_the_last_checkpoint_is_newer(settings):
@@ -51,72 +47,78 @@ def test_a_savepoint_after_the_last_checkpoint_is_newer(settings):
     complete(layout.checkpoints / "one" / "chk-4", 100)
     saved = complete(layout.savepoints / "savepoint-1", 200)
     remember(settings, job_ids=["one", "two"], savepoints=[f"file:{saved}"])
-    assert lifecycle.latest_checkpoint(settings, "ingest") == saved
+    assert latest_checkpoint(settings, "ingest") == saved
     newest = complete(layout.checkpoints / "two" / "chk-5", 300)
-    assert lifecycle.latest_checkpoint(settings, "ingest") == newest
-
-
-class Cluster:
-    """A cluster on which a client starts those of its jobs that ``come``, and then ends with a code."""
-
-    def __init__(self, come, code=0):
-        self.come, self.code, self.commands = come, code, []
-
-    def __call__(self, _url):
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def run(self, command, **_):
-        self.commands.append(command)
-        return SimpleNamespace(returncode=self.code, stdout="", stderr="it broke")
-
-    def jobs(self, *, live=False):
-        return [JobInfo(f"id-{name}", name, "RUNNING", {}) for name in self.come] if self.commands else []
-
-    def job(self, name):
-        return SimpleNamespace(running=True)
+    assert latest_checkpoint(settings, "ingest") == newest
 
 
 @pytest.fixture
-def submit(settings, monkeypatch):
-    def of(cluster, names, **how):
-        monkeypatch.setattr(lifecycle, "rules", lambda _: None)
-        monkeypatch.setattr(lifecycle, "FlinkRest", cluster)
-        monkeypatch.setattr(lifecycle.subprocess, "run", cluster.run)
-        return lifecycle.submit(settings, Console(quiet=True), names, **how)
-
-    return of
+def submit(settings, cluster, monkeypatch):
+    monkeypatch.setattr(lifecycle, "rules", lambda _: None)
+    monkeypatch.setattr(lifecycle, "renew_taskmanager", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "await_running", lambda *_: None)
+    return lambda names, **how: lifecycle.submit(settings, Console(quiet=True), names, **how)
 
 
-def test_one_client_submits_all_each_from_its_own_checkpoint(settings, submit):
+def test_one_client_submits_all_each_from_its_own_checkpoint(settings, cluster, submit):
     saved = complete(Layout.at(settings.var_dir).checkpoints / "one" / "chk-4", 100)
     remember(settings, job_ids=["one"])
-    cluster = Cluster(["normalize", "ingest"])
-    done = submit(cluster, ["normalize", "ingest"])
-    ((*_, module, first, second),) = cluster.commands
-    assert (module, first, second) == ("flink_jobs.together", "flink_jobs.normalize=", f"flink_jobs.ingest={saved}")
+    done = submit(["normalize", "ingest"])
+    assert cluster.asked == [[
+        {"module": "flink_jobs.normalize", "parallelism": 0, "former": []},
+        {"module": "flink_jobs.ingest", "parallelism": 0, "former": ["one"]},
+    ]]  # fmt: skip
+    assert cluster.origins == [{"normalize": "", "ingest": saved}]
     assert [(one.name, one.job_id, one.restored_from) for one in done] == [
         ("normalize", "id-normalize", ""), ("ingest", "id-ingest", saved),
     ]  # fmt: skip
-    assert json.loads((settings.var_dir / "jobs" / "ingest.json").read_text())["job_ids"] == ["one", "id-ingest"]
+    found = known(settings, "ingest")
+    assert found.job_ids == ["one", "id-ingest"]
+    assert found.manifest == {"job": "ingest", "operators": {"fold": {"kind": "KEYED PROCESS", "states": [3]}}}
+    assert (settings.var_dir / "releases" / found.release / "flink_jobs" / "ingest.py").exists()
 
 
-def test_fresh_jobs_forget_what_was_before(settings, submit):
+def test_fresh_jobs_forget_what_was_before(settings, cluster, submit):
     complete(Layout.at(settings.var_dir).checkpoints / "one" / "chk-4", 100)
     remember(settings, job_ids=["one"])
-    cluster = Cluster(["ingest"])
-    submit(cluster, ["ingest"], fresh=True)
-    assert cluster.commands[0][-1] == "flink_jobs.ingest="
-    assert json.loads((settings.var_dir / "jobs" / "ingest.json").read_text())["job_ids"] == ["id-ingest"]
+    submit(["ingest"], fresh=True)
+    assert (cluster.origins, cluster.asked[0][0]["former"]) == ([{"ingest": ""}], [])
+    assert known(settings, "ingest").job_ids == ["id-ingest"]
 
 
-def test_what_runs_is_remembered_although_the_client_failed_at_the_next(settings, submit):
-    with pytest.raises(CommandError, match="failed for normalize, ingest"):
-        submit(Cluster(["normalize"], code=1), ["normalize", "ingest"])
-    assert json.loads((settings.var_dir / "jobs" / "normalize.json").read_text())["job_ids"] == ["id-normalize"]
-    assert not (settings.var_dir / "jobs" / "ingest.json").exists()
+def test_what_runs_is_remembered_although_the_client_failed_at_the_next(settings, cluster, submit):
+    cluster.come, cluster.code = ["normalize"], 1
+    with pytest.raises(CommandError, match="failed for normalize, ingest:\nit broke"):
+        submit(["normalize", "ingest"])
+    assert known(settings, "normalize").job_ids == ["id-normalize"]
+    assert known(settings, "ingest").job_ids == []
+
+
+def test_a_job_that_cannot_be_built_starts_nothing(settings, cluster, submit):
+    cluster.breaks = True
+    with pytest.raises(CommandError, match="failed for ingest:\nit broke"):
+        submit(["ingest"])
+    assert (cluster.origins, known(settings, "ingest").job_ids) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("saved", "message"),
+    [
+        ({"error": "FileNotFoundException: gone/_metadata"}, "cannot start from gone: FileNotFound"),
+        ({"number": 7, "operators": [{"uid": "fold", "bytes": 9}], "missing": ["gone/1", "gone/2"]}, "2 of its files"),
+        ({"number": 7, "operators": [{"uid": "bars", "bytes": 9}], "missing": []}, "another job's"),
+    ],
+)
+def test_a_savepoint_is_looked_at_before_a_job_starts_from_it(settings, cluster, submit, saved, message):
+    cluster.saved = saved
+    with pytest.raises(CommandError, match=message):
+        submit(["ingest"], from_savepoint="gone")
+    assert not cluster.went
+    assert known(settings, "ingest").job_ids == []
+
+
+def test_a_client_whose_owner_is_gone_ends(settings, cluster):
+    with Client(settings, pack(settings), [Order("flink_jobs.ingest")]) as client:
+        client.manifests()
+        client._owner.close()
+        assert client._process.wait(patient(30)) != 0

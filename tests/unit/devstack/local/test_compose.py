@@ -185,7 +185,7 @@ def test_what_commands_remember_outlives_their_container(services):
     home = re.search(r"POLYGLOT_VAR_DIR=(\S+)", (ROOT / "devstack/local/docker/Dockerfile").read_text())[1]
     kept = {volume.split(":")[1] for volume in services["cli"]["volumes"]}
     assert kept == {
-        f"{home}/{folder}" for folder in ("jobs", CHECKPOINTS, "flink/checkpoints", "flink/savepoints")
+        f"{home}/{folder}" for folder in ("jobs", "releases", CHECKPOINTS, "flink/checkpoints", "flink/savepoints")
     }  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""The operators with state of jobs as Flink would run them, without a cluster: ``uids`` has uid and kind of each."""
+"""The manifests of jobs as a client would build them, without a cluster.
+
+``python tests/support/manifests.py`` writes those of all jobs to ``savepoints/manifests/``.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,19 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.config import ROOT, settings
 from runtime.maven import connector_jars
+from savepoints.manifest import FOLDER, Manifest
 
-#: Operators of these kinds hold nothing between two records.
-STATELESS = ("FlatMap", "halt", "*anonymous")
+JOBS = ("ingest", "normalize", "analytics")
 
 
-def uids(jobs: Sequence[str], folder: Path) -> dict[str, list[str]]:
-    """Return ``uid  kind`` of the operators with state by job; a process of its own builds them, as on submission."""
+def built(jobs: Sequence[str], folder: Path) -> dict[str, Manifest]:
+    """Return the manifests by job; a process of its own builds them, as on submission."""
     found = [*sorted((settings().cache_dir / "jars" / "flink").glob("*.jar")), *connector_jars()]
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     private = {"PYTHONPATH": paths, "POLYGLOT_VAR_DIR": str(folder), "POLYGLOT_CLICKHOUSE__PASSWORD": "none"}
@@ -27,29 +31,31 @@ def uids(jobs: Sequence[str], folder: Path) -> dict[str, list[str]]:
         cwd=ROOT, env={**os.environ, **private}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    operators: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
-    return operators
+    documents = json.loads(done.stdout.splitlines()[-1])
+    return {document["job"]: Manifest.of(document) for document in documents}
 
 
 def _main(names: Sequence[str], jars: list[str]) -> None:
     from pyflink.util.java_utils import add_jars_to_context_class_loader
 
-    from flink_jobs.environment import Job
-
-    operators: dict[str, list[str]] = {}
-
-    def submitted(job: Job) -> None:
-        nodes = job.stream._j_stream_execution_environment.getStreamGraph(False).getStreamNodes().toArray()
-        found = [(node.getTransformationUID() or "(none)", node.getOperatorName()) for node in nodes]
-        kept = [f"{uid}  {kind.split('[')[0]}" for uid, kind in found if not kind.startswith(STATELESS)]
-        operators[names[len(operators)]] = sorted(kept)
+    from flink_jobs import environment
+    from flink_jobs.manifest import manifest
 
     add_jars_to_context_class_loader(jars)
-    Job.submit = submitted
+    environment.held = []
     for name in names:
         importlib.import_module(f"flink_jobs.{name}").main()
-    print(json.dumps(operators))  # noqa: T201 - what `uids` reads
+    print(json.dumps([manifest(job) for job in environment.held]))  # noqa: T201 - what `built` reads
+
+
+def _write() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for job, found in built(JOBS, Path(folder)).items():
+            (FOLDER / f"{job}.json").write_text(json.dumps(found.document(), indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1].split(","), sys.argv[2:])
+    if sys.argv[1:]:
+        _main(sys.argv[1].split(","), sys.argv[2:])
+    else:
+        _write()

@@ -1,0 +1,64 @@
+"""What is in a checkpoint or savepoint: its operators, and whether every file that it refers to is there.
+
+Read by Flink's own code in the JVM of the client that is about to restore it. A job whose state has lost a file starts
+all the same, and then fails again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyflink.java_gateway import get_gateway
+
+#: Handles that wrap the handle of a file.
+_WRAPPERS = frozenset({"KeyGroupsStateHandle", "KeyGroupsSavepointStateHandle", "OperatorStreamStateHandle"})
+
+
+def contents(path: str) -> dict[str, Any]:
+    """Return what `savepoints.saved.Saved` reads.
+
+    ``operators``: ``uid`` (the hexadecimal id where Flink has stored none), ``parallelism`` and ``bytes`` of each;
+    ``missing``: files that are not there, or not as long as they were; ``number``: the checkpoint's.
+
+    Raises:
+        Py4JJavaError: there is no checkpoint at ``path``, or its metadata cannot be read.
+    """
+    jvm = get_gateway().jvm
+    folder = jvm.org.apache.flink.core.fs.Path(path)
+    file = jvm.org.apache.flink.core.fs.Path(folder, "_metadata")
+    stream = jvm.java.io.DataInputStream(file.getFileSystem().open(file))
+    try:
+        loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+        metadata = jvm.org.apache.flink.runtime.checkpoint.Checkpoints.loadCheckpointMetadata(stream, loader, path)
+    finally:
+        stream.close()
+    operators, missing = [], []
+    for state in metadata.getOperatorStates().toArray():
+        uid = state.getOperatorUid()
+        operators.append({
+            "uid": uid.get() if uid.isPresent() else state.getOperatorID().toHexString(),
+            "parallelism": state.getParallelism(),
+            "bytes": state.getStateSize(),
+        })  # fmt: skip
+        for subtask in state.getStates().toArray():
+            missing += [name for name, size in _files(subtask) if _length(jvm, name) != size]
+    return {"number": metadata.getCheckpointId(), "operators": operators, "missing": sorted(set(missing))}
+
+
+def _files(subtask: Any) -> Iterator[tuple[str, int]]:
+    handles = (
+        subtask.getManagedKeyedState(), subtask.getRawKeyedState(),
+        subtask.getManagedOperatorState(), subtask.getRawOperatorState(),
+    )  # fmt: skip
+    for handle in (one for group in handles for one in group.toArray()):
+        kind = handle.getClass().getSimpleName()
+        inner = handle.getDelegateStateHandle() if kind in _WRAPPERS else handle
+        if inner.getClass().getSimpleName().endswith("FileStateHandle"):
+            yield inner.getFilePath().toString(), inner.getStateSize()
+
+
+def _length(jvm: Any, name: str) -> int:
+    path = jvm.org.apache.flink.core.fs.Path(name)
+    files = path.getFileSystem()
+    return int(files.getFileStatus(path).getLen()) if files.exists(path) else -1

@@ -1,0 +1,60 @@
+"""What this machine remembers of the runs of each job: ids, savepoints, width.
+
+A run is found by the ids that were submitted from here, so that another cluster's checkpoints are never used.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runtime.config import Settings
+from runtime.files import replace
+from runtime.layout import Layout
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of a job since it was last started afresh, oldest first, and the savepoints that they left.
+
+    ``parallelism`` is what an operator has asked for; 0: what the settings say. ``release`` and ``manifest`` are those
+    of the newest run.
+    """
+
+    job_ids: list[str] = field(default_factory=list)
+    savepoints: list[str] = field(default_factory=list)
+    parallelism: int = 0
+    release: str = ""
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+
+def known(settings: Settings, name: str) -> Runs:
+    """Return what is remembered of a job."""
+    record = _record(settings, name)
+    return Runs(**json.loads(record.read_text())) if record.exists() else Runs()
+
+
+def remember(settings: Settings, name: str, runs: Runs) -> None:
+    """Remember this instead of what was."""
+    record = _record(settings, name)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    replace(record, json.dumps(asdict(runs)))
+
+
+def latest_checkpoint(settings: Settings, name: str) -> str:
+    """Return the newest complete checkpoint or savepoint of the job's runs, or an empty string.
+
+    Savepoints count: a run that was resumed from one may die before its first checkpoint, and what lies before the
+    savepoint is in the lake's tables already.
+    """
+    runs = known(settings, name)
+    checkpoints = Layout.at(settings.var_dir).checkpoints
+    found = [path for job_id in runs.job_ids for path in (checkpoints / job_id).glob("chk-*/_metadata")]
+    found += [path for one in runs.savepoints if (path := Path(one.removeprefix("file:")) / "_metadata").exists()]
+    return str(max(found, key=lambda p: p.stat().st_mtime).parent) if found else ""
+
+
+def _record(settings: Settings, name: str) -> Path:
+    return Layout.at(settings.var_dir).var / "jobs" / f"{name}.json"
