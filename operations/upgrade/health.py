@@ -1,0 +1,98 @@
+"""Whether jobs that were just started do what they should: run, save state, get on, and reject nothing new."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from operations.dead_letters.listing import Filter, counted, letters
+from operations.jobs import STAGES
+from runtime.config import Settings
+from runtime.console import Tracker
+from runtime.flink_rest import FlinkRest, JobInfo, innermost
+from runtime.offsets import OffsetReader, lag
+
+_POLL_S = 1.0
+_FINE = ("INITIALIZING", "CREATED", "RUNNING")
+#: A consumer that is fewer records behind than this is not held to get on: nothing may be coming.
+_FEW = 1_000
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was so before the jobs were started: the reasons of dead letters, by topic."""
+
+    reasons: frozenset[tuple[str, str]]
+
+    @classmethod
+    def now(cls, settings: Settings) -> Before:
+        """Return how things are now."""
+        return cls(_reasons(settings))
+
+
+def not_running(rest: FlinkRest, jobs: Sequence[JobInfo], seconds: float) -> str:
+    """Wait until all tasks of the jobs run; return what is wrong, at once when it is seen, or an empty string."""
+    deadline, left = time.monotonic() + seconds, list(jobs)
+    while left and time.monotonic() < deadline:
+        for job in left:
+            if found := _broken(rest, job):
+                return found
+        running = {job.id for job in rest.jobs() if job.running}
+        left = [job for job in left if job.id not in running]
+        time.sleep(_POLL_S / 4)
+    return f"{left[0].name} does not run after {seconds:.0f} s" if left else ""
+
+
+def unhealthy(
+    settings: Settings, rest: FlinkRest, jobs: Sequence[JobInfo], seconds: float, before: Before, tracker: Tracker
+) -> str:
+    """Watch jobs for a while; return what is wrong with them, at once when it is seen, or an empty string.
+
+    A job must run without an exception, complete checkpoints, and get on where it is behind; and no event may be
+    rejected for a reason that nothing was rejected for before.
+    """
+    began, offsets = time.monotonic(), OffsetReader(settings)
+    first = _committed(offsets, jobs)
+    while (passed := time.monotonic() - began) < seconds:
+        tracker.describe(f"{passed:.0f} of {seconds:.0f} s")
+        for job in jobs:
+            if found := _broken(rest, job):
+                return found
+        time.sleep(_POLL_S)
+    for job in jobs:
+        counts = rest.checkpoints(job.id)
+        if not counts["completed"]:
+            return f"{job.name} has completed no checkpoint in {seconds:.0f} s ({counts['failed']} failed)"
+    last = _committed(offsets, jobs)
+    for stage in (stage for stages in STAGES for stage in stages):
+        committed = last.get(stage.group)
+        behind = lag(offsets.ends(stage.reads), committed) if committed is not None else 0
+        if behind > _FEW and committed == first.get(stage.group):
+            return f"{stage.job} does not get on: {stage.group} is {behind:,} records behind and has read none"
+    if new := _reasons(settings) - before.reasons:
+        topic, reason = min(new)
+        return f"records of {topic} are rejected for a new reason: {reason}"
+    return ""
+
+
+def _broken(rest: FlinkRest, job: JobInfo) -> str:
+    now = next((one for one in rest.jobs() if one.id == job.id), None)
+    if now is None:
+        return f"the cluster does not know {job.name} any more"
+    if cause := rest.exceptions(job.id):
+        return f"{job.name} failed: {innermost(cause)}"
+    if now.state in _FINE:
+        return ""
+    cause = rest.cause(job.id)  # it is told later than the state
+    return f"{job.name} failed: {cause}" if cause else f"{job.name} is {now.state}"
+
+
+def _committed(offsets: OffsetReader, jobs: Sequence[JobInfo]) -> dict[str, dict[tuple[str, int], int]]:
+    names = {job.name for job in jobs}
+    stages = [stage for stages in STAGES for stage in stages if stage.job in names]
+    return {stage.group: offsets.committed(stage.group, offsets.ends(stage.reads)) for stage in stages}
+
+
+def _reasons(settings: Settings) -> frozenset[tuple[str, str]]:
+    return frozenset((str(one["topic"]), str(one["reason"])) for one in counted(letters(settings, Filter())))
