@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from operations.dead_letters.listing import Filter, counted, letters
+from operations.dead_letters.listing import Filter, counted, dead_letters
 from operations.jobs import STAGES
 from runtime.config import Settings
 from runtime.console import Tracker
@@ -95,4 +95,4 @@ def _committed(offsets: OffsetReader, jobs: Sequence[JobInfo]) -> dict[str, dict
 
 
 def _reasons(settings: Settings) -> frozenset[tuple[str, str]]:
-    return frozenset((str(one["topic"]), str(one["reason"])) for one in counted(letters(settings, Filter())))
+    return frozenset((str(one["topic"]), str(one["reason"])) for one in counted(dead_letters(settings, Filter())))

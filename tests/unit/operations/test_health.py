@@ -49,7 +49,7 @@ def world(monkeypatch):
 
     offsets = SimpleNamespace(ends=lambda _topics: found.ends, committed=committed)
     monkeypatch.setattr(health, "OffsetReader", lambda _settings: offsets)
-    monkeypatch.setattr(health, "letters", lambda *_: None)
+    monkeypatch.setattr(health, "dead_letters", lambda *_: None)
     monkeypatch.setattr(health, "counted", lambda _: found.letters)
     monkeypatch.setattr(health, "_POLL_S", 0.001)
     return found
