@@ -16,6 +16,8 @@ from udfs.gate.assign import assign
 
 pytestmark = pytest.mark.integration
 START = 1_767_623_400_000_000_000
+#: Of the capture: six seconds of event time.
+FRAMES = 12_000
 
 
 def surviving(records):
@@ -54,30 +56,30 @@ def check_against_file(records, venue, path):
 @pytest.fixture(scope="module")
 def capture(broker, tmp_path_factory):
     path = tmp_path_factory.mktemp("captures") / "sim.gz"
-    broker.polyglot("feed", "sim", "--simulate", "30000", "--malformed", "0.005", "--write", str(path))
+    broker.polyglot("feed", "sim", "--simulate", str(FRAMES), "--malformed", "0.005", "--write", str(path))
     return path
 
 
 def test_a_killed_collector_loses_nothing(broker, capture):
     venue = "binance_usdm"
     command = ("feed", venue, "--capture", str(capture), "--json")
-    with broker.running(*command, "--speed", "2") as process:  # 15 s of event time: killed long before its end
-        wait_for(lambda: broker.count(venue) > 9000, 90, "the collector feeds nothing")
+    with broker.running(*command, "--speed", "1") as process:  # killed long before its end
+        wait_for(lambda: broker.count(venue) > FRAMES // 3, 90, "the collector feeds nothing")
         process.send_signal(signal.SIGKILL)
         process.communicate()
     before = broker.count(venue)
-    assert 9000 < before < 30_000
+    assert FRAMES // 3 < before < FRAMES
 
     resumed = json.loads(broker.polyglot(*command))
     (source,) = resumed["sources"]
-    assert source["resumed_after"] + source["frames"] == 30_000 == source["resumed_after"] + resumed["acked"]
+    assert source["resumed_after"] + source["frames"] == FRAMES == source["resumed_after"] + resumed["acked"]
     assert source["resumed_after"] > 0, "the checkpoint was not used"
     assert broker.count(venue) == before + resumed["acked"]
     check_against_file(broker.records(venue), venue, capture)
 
     assert json.loads(broker.polyglot(*command))["acked"] == 0
     everything = broker.ends(venue)
-    assert json.loads(broker.polyglot(*command, "--no-resume"))["acked"] == 30_000
+    assert json.loads(broker.polyglot(*command, "--no-resume"))["acked"] == FRAMES
     first = {(r.body["source_seq"], r.value) for r in broker.records(venue)}
     again = {(r.body["source_seq"], r.value) for r in broker.records(venue, since=everything)}
     assert first == again
@@ -86,12 +88,12 @@ def test_a_killed_collector_loses_nothing(broker, capture):
 
 def test_a_killed_broker_costs_nothing_and_the_collector_waits_for_it(broker, capture):
     venue = "binance_coinm"
-    with broker.running("feed", venue, "--capture", str(capture), "--speed", "3", "--json") as process:
-        wait_for(lambda: broker.count(venue) > 6000, 90, "the collector feeds nothing")
+    with broker.running("feed", venue, "--capture", str(capture), "--speed", "1.2", "--json") as process:
+        wait_for(lambda: broker.count(venue) > FRAMES // 5, 90, "the collector feeds nothing")
         os.kill(broker.pid(), signal.SIGKILL)
         out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
-    assert json.loads(out)["acked"] == 30_000
+    assert json.loads(out)["acked"] == FRAMES
     assert "the broker is away" in err
     records = broker.records(venue)
     check_against_file(records, venue, capture)
