@@ -47,7 +47,7 @@ def test_the_same_code_is_packed_once(here, copy):
 @pytest.mark.parametrize(
     ("name", "group"),
     [
-        ("udfs/blocks.py", "kernels"),
+        ("udfs/wire/blocks.py", "kernels"),
         ("schemas/trade.v1.avsc", "contracts"),
         ("flink_jobs/ingest.py", "jobs"),
         ("runtime/config.py", "settings"),
@@ -93,12 +93,12 @@ def test_a_release_that_is_gone_is_an_error(here):
 
 def test_a_plan_tells_what_changes(here, copy):
     before = pack(here)
-    change(copy / "udfs" / "blocks.py")
+    change(copy / "udfs" / "wire" / "blocks.py")
     manifest = Manifest.of({"job": "ingest", "operators": {"gate": {"kind": "KEYED PROCESS", "states": [2]}}})
     newer = Manifest.of({"job": "ingest", "operators": {"gate": {"kind": "KEYED PROCESS", "states": [2, 3]}}})
     runs = {"ingest": Runs(release=before.id, manifest=manifest.document())}
     found = plan(before, pack(here), runs, {"ingest": newer}, {"ingest": (1, 2)})
-    assert ["kernels", "", "udfs/blocks.py"] in lines(found)
+    assert ["kernels", "", "udfs/wire/blocks.py"] in lines(found)
     assert ["ingest: parallelism", "1", "2"] in lines(found)
     assert ["ingest: state of 'gate'", "version 2", "version 3"] in lines(found)
     assert (found.nothing, found.refused) == (False, [])
