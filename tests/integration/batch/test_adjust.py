@@ -70,7 +70,7 @@ def test_records_are_the_kernels_for_every_series(spark: SparkSession, tmp_path:
 
 @pytest.mark.parametrize("kind", [FACTOR, BAR])
 def test_a_lake_table_follows_restatements_and_lacks_nothing(spark: SparkSession, tmp_path: Path, kind: str) -> None:
-    lake, table = (tmp_path / "lake").as_uri(), f"{(tmp_path / 'lake').as_uri()}/{adjust_stores.TABLES[kind]}"
+    lake, table = (tmp_path / "lake").as_uri(), f"{(tmp_path / 'lake').as_uri()}/{catalog.lake_table(kind)}"
     published: DataFrame | None = None
     for step, facts in enumerate(([*FIRST], [*FIRST, LATE])):
         out = tmp_path / str(step)

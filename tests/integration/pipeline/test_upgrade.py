@@ -15,7 +15,7 @@ from runtime.flink_rest import FlinkRest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
-RATE, WATCH = 500, "25"
+RATE, WATCH = 200, "25"
 FOLD, BLOCKS = "flink_jobs/operators/fold.py", "flink_jobs/operators/blocks.py"
 OPEN, ELEMENT = "        worker.demand(self._code)\n", "        block = read(value)\n"
 LATER = """\
@@ -46,7 +46,7 @@ def feeding(pipeline):
     command = [sys.executable, "-m", "polyglot.cli", "feed", "sim", "--simulate", str(frames), "--seed", "71"]
     feed = subprocess.Popen([*command, "--rate", str(RATE), "--speed", "1"], env=pipeline.env)
     try:
-        await_raw(pipeline, 6_000, feed)
+        await_raw(pipeline, 2_000, feed)
         yield feed
     finally:
         feed.terminate()
