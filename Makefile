@@ -13,6 +13,8 @@ export NO_MKDOCS_2_WARNING := 1
 # The installer's own version is pinned here, everything it installs in requirements.lock.
 UV_VERSION := 0.13.9
 BIN := .venv/bin
+# Airflow's pins and those of Flink and Spark do not meet, so it has an environment of its own.
+AIRFLOW_BIN := .venv-airflow/bin
 # Captured frames to feed instead of the simulator: make demo CAPTURE="one.gz two.gz"
 CAPTURE ?=
 # Lines that no test runs are shown by `make coverage` for what changed since this commit.
@@ -39,11 +41,12 @@ down: .venv/.project  ## stop the local stack and leave nothing behind; data sta
 	@$(BIN)/polyglot down $(ARGS)
 
 # What is red hides nothing: everything runs, and then it fails.
-test: setup  ## run all that a commit must keep: lint, Java and unit tests beside each other, then integration tests
+test: setup  ## run all that a commit must keep: lint, Java and unit tests beside each other, then Airflow's and integration tests
 	@rm -rf ci-artifacts
 ifeq ($(strip $(ARGS)),)
 	@failed=0; \
 	$(MAKE) --keep-going --jobs=3 --output-sync=target lint test-java test-unit || failed=1; \
+	.ci/airflow || failed=1; \
 	$(MAKE) test-integration || failed=1; \
 	exit $$failed
 else  # one run, which fails if ARGS select nothing
@@ -94,8 +97,20 @@ docs: setup  ## build docs/ as a site, in site/
 	@$(BIN)/mkdocs build --quiet --strict
 	@echo "open site/index.html"
 
-lock: .venv/.uv  ## compile requirements.in anew into requirements.lock
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11 requirements.in -o requirements.lock
+LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+
+lock: .venv/.uv  ## compile requirements.in anew into requirements.lock, and Airflow's into its own
+	@$(LOCK) requirements.in -o requirements.lock
+	@$(LOCK) airflow/requirements.in -o airflow/requirements.lock
+
+airflow-setup: .venv-airflow/.project  ## create .venv-airflow: Airflow, and the provider of airflow/polyglot_provider
+
+airflow: setup airflow-setup  ## run Airflow (scheduler, API server, DAG processor, triggerer) until Ctrl-C
+	@$(BIN)/python -m devstack.airflow
+
+test-airflow: setup airflow-setup  ## check the types and run the tests of airflow/ in its environment; no service is started
+	$(STAGE) $(BIN)/mypy --config-file airflow/mypy.ini --cache-dir .mypy_cache/airflow --python-executable $(AIRFLOW_BIN)/python airflow/polyglot_provider/src/polyglot_provider
+	$(STAGE) $(AIRFLOW_BIN)/python -m pytest -c airflow/pytest.ini --junitxml=ci-artifacts/$@.xml $(or $(ARGS),airflow/tests)
 
 bench: setup  ## measure the floor, each stage, the whole path and the latencies, and check what came out
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -122,4 +137,13 @@ env:  ## write the passwords that docker-compose.yml wants into .env; those that
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.PHONY: help setup demo down test test-unit test-integration test-java test-long test-stacks test-search mutations coverage lint docs lock bench env
+.venv-airflow/.packages: .venv/.uv airflow/requirements.lock
+	@[ -x $(AIRFLOW_BIN)/python ] || $(PYTHON) -m venv --without-pip .venv-airflow
+	$(BIN)/uv pip install --quiet --python $(AIRFLOW_BIN)/python --require-hashes -r airflow/requirements.lock
+	@touch $@
+
+.venv-airflow/.project: .venv-airflow/.packages airflow/polyglot_provider/pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(AIRFLOW_BIN)/python --no-deps --no-build-isolation --editable airflow/polyglot_provider
+	@touch $@
+
+.PHONY: help setup airflow airflow-setup test-airflow demo down test test-unit test-integration test-java test-long test-stacks test-search mutations coverage lint docs lock bench env

@@ -289,6 +289,18 @@ class AdjustSettings(BaseModel):
     watch_s: float = Field(60.0, gt=0, description="how often it looks for new reference data, seconds")
 
 
+class AirflowSettings(BaseModel):
+    """``make airflow``: Airflow on loopback, in an environment of its own."""
+
+    environment: Path = Field(ROOT / ".venv-airflow", description="where `make airflow-setup` has put it")
+    port: int = Field(18088, description="of its server: pages and API")
+
+    @property
+    def url(self) -> str:
+        """Return the server's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+
 class RegistrySettings(BaseModel):
     """A Confluent-compatible schema registry; without a URL the ids pinned in ``schemas/ids.lock`` are used."""
 
@@ -326,6 +338,7 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     repair: RepairSettings = RepairSettings()
     adjust: AdjustSettings = AdjustSettings()
+    airflow: AirflowSettings = AirflowSettings()
 
     @model_validator(mode="after")
     def _know_the_accounts(self) -> Self:

@@ -40,14 +40,16 @@ PORTS_CLOSE_S = 15.0
 
 
 @contextmanager
-def exclusive(layout: Layout) -> Iterator[None]:
-    """Hold the stack's lock; raise CommandError if another `up` or `down` holds it."""
+def exclusive(
+    layout: Layout, busy: str = "another `polyglot up` or `polyglot down` is at work on this stack"
+) -> Iterator[None]:
+    """Hold the stack's lock; raise CommandError if another process holds it."""
     layout.stack.mkdir(parents=True, exist_ok=True)
     with layout.lock.open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CommandError("another `polyglot up` or `polyglot down` is at work on this stack") from None
+            raise CommandError(busy) from None
         yield
 
 
