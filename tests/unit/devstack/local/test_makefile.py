@@ -13,7 +13,8 @@ from runtime.config import ROOT
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 TARGETS = {
     "help", "setup", "env", "demo", "down", "test", "test-unit", "test-integration", "test-java", "test-long",
-    "test-stacks", "test-search", "mutations", "coverage", "lint", "docs", "lock", "bench",
+    "test-stacks", "test-search", "mutations", "coverage", "lint", "docs", "lock", "bench", "airflow", "airflow-setup",
+    "test-airflow",
 }  # fmt: skip
 
 
@@ -94,6 +95,8 @@ def red_and_green(tmp_path, *red):
         (commands / name).write_text(f"#!/bin/sh\nexit {int(name in red)}\n")
         (commands / name).chmod(0o755)
     (tmp_path / ".ci" / "java-tests").write_text(f"#!/bin/sh\nexit {int('java' in red)}\n")
+    # It would install Airflow.
+    (tmp_path / ".ci" / "airflow").write_text(f"#!/bin/sh\n.ci/stage airflow sh -c 'exit {int('airflow' in red)}'\n")
     env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     done = subprocess.run(["make", "test"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     lines = (tmp_path / "ci-artifacts" / "stages.tsv").read_text().splitlines()
@@ -103,15 +106,17 @@ def red_and_green(tmp_path, *red):
 ALL_STAGES = {
     ("lint", "ruff"), ("lint", "mypy"), ("lint", "lint-imports"), ("lint", "polyglot"), ("lint", "mkdocs"),
     ("test-java", "java-tests"), ("test-unit", "python"), ("test-integration", "python"),
+    ("airflow", "sh"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("red", ["ruff", "java", ""])
+@pytest.mark.parametrize("red", ["ruff", "java", "airflow", ""])
 def test_what_is_red_hides_nothing(tmp_path, red):
+    failed = {"java": "java-tests", "airflow": "sh"}.get(red, red)
     done, stages = red_and_green(tmp_path, red)
     assert (done.returncode == 0) == (not red), done.stderr
     assert {stage[:2] for stage in stages} == ALL_STAGES
-    assert {command for _, command, green in stages if not green} == ({"java-tests"} if red == "java" else {red} - {""})
+    assert {command for _, command, green in stages if not green} == {failed} - {""}
 
 
 @pytest.fixture
