@@ -18,8 +18,8 @@ _WRAPPERS = frozenset({"KeyGroupsStateHandle", "KeyGroupsSavepointStateHandle", 
 def contents(path: str) -> dict[str, Any]:
     """Return what `savepoints.saved.Saved` reads.
 
-    ``operators``: ``uid`` (the hexadecimal id where Flink has stored none), ``parallelism`` and ``bytes`` of each;
-    ``missing``: files that are not there, or not as long as they were; ``number``: the checkpoint's.
+    ``operators``: ``uid`` (the hexadecimal id where Flink has stored none) and ``bytes`` of each; ``missing``: files
+    that are not there, or not as long as they were.
 
     Raises:
         Py4JJavaError: there is no checkpoint at ``path``, or its metadata cannot be read.
@@ -38,12 +38,11 @@ def contents(path: str) -> dict[str, Any]:
         uid = state.getOperatorUid()
         operators.append({
             "uid": uid.get() if uid.isPresent() else state.getOperatorID().toHexString(),
-            "parallelism": state.getParallelism(),
             "bytes": state.getStateSize(),
         })  # fmt: skip
         for subtask in state.getStates().toArray():
             missing += [name for name, size in _files(subtask) if _length(jvm, name) != size]
-    return {"number": metadata.getCheckpointId(), "operators": operators, "missing": sorted(set(missing))}
+    return {"operators": operators, "missing": sorted(set(missing))}
 
 
 def _files(subtask: Any) -> Iterator[tuple[str, int]]:

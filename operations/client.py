@@ -139,7 +139,7 @@ class Client:
         with FlinkRest(self._settings.flink.url) as rest:
             before = {job.id for job in rest.jobs()}
             (self._desk / "go").touch()
-            code = self._process.wait(_DEADLINE_S)
+            code = self._ended()
             found = {job.name: job for job in rest.jobs() if job.id not in before and job.name in self.names}
         for job in found.values():
             listed(job)
@@ -148,6 +148,12 @@ class Client:
         if missing := [name for name in self.names if name not in found]:
             raise CommandError(f"{missing[0]} was submitted but the cluster does not list it:\n{self._output()}")
         return [found[name] for name in self.names]
+
+    def _ended(self) -> int:
+        try:
+            return self._process.wait(_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise CommandError(f"the client does not end after {_DEADLINE_S:.0f} s", code=Exit.TIMEOUT) from None
 
     def _await(self, name: str) -> None:
         deadline = time.monotonic() + _DEADLINE_S

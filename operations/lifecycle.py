@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from operations.client import Client, Order
 from operations.code import renew_taskmanager
-from operations.releases import Release, pack
+from operations.releases import pack
 from operations.runs import Runs, known, latest_checkpoint, remember
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
@@ -107,7 +107,6 @@ def flink_run(
     suffix: str = "",
     *,
     environment: Mapping[str, str] = MappingProxyType({}),
-    release: Callable[[Settings], Release] = pack,
 ) -> list[JobInfo]:
     """Submit modules that start without state, by one ``flink run``; return their jobs.
 
@@ -116,12 +115,11 @@ def flink_run(
         modules: the modules, in the order of submission.
         suffix: what is behind the names of their jobs.
         environment: variables for the client.
-        release: whose code builds them.
 
     Raises:
         CommandError: the client failed, or the cluster does not list a new job for a module.
     """
-    with Client(settings, release(settings), [Order(module) for module in modules], suffix, environment) as client:
+    with Client(settings, pack(settings), [Order(module) for module in modules], suffix, environment) as client:
         client.look({})
         return client.submit()
 
@@ -143,9 +141,9 @@ def await_running(rest: FlinkRest, name: str) -> None:
     raise CommandError(f"{name} does not run after {_START_DEADLINE_S:.0f} s\n{cause}", code=Exit.TIMEOUT)
 
 
-def savepoint(settings: Settings, name: str, *, stop: bool = True) -> str:
-    """Save a job's state, and stop the job unless it is to go on; return the savepoint's path."""
-    return savepoints(settings, [name], stop=stop)[name]
+def savepoint(settings: Settings, name: str) -> str:
+    """Stop a job with a savepoint; return the savepoint's path."""
+    return savepoints(settings, [name])[name]
 
 
 def savepoints(settings: Settings, names: Sequence[str], *, stop: bool = True) -> dict[str, str]:

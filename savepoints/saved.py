@@ -9,9 +9,8 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """Bytes of state by operator, the number of the checkpoint, and files that it refers to and that are not there."""
+    """Bytes of state by operator, and files that it refers to and that are not there."""
 
-    number: int
     bytes: Mapping[str, int]
     missing: tuple[str, ...] = ()
 
@@ -19,4 +18,4 @@ class Saved:
     def of(cls, document: Mapping[str, Any]) -> Self:
         """Return what `flink_jobs.saved.contents` has written."""
         sizes = {str(one["uid"]): int(one["bytes"]) for one in document["operators"]}
-        return cls(int(document["number"]), sizes, tuple(document["missing"]))
+        return cls(sizes, tuple(document["missing"]))

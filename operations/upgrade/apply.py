@@ -110,8 +110,10 @@ def apply(settings: Settings, console: Console, wish: Wish) -> Upgraded:
                     console.info(f"running again after {pause_s:.1f} s")
                     with console.progress("watching", None) as tracker:
                         wrong = unhealthy(settings, rest, started, wish.watch_s, seen, tracker)
-            except (CommandError, KeyboardInterrupt) as error:
-                wrong = str(error) or "interrupted"
+            except CommandError as error:
+                wrong = str(error)
+            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - stopped jobs must run again, whatever it is
+                wrong = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if wrong:
             raise _rolled_back(settings, console, rest, entry, before, wish, wrong)
         history.ended(settings, entry, history.KEPT)

@@ -27,7 +27,9 @@ def copy(tmp_path, monkeypatch):
 
 @pytest.fixture
 def here(settings, copy):
-    return Settings(var_dir=settings.var_dir, quality_file=copy / "schemas" / "quality.toml")
+    rules = copy.parent / "rules.toml"  # an operator's own, outside of the code
+    shutil.copyfile(copy / "schemas" / "quality.toml", rules)
+    return Settings(var_dir=settings.var_dir, quality_file=rules)
 
 
 def change(path):

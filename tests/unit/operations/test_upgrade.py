@@ -136,6 +136,16 @@ def test_a_version_that_is_not_well_makes_room_for_the_one_before(world, what, w
     assert world.outcomes() == [f"rolled back: {wrong}"]
 
 
+def test_what_nobody_expected_is_rolled_back_too(world, monkeypatch):
+    def broken(*_):
+        raise OSError("no route to the broker")
+
+    monkeypatch.setattr(upgrade, "unhealthy", broken)
+    with pytest.raises(CommandError, match="OSError: no route to the broker: rolled back"):
+        world.apply()
+    assert world.live == dict.fromkeys(NAMES, "old")
+
+
 def test_jobs_whose_stop_failed_run_on_and_the_stopped_ones_come_back(world):
     world.fails["stop ingest"] = "no space"
     with pytest.raises(CommandError, match="no space: rolled back"):
