@@ -33,6 +33,7 @@ FOLDERS = (
     "batch",
     "collectors",
     "operations",
+    "savepoints",
     "devstack",
     "polyglot",
     "tests",
