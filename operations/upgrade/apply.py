@@ -17,8 +17,9 @@ from operations.lifecycle import await_running, orders, savepoints, start
 from operations.releases import Release, packed
 from operations.runs import known, latest_checkpoint, remember
 from operations.upgrade import history
-from operations.upgrade.health import Before, not_running, unhealthy
+from operations.upgrade.health import not_running, unhealthy
 from operations.upgrade.plan import Plan, plan
+from operations.upgrade.rejections import Rejections
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import FlinkRest, JobInfo
@@ -99,7 +100,7 @@ def apply(settings: Settings, console: Console, wish: Wish) -> Upgraded:
             before = _demand(settings, rest, wish, found)
             widths = {name: old for name, (old, _) in found.widths.items()}
             entry = history.begun(settings, wish.action, wish.release.id, wish.release.commit, before.id, widths)
-            seen = Before.now(settings)
+            seen = Rejections.now(settings)
             began, pause_s, wrong = time.monotonic(), 0.0, ""
             try:
                 entry = _stopped(settings, console, wish, entry)
@@ -109,7 +110,7 @@ def apply(settings: Settings, console: Console, wish: Wish) -> Upgraded:
                 if not wrong:
                     console.info(f"running again after {pause_s:.1f} s")
                     with console.progress("watching", None) as tracker:
-                        wrong = unhealthy(settings, rest, started, wish.watch_s, seen, tracker)
+                        wrong = unhealthy(settings, console, rest, started, wish.watch_s, seen, tracker)
             except CommandError as error:
                 wrong = str(error)
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - stopped jobs must run again, whatever it is

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from operations.dead_letters.listing import Filter, counted, dead_letters
 from operations.jobs import STAGES
+from operations.upgrade.rejections import Rejections
 from runtime.config import Settings
-from runtime.console import Tracker
+from runtime.console import Console, Tracker
 from runtime.flink_rest import FlinkRest, JobInfo, innermost
 from runtime.offsets import OffsetReader, lag
 
@@ -17,18 +16,6 @@ _POLL_S = 1.0
 _FINE = ("INITIALIZING", "CREATED", "RUNNING")
 #: A consumer that is fewer records behind than this is not held to get on: nothing may be coming.
 _FEW = 1_000
-
-
-@dataclass(frozen=True)
-class Before:
-    """What was so before the jobs were started: the reasons of dead letters, by topic."""
-
-    reasons: frozenset[tuple[str, str]]
-
-    @classmethod
-    def now(cls, settings: Settings) -> Before:
-        """Return how things are now."""
-        return cls(_reasons(settings))
 
 
 def not_running(rest: FlinkRest, jobs: Sequence[JobInfo], seconds: float) -> str:
@@ -45,12 +32,18 @@ def not_running(rest: FlinkRest, jobs: Sequence[JobInfo], seconds: float) -> str
 
 
 def unhealthy(
-    settings: Settings, rest: FlinkRest, jobs: Sequence[JobInfo], seconds: float, before: Before, tracker: Tracker
+    settings: Settings,
+    console: Console,
+    rest: FlinkRest,
+    jobs: Sequence[JobInfo],
+    seconds: float,
+    before: Rejections,
+    tracker: Tracker,
 ) -> str:
     """Watch jobs for a while; return what is wrong with them, at once when it is seen, or an empty string.
 
-    A job must run without an exception, complete checkpoints, and get on where it is behind; and no event may be
-    rejected for a reason that nothing was rejected for before.
+    A job must run without an exception, complete checkpoints, and get on where it is behind; and it must not reject
+    more than was rejected `before`. A few records that are rejected for a new reason are only a warning.
     """
     began, offsets = time.monotonic(), OffsetReader(settings)
     first = _committed(offsets, jobs)
@@ -70,9 +63,11 @@ def unhealthy(
         behind = lag(offsets.ends(stage.reads), committed) if committed is not None else 0
         if behind > _FEW and committed == first.get(stage.group):
             return f"{stage.job} does not get on: {stage.group} is {behind:,} records behind and has read none"
-    if new := _reasons(settings) - before.reasons:
-        topic, reason = min(new)
-        return f"records of {topic} are rejected for a new reason: {reason}"
+    rejected = Rejections.now(settings)
+    if more := rejected.excess(before):
+        return str(more[0])
+    for one in rejected.new(before):
+        console.warn(f"{one}. See: polyglot deadletters ls")
     return ""
 
 
@@ -92,7 +87,3 @@ def _committed(offsets: OffsetReader, jobs: Sequence[JobInfo]) -> dict[str, dict
     names = {job.name for job in jobs}
     stages = [stage for stages in STAGES for stage in stages if stage.job in names]
     return {stage.group: offsets.committed(stage.group, offsets.ends(stage.reads)) for stage in stages}
-
-
-def _reasons(settings: Settings) -> frozenset[tuple[str, str]]:
-    return frozenset((str(one["topic"]), str(one["reason"])) for one in counted(dead_letters(settings, Filter())))

@@ -5,12 +5,14 @@ from types import SimpleNamespace
 import pytest
 
 from operations.upgrade import health
-from operations.upgrade.health import Before, not_running, unhealthy
+from operations.upgrade.health import not_running, unhealthy
+from operations.upgrade.rejections import Rejections
 from runtime.config import Settings
 from runtime.flink_rest import JobInfo
 
 JOB = JobInfo("1", "ingest", "RUNNING", {"running": 4, "total": 4})
-REASONS = [{"topic": "deadletter.ingestion.v1", "reason": "contract"}]
+RAW = "raw.sim.trade.v1"
+BEFORE = Rejections({RAW: 50_000}, {(RAW, "contract"): 1_000})
 
 
 class World:
@@ -21,7 +23,8 @@ class World:
         self.counts = {"completed": 3, "failed": 0}
         self.ends = {("raw", 0): 90_000}
         self.committed = iter([{("raw", 0): 10_000}, {("raw", 0): 40_000}])
-        self.letters, self.polls = REASONS, 0
+        self.rejected, self.polls = BEFORE, 0
+        self.warnings = []
 
     def jobs(self):
         self.polls += 1
@@ -49,16 +52,14 @@ def world(monkeypatch):
 
     offsets = SimpleNamespace(ends=lambda _topics: found.ends, committed=committed)
     monkeypatch.setattr(health, "OffsetReader", lambda _settings: offsets)
-    monkeypatch.setattr(health, "dead_letters", lambda *_: None)
-    monkeypatch.setattr(health, "counted", lambda _: found.letters)
+    monkeypatch.setattr(health, "Rejections", SimpleNamespace(now=lambda _: found.rejected))
     monkeypatch.setattr(health, "_POLL_S", 0.001)
     return found
 
 
 def watched(world, seconds=0.02):
-    before = Before(frozenset({("deadletter.ingestion.v1", "contract")}))
-    tracker = SimpleNamespace(describe=lambda _: None)
-    return unhealthy(Settings(), world, [JOB], seconds, before, tracker)
+    tracker, console = SimpleNamespace(describe=lambda _: None), SimpleNamespace(warn=world.warnings.append)
+    return unhealthy(Settings(), console, world, [JOB], seconds, BEFORE, tracker)
 
 
 def test_a_job_that_runs_saves_its_state_and_gets_on_is_well(world):
@@ -95,9 +96,36 @@ def test_a_job_with_nothing_to_read_is_well(world):
     assert watched(world) == ""
 
 
-def test_a_new_reason_of_rejections_is_told(world):
-    world.letters = [*REASONS, {"topic": "deadletter.ingestion.v1", "reason": "conflict"}]
-    assert watched(world) == "records of deadletter.ingestion.v1 are rejected for a new reason: conflict"
+def rejections(read, **reasons):
+    """Return what is rejected after so many more records, by reason."""
+    counts = {(RAW, reason): BEFORE.counts.get((RAW, reason), 0) + count for reason, count in reasons.items()}
+    return Rejections({RAW: BEFORE.read[RAW] + read}, {**BEFORE.counts, **counts})
+
+
+def test_many_rejections_for_a_new_reason_are_a_fault(world):
+    world.rejected = rejections(10_000, conflict=103)
+    assert watched(world) == f"103 of 10,000 records of {RAW} were rejected: conflict"
+
+
+def test_few_rejections_for_a_new_reason_are_a_warning(world):
+    world.rejected = rejections(10_000, conflict=102)
+    assert watched(world) == ""
+    assert world.warnings == [f"102 of 10,000 records of {RAW} were rejected: conflict. See: polyglot deadletters ls"]
+
+
+def test_a_known_reason_may_be_given_as_often_as_before(world):
+    world.rejected = rejections(10_000, contract=302)
+    assert (watched(world), world.warnings) == ("", [])
+
+
+def test_a_known_reason_that_is_given_more_often_is_a_fault(world):
+    world.rejected = rejections(10_000, contract=303)
+    assert watched(world) == f"303 of 10,000 records of {RAW} were rejected: contract"
+
+
+def test_rejections_before_the_offsets_are_committed_count(world):
+    world.rejected = rejections(0, conflict=50)
+    assert watched(world) == f"50 of 50 records of {RAW} were rejected: conflict"
 
 
 def test_a_start_is_over_when_all_tasks_run(world):

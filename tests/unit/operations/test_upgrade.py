@@ -90,7 +90,7 @@ def world(settings, tmp_path, monkeypatch):
         "renew_taskmanager": lambda _s, _c, _r, code: found.do("renew", code),
         "not_running": lambda *_: found.slow,
         "unhealthy": lambda *_: found.wrong,
-        "Before": SimpleNamespace(now=lambda _: None),
+        "Rejections": SimpleNamespace(now=lambda _: None),
         "latest_checkpoint": lambda _settings, name: f"saved/{name}",
     }
     for name, one in replaced.items():
