@@ -42,6 +42,7 @@ FILES = ("pyproject.toml",)
 MODEL, FOLD = "tests/property/test_model.py", "tests/property/test_fold.py"
 RULES = "tests/unit/rules/test_jobs.py"
 VIEWS, REPLAY = "tests/unit/clickhouse/test_views.py", "tests/unit/batch/replaying/test_fold.py"
+LOG_ORDER = "tests/property/test_log_order.py"
 
 
 MUTATIONS = (
@@ -280,15 +281,29 @@ MUTATIONS = (
     Mutation(
         "law 7: a replay folds each shard by itself, as the stream does",
         "batch/replaying/normalize_workers.py",
-        "if key != shard or normalizer is None:",
-        "if normalizer is None:",
+        "normalizers[key].process(",
+        "normalizers[min(normalizers)].process(",
         (REPLAY,),
+    ),
+    Mutation(
+        "law 7: a replay reads records in order of the log, in whatever order files hold them",
+        "batch/replaying/bronze_files.py",
+        "if step.sort else (codes[chosen],)",
+        "if False else (codes[chosen],)",
+        (LOG_ORDER,),
+    ),
+    Mutation(
+        "law 7: a replay reads files in order of the log",
+        "batch/replaying/steps.py",
+        "if piece.low > high:",
+        "if True:",
+        (LOG_ORDER,),
     ),
     Mutation(
         "law 7: a replay goes by the rules that the stream goes by",
         "batch/replaying/normalize_workers.py",
-        "Normalizer(key[0], quality, verdicts)",
-        "Normalizer(key[0], None, verdicts)",
+        "Normalizer(key[0], quality, Verdicts",
+        "Normalizer(key[0], None, Verdicts",
         (REPLAY,),
     ),
     Mutation(

@@ -1,6 +1,6 @@
 """Replay: Bronze → the stream's own folds, bounded by time and entity.
 
-    bronze_raw ──(one Spark partition per shard, in log order)──► fold ──► trade, quote (and dead letters)
+    bronze_raw's files ──(every shard in one task, in log order)──► fold ──► trade, quote (and dead letters)
     cancels, corrections ──► what became of each trade that they mean (revisions.py)
     trade, quote ──► windows of each task ──(by entity and day)──► merged windows ──► bar, quote_bar (window_workers.py)
 
@@ -30,7 +30,6 @@ from batch.replaying.files import (
     REJECTED,
     WRITTEN,
     Bar,
-    Copies,
     Folded,
     Kind,
     low_rate,
@@ -38,7 +37,7 @@ from batch.replaying.files import (
 from batch.replaying.normalize_workers import fold
 from batch.replaying.redrive_verdicts import redriven
 from batch.replaying.revisions import Resolved, resolve
-from batch.replaying.shards import plan, sharded
+from batch.replaying.shards import Plan, plan, survey, tasks
 from batch.spark.bronze import Which, newest_instant, read_bronze
 from schemas import catalog
 from schemas.catalog import REVISIONS
@@ -115,14 +114,17 @@ def replay(
 
     # A trade may be revised long after it: whatever came later, in the whole of Bronze, counts.
     later = Span(span.start, None)
-    copies = redriven(read_bronze(spark, lake_uri, instant)).copies
+    bronze = read_bronze(spark, lake_uri, instant)
+    copies = redriven(bronze).copies
+    found = survey(spark, bronze.inputFiles(), ("revision", *kinds) if "trade" in kinds else kinds, span, entity)
 
     def normalize(kind: Folded, span: Span, *, to_the_end: bool = False) -> None:
-        # Opened by each thread for itself: see there.
-        bronze = read_bronze(spark, lake_uri, instant)
-        _normalize(
-            spark, bronze, result, kind, span, entity=entity, to_the_end=to_the_end, quality=rules, copies=copies
-        )
+        began = time.perf_counter()
+        work = plan(found, kind, span, entity, to_the_end=to_the_end)
+        folded = fold(kind, out, span, rules, copies)
+        counted = tasks(spark, work, entity).mapInArrow(folded, COUNTS_SCHEMA) if work.shards else None
+        _normalize(result, kind, work, counted)
+        result.seconds[kind] = round(time.perf_counter() - began, 3)
 
     def both(kind: Kind, revisions: Future[None] | None) -> None:
         normalize(kind, span, to_the_end=to_the_end)
@@ -140,27 +142,11 @@ def replay(
     return result
 
 
-def _normalize(
-    spark: SparkSession,
-    bronze: DataFrame,
-    result: Replayed,
-    kind: Folded,
-    span: Span,
-    *,
-    entity: Which,
-    to_the_end: bool = False,
-    quality: Quality,
-    copies: Copies,
-) -> None:
-    began = time.perf_counter()
-    work = plan(bronze, kind, span, entity, to_the_end=to_the_end)
+def _normalize(result: Replayed, kind: Folded, work: Plan, counted: DataFrame | None) -> None:
+    """Count what the tasks did."""
     found: dict[str, int] = {}
-    if work.shards:
-        counted = sharded(spark, bronze, work, entity).mapInArrow(
-            fold(kind, result.out, span, quality, copies), COUNTS_SCHEMA
-        )
-        for row in counted.collect():
-            found[row.name] = found.get(row.name, 0) + row["count"]
+    for row in [] if counted is None else counted.collect():
+        found[row.name] = found.get(row.name, 0) + row["count"]
     balance = {name: found.get(name, 0) for name in COUNTS}
     accounted = sum(balance[name] for name in COUNTS if name != "envelopes")
     if not balance["envelopes"] == accounted == work.rows:
@@ -168,7 +154,6 @@ def _normalize(
     result.balance[kind] = balance
     if kind != "revision":
         result.records[kind] = found.get(WRITTEN, 0)
-    result.seconds[kind] = round(time.perf_counter() - began, 3)
 
 
 def _aggregate(spark: SparkSession, result: Replayed, kind: Kind, bar: Bar, span: Span, quality: Quality) -> None:

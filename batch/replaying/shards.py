@@ -1,4 +1,4 @@
-"""Bronze as shards: every (topic, partition) whole, in log order, in one Spark partition.
+"""Bronze as shards: every (topic, partition) whole, in log order, in one task.
 
 The kernels are folds over a shard's log. What a date's records become depends on earlier records of the log only, so
 a bounded replay reads whole ingest dates (the scope of ``entity_seq``), the dates before that shape the identity
@@ -8,25 +8,28 @@ window, and whatever later date's records lie *between* them in the log.
 from __future__ import annotations
 
 import heapq
+import pickle
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as fn
-from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
+from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
 from batch.ranges import Days, Span, day_text, warm_up_days
-from batch.spark.bronze import ENVELOPE, RESUBMITTED, BronzeError, Which, of_entities
-from schemas.catalog import DAY, FACTS, LOG, REVISIONS
+from batch.replaying.bronze_files import Wanted, may_hold, pieces
+from batch.replaying.files import ArrowFunction, Batches
+from batch.replaying.steps import Piece, ShardKey, Step, steps
+from batch.spark.bronze import Which
+from schemas.catalog import DAY, FACTS, REVISIONS
 from schemas.domains import UNASSIGNED, domains, raw_topic
 
-_MAX_BINS = 64
-#: Offsets are below this, so a shard's number and an offset fit one BIGINT.
-_OFFSETS = 1 << 48
+_FILES = StructType([StructField("file", StringType())])
+_FOUND = StructType([StructField("found", BinaryType())])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Shard:
     """One topic-partition: rows to fold, and the last offset that may shape the result."""
 
@@ -35,17 +38,30 @@ class Shard:
     rows: int
     last_offset: int
 
+    @property
+    def key(self) -> ShardKey:
+        return (self.topic, self.partition)
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What to read for one kind: dates and shards."""
+    """What to read for one kind: dates, shards, and the pieces of files that hold them."""
 
     days: Days
     shards: tuple[Shard, ...]
+    pieces: tuple[Piece, ...] = ()
 
     @property
     def rows(self) -> int:
         return sum(shard.rows for shard in self.shards)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one task reads, in this order."""
+
+    wanted: Wanted
+    steps: tuple[Step, ...]
 
 
 def topics_of(kind: str, *, whole: bool = True) -> list[str]:
@@ -70,111 +86,112 @@ def topics_of(kind: str, *, whole: bool = True) -> list[str]:
     return sorted(names)
 
 
-def plan(bronze: DataFrame, kind: str, span: Span, entity: Which, *, to_the_end: bool = False) -> Plan:
-    """Find the shards of a kind and how far each must be read; reads three columns of the dates concerned.
+def bounds(kind: str, span: Span, *, whole: bool) -> tuple[Days, int | None]:
+    """Return the ingest dates of a span's events of a kind, and the first date that shapes them."""
+    topics = [domains().topics[name] for name in topics_of(kind, whole=whole)]
+    wanted = span.ingest_days(topics)
+    return wanted, None if wanted.first is None else wanted.first - warm_up_days(topics)
+
+
+def survey(spark: SparkSession, files: Sequence[str], kinds: Sequence[str], span: Span, entity: Which) -> list[Piece]:
+    """Look at Bronze's files: what each holds of the shards and dates that these kinds and this span may need.
+
+    Raises:
+        BronzeError: the files are not local.
+    """
+    firsts = [bounds(kind, span, whole=entity is None and not span.bounded)[1] for kind in kinds]
+    days = Days(None if None in firsts else min(first for first in firsts if first is not None), None)
+    # A frame may hold several events: a day either way has them all.
+    start, end = (None if at is None else at + by for at, by in ((span.start, -DAY), (span.end, DAY)))
+    paths = [(file,) for file in files if may_hold(file, days)]
+    if not paths:
+        return []
+    found = spark.createDataFrame(paths, _FILES).mapInArrow(
+        _survey(Wanted(days, _entities(entity)), Span(start, end)), _FOUND
+    )
+    return [piece for row in found.collect() for piece in pickle.loads(row.found)]  # noqa: S301 - our own task's
+
+
+def _survey(wanted: Wanted, again: Span) -> ArrowFunction:
+    def run(batches: Batches) -> Iterator[pa.RecordBatch]:
+        for file in (file for batch in batches for file in batch.column("file").to_pylist()):
+            yield pa.RecordBatch.from_pydict({"found": [pickle.dumps(pieces(file, wanted, again))]})
+
+    return run
+
+
+def plan(found: Sequence[Piece], kind: str, span: Span, entity: Which, *, to_the_end: bool = False) -> Plan:
+    """Choose the shards of a kind among the pieces found, and how far each must be read.
 
     With `to_the_end` also the dates are read on which events of the span arrived too late.
     """
-    doc = domains()
     whole = entity is None and not span.bounded
-    topics = [doc.topics[name] for name in topics_of(kind, whole=whole)]
-    wanted = span.ingest_days(topics)
-    first = None if wanted.first is None else wanted.first - warm_up_days(topics)
-    rows = bronze.where(fn.col("topic").isin([topic.name for topic in topics]))
-    rows = of_entities(rows.where(Days(first, None).sql("ingest_date")), entity)
-    wanted = Days(wanted.first, None) if to_the_end else _with_resubmitted(rows, wanted, span)
-    found = (
-        rows.groupBy("topic", "kafka_partition", "ingest_date")
-        .agg(fn.min("kafka_offset").alias("low"), fn.max("kafka_offset").alias("high"), fn.count("*").alias("n"))
-        .collect()
-    )
-    return _plan(found, wanted, first)
+    topics = set(topics_of(kind, whole=whole))
+    wanted, first = bounds(kind, span, whole=whole)
+    low = "" if first is None else day_text(first)
+    mine = [piece for piece in found if piece.shard[0] in topics and piece.ingest_date >= low]
+    wanted = Days(wanted.first, None) if to_the_end else _with_resubmitted(mine, wanted)
+    return _plan(mine, wanted, first)
 
 
-def _with_resubmitted(rows: DataFrame, wanted: Days, span: Span) -> Days:
+def _with_resubmitted(found: Sequence[Piece], wanted: Days) -> Days:
     """Return the dates up to the last on which an event of the span was sent again: no horizon bounds that."""
     if wanted.last is None:
         return wanted
-    # A frame may hold several events: a day either way has them all.
-    start = None if span.start is None else span.start - DAY
-    wider = Span(start, None if span.end is None else span.end + DAY)
-    again = rows.where(RESUBMITTED).where(wider.sql_event()).where(Days(wanted.last + 1, None).sql("ingest_date"))
-    last = again.agg(fn.max("ingest_date").alias("day")).collect()[0].day
-    return wanted if last is None else Days(wanted.first, _day(last))
+    last = max((_day(piece.ingest_date) for piece in found if piece.again), default=wanted.last)
+    return Days(wanted.first, max(wanted.last, last))
 
 
-def _plan(found: list[Any], wanted: Days, first: int | None) -> Plan:
+def _plan(found: Sequence[Piece], wanted: Days, first: int | None) -> Plan:
     low = "" if wanted.first is None else day_text(wanted.first)
     high = "9999" if wanted.last is None else day_text(wanted.last)
-    last_offset: dict[tuple[str, int], int] = {}
-    for row in found:
-        if low <= row.ingest_date <= high:
-            key = (row.topic, row.kafka_partition)
-            last_offset[key] = max(last_offset.get(key, -1), row.high)
+    last_offset: dict[ShardKey, int] = {}
+    for piece in found:
+        if low <= piece.ingest_date <= high:
+            last_offset[piece.shard] = max(last_offset.get(piece.shard, -1), piece.high)
+    # A piece is read whole or not at all: what it has behind the last offset that is wanted does no harm.
+    taken: set[Piece] = set()
+    while more := {piece for piece in found if piece.low <= last_offset.get(piece.shard, -1) and piece not in taken}:
+        taken |= more
+        for piece in more:
+            last_offset[piece.shard] = max(last_offset[piece.shard], piece.high)
     counts = dict.fromkeys(last_offset, 0)
     last_day = high
-    for row in found:
-        key = (row.topic, row.kafka_partition)
-        if key in last_offset and row.low <= last_offset[key]:
-            counts[key] += row.n
-            last_day = max(last_day, row.ingest_date)
+    for piece in taken:
+        counts[piece.shard] += piece.rows
+        last_day = max(last_day, piece.ingest_date)
     # ISO dates sort as text; the bound may lie behind the last wanted date when logs interleave.
     last = None if wanted.last is None else max(wanted.last, _day(last_day))
-    shards = (Shard(topic, part, counts[topic, part], end) for (topic, part), end in last_offset.items())
-    return Plan(Days(first, last), tuple(sorted(shards, key=lambda s: (s.topic, s.partition))))
+    shards = sorted(Shard(*key, counts[key], end) for key, end in last_offset.items())
+    return Plan(Days(first, last), tuple(shards), tuple(sorted(taken)))
 
 
 def _day(text: str) -> int:
     return (date.fromisoformat(text) - date(1970, 1, 1)).days
 
 
-def sharded(spark: SparkSession, bronze: DataFrame, work: Plan, entity: Which) -> DataFrame:
-    """Return the rows of a plan: one Spark partition per bin of shards, in each shard by shard, in order of the log.
-
-    They are sorted by one number, which needs no comparing of rows.
-
-    Raises:
-        BronzeError: an offset is too large.
-    """
-    if any(shard.last_offset >= _OFFSETS for shard in work.shards):
-        raise BronzeError(f"offsets are to be below {_OFFSETS}")
-    bins = min(max(len(work.shards), 1), _MAX_BINS)
-    placed = _place(work.shards, bins)
-    salts = _salts(spark, bins)
-    table = [(s.topic, s.partition, s.last_offset, salts[placed[s]], n * _OFFSETS) for n, s in enumerate(work.shards)]
-    schema = StructType(
-        [
-            StructField("topic", StringType(), nullable=False),
-            StructField("kafka_partition", IntegerType(), nullable=False),
-            StructField("last_offset", LongType(), nullable=False),
-            StructField("bin", LongType(), nullable=False),
-            StructField("first", LongType(), nullable=False),
-        ]
-    )
-    limits = fn.broadcast(spark.createDataFrame(table, schema))
-    rows = bronze.where(work.days.sql("ingest_date"))
-    rows = of_entities(rows.where(fn.col("topic").isin(sorted({shard.topic for shard in work.shards}))), entity)
-    rows = rows.select(*LOG, *ENVELOPE).join(limits, ["topic", "kafka_partition"]).where("kafka_offset <= last_offset")
-    placed_rows = rows.select(
-        "topic", "kafka_partition", *ENVELOPE, "bin", (rows["first"] + rows["kafka_offset"]).alias("at")
-    )
-    return placed_rows.repartition(bins, "bin").sortWithinPartitions("at").drop("bin", "at")
+def _entities(entity: Which) -> tuple[str, ...]:
+    return () if entity is None else (entity,) if isinstance(entity, str) else tuple(entity)
 
 
-def _place(shards: tuple[Shard, ...], bins: int) -> dict[Shard, int]:
+def tasks(spark: SparkSession, work: Plan, entity: Which) -> DataFrame:
+    """Return a plan's work, a row (``task``, pickled `Task`) for each core; a shard belongs to one of them."""
+    count = min(len(work.shards), spark.sparkContext.defaultParallelism)
+    found = []
+    for mine in _spread(work.shards, count):
+        last = {shard.key: shard.last_offset for shard in mine}
+        order = steps(piece for piece in work.pieces if piece.shard in last)
+        found.append((pickle.dumps(Task(Wanted(work.days, _entities(entity), last), tuple(order))),))
+    # As many partitions as rows: Spark cuts a local table so.
+    return spark.createDataFrame(found, StructType([StructField("task", BinaryType())]))
+
+
+def _spread(shards: tuple[Shard, ...], bins: int) -> list[list[Shard]]:
     """Spread shards over bins, largest first to the emptiest."""
     heap = [(0, index) for index in range(bins)]
-    placed = {}
+    placed: list[list[Shard]] = [[] for _ in range(bins)]
     for shard in sorted(shards, key=lambda s: (-s.rows, s.topic, s.partition)):
         load, index = heapq.heappop(heap)
-        placed[shard] = index
+        placed[index].append(shard)
         heapq.heappush(heap, (load + shard.rows, index))
     return placed
-
-
-def _salts(spark: SparkSession, bins: int) -> list[int]:
-    """Return for each Spark partition a number that hashes to it, so that no two bins share one by chance."""
-    column = fn.pmod(fn.hash("id"), fn.lit(bins)).alias("bin")
-    rows = spark.range(64 * bins, numPartitions=1).select("id", column).groupBy("bin").agg(fn.min("id").alias("id"))
-    salts = {row.bin: row.id for row in rows.collect()}
-    return [salts[index] for index in range(bins)]

@@ -9,36 +9,6 @@ from batch.replaying import normalize_workers as kernels
 from batch.spark.columns import columns
 
 
-def log(*rows: tuple[str, int, int]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pydict(
-        {
-            "topic": [row[0] for row in rows],
-            "kafka_partition": pa.array([row[1] for row in rows], pa.int32()),
-            "kafka_offset": [row[2] for row in rows],
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [],
-        [("a", 0, 1)],
-        [("a", 0, 1), ("a", 0, 2)],
-        [("a", 0, 1), ("a", 1, 1), ("a", 1, 2), ("b", 0, 1)],
-        # The same shard at both ends must not hide the one between (unsorted input would be a bug; it is still cut).
-        [("a", 0, 1), ("b", 0, 1), ("b", 0, 2)],
-    ],
-)
-def test_a_batch_is_cut_where_the_shard_changes(rows: list[tuple[str, int, int]]) -> None:
-    parts = list(kernels._by_shard(log(*rows)))
-    assert [tuple(row.values()) for _, part in parts for row in part.to_pylist()] == rows
-    for key, part in parts:
-        assert {(row["topic"], row["kafka_partition"]) for row in part.to_pylist()} == {key}
-    keys = [key for key, _ in parts]
-    assert keys == sorted(set(keys))
-
-
 def test_only_the_range_comes_out() -> None:
     batch = pa.RecordBatch.from_pydict({"event_time": [1, 5, 8, 9, 12]})
 

@@ -12,7 +12,7 @@ from support.normalized import read
 
 from batch.ranges import Span
 from batch.replaying.files import LOW_RATE, REJECTED
-from batch.replaying.normalize_workers import fold
+from batch.replaying.normalize_workers import fold_shards
 from batch.spark.columns import VALUE
 from flink_jobs.lake_files import BronzeFiles
 from flink_jobs.replies import joined, normalized_records
@@ -47,12 +47,12 @@ def of_the_replay(folder: Path) -> list[bytes]:
         (folder / name).mkdir()
     who = assign("sim", FRAME)
     row = {
-        "topic": ["raw.sim.unassigned.v1"], "kafka_partition": pa.array([0], pa.int32()), "kafka_offset": [0],
         "event_id": [who.event_id], "entity_id": [who.entity_id], "venue": ["sim"], "channel": [who.channel],
         "event_time": [NOW], "event_time_source": ["ingest"], "ingest_time": [NOW], "source_id": ["run"],
         "source_seq": [1], "payload": [FRAME],
     }  # fmt: skip
-    list(fold("trade", folder, Span(), default_quality(), {})([pa.RecordBatch.from_pydict(row)]))
+    shards = [(("raw.sim.unassigned.v1", 0), pa.RecordBatch.from_pydict(row))]
+    fold_shards("trade", folder, Span(), default_quality(), {}, shards)
     (path,) = (folder / REJECTED).iterdir()
     return pq.read_table(path)[VALUE].to_pylist()
 
