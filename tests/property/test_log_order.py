@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batch.ranges import Days, Span
@@ -41,6 +41,10 @@ def tables(draw):
     return [[row for row, file in zip(rows, at, strict=True) if file == number] for number in range(count)]
 
 
+def rows_at(*offsets: int) -> list:
+    return [(SHARDS[0], offset, DAYS[0], "E") for offset in offsets]
+
+
 def written(folder: Path, files: list) -> list[str]:
     """Write files of Bronze; payloads say which record it is."""
     uris = []
@@ -69,6 +73,8 @@ def found_by(order: list[Step], wanted: Wanted) -> dict:
     return dict(found)
 
 
+@example([rows_at(0, 2), rows_at(1, 3)], (), Days(None, None))  # two files that overlap
+@example([rows_at(2, 0, 1)], (), Days(None, None))
 @given(tables(), st.sampled_from([(), ("E",)]), st.sampled_from([Days(None, None), Days(19_944, 19_944)]))
 def test_each_record_is_read_once_and_in_order(files, entities, days):
     wanted = Wanted(days, entities)
