@@ -37,6 +37,20 @@ NOTICED = (
         (VERDICT, SPOILED),
     ),
     Mutation(
+        "proof: each number of a sequence is there once",
+        "batch/verifying/checks.py",
+        "AND seqs0 <=> ideal0 AND seqs1 <=> ideal1",
+        "",
+        ("tests/integration/batch/test_sequence_check.py",),
+    ),
+    Mutation(
+        "proof: a digest is of all rows' hashes",
+        "batch/verifying/compare.py",
+        "part & (1 << 64) - 1",
+        "0",
+        ("tests/unit/batch/verifying/test_digest.py",),
+    ),
+    Mutation(
         "proof: verify compares the store, not the replay with itself",
         "batch/verifying/compare.py",
         "pool.map(buckets, (expected, actual))",

@@ -20,6 +20,7 @@ from schemas import catalog
 from schemas.catalog import BARS, DATED_BY, DAY, NORMALIZED
 
 UNREADABLE = "(not readable)"
+_DATING = ("entity_id", "event_time", "ingest_date", "window_start", "window_end")
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class View:
     """Rows of one store: day STRING, key STRING, row BINARY (32), fields ARRAY<STRING> named by `names`.
 
     `empty`: it is known that there are none, so that nothing need be read to find out. Most rare topics are.
+    `digested`: the same rows' day and row alone, where these are had with less work.
     """
 
     rows: DataFrame
     names: tuple[str, ...]
     empty: bool = False
+    digested: DataFrame | None = None
 
 
 def types(kind: str) -> dict[str, DataType]:
@@ -95,7 +98,7 @@ def sha256(column: Column) -> Column:
 
 def nothing(like: View) -> View:
     """Return the empty view of a store that does not exist, or has no records."""
-    return replace(like, rows=like.rows.where("false"), empty=True)
+    return replace(like, rows=like.rows.where("false"), empty=True, digested=None)
 
 
 # --- wire bytes ---
@@ -104,35 +107,45 @@ def nothing(like: View) -> View:
 def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> View:
     """Return the view of records with a column ``value`` as they are, one row a record."""
     names = (*catalog.columns(kind), VALUE)
+    within_span = within(kind, span, entity)
+    # A record without a value still is a record: it must not hash to null.
+    day, row = fn.coalesce(day_of(kind), fn.lit(UNREADABLE)).alias("day"), sha256(fn.coalesce(VALUE, fn.lit(b"")))
     decoded = rows.select(VALUE, topics.decoded(fn.col(VALUE), kind).alias("d"))
-    flat = within(kind, span, entity)(decoded.select(VALUE, "d.*"))
+    flat = within_span(decoded.select(VALUE, "d.*"))
     texts = [fn.col(f"`{name}`").cast("string") for name in names[:-1]] + [fn.hex(VALUE)]
     unreadable = fn.col("entity_id").isNull()
+    few = rows.select(VALUE, topics.decoded(fn.col(VALUE), kind, dating(kind)).alias("d")).select(VALUE, "d.*")
     return View(
         flat.select(
-            fn.coalesce(day_of(kind), fn.lit(UNREADABLE)).alias("day"),
+            day,
             fn.when(unreadable, fn.concat(fn.lit(UNREADABLE), fn.hex(sha256(fn.col("value")))))
             .otherwise(key_of(kind))
             .alias("key"),
-            # A record without a value still is a record: it must not hash to null.
-            sha256(fn.coalesce("value", fn.lit(b""))).alias("row"),
+            row.alias("row"),
             fn.array(*texts).alias("fields"),
             *([fn.col("version")] if versioned(kind) else []),
         ),
         names,
+        digested=within_span(few).select(day, row.alias("row")),
     )
+
+
+def dating(kind: str) -> tuple[str, ...]:
+    """Return the fields that say under which day a record is counted, and whether it is in a range."""
+    return tuple(name for name in catalog.columns(kind) if name in _DATING or name == DATED_BY.get(kind))
 
 
 def first_copies(view: View) -> View:
     """Return a topic of facts as a set: the same bytes may repeat, the same key with other bytes stays and differs."""
-    return replace(view, rows=view.rows.dropDuplicates(["day", "key", "row"]))
+    return replace(view, rows=view.rows.dropDuplicates(["day", "key", "row"]), digested=None)
 
 
 def latest(view: View) -> View:
     """Return a topic of versions as its latest per key; two different records of one version both stay, and differ."""
     newest = Window.partitionBy("key")
     distinct = view.rows.dropDuplicates(["key", "row"]).withColumn("newest", fn.max("version").over(newest))
-    return replace(view, rows=distinct.where("version IS NULL OR version = newest").drop("newest", "version"))
+    newest_only = distinct.where("version IS NULL OR version = newest").drop("newest", "version")
+    return replace(view, rows=newest_only, digested=None)
 
 
 # --- columns ---
