@@ -51,7 +51,7 @@ def rescale(stack, parallelism):
 
 
 def test_rescaled_and_killed_under_load(stack):
-    feed = subprocess.Popen([sys.executable, "-m", "polyglot.cli", *FEED], env=stack.env, stdout=subprocess.PIPE)
+    feed = subprocess.Popen([sys.executable, "-m", "polyglot.cli", *FEED], env=stack.env, stdout=subprocess.DEVNULL)
     await_raw(stack, 4_000, feed)
     rescale(stack, 2)
     await_raw(stack, 12_000, feed)
