@@ -3,7 +3,7 @@
 ``savepoints/golden/VERSION/`` has the savepoints of all jobs, every record of every topic as they were then, and
 digests of what the topics held after more was fed. Each later version must restore them and come to the same digests.
 
-``python tests/support/golden.py VERSION`` makes one, with this code, on a stack of its own.
+``PYTHONPATH=tests python -m support.golden VERSION`` makes one, with this code, on a stack of its own.
 """
 
 from __future__ import annotations
