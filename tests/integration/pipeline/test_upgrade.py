@@ -15,7 +15,7 @@ from runtime.flink_rest import FlinkRest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
-RATE, WATCH = 200, "45"  # four checkpoints, or one on a machine that is slow
+RATE, WATCH = 200, "30"  # three checkpoints, or one on a machine that is slow
 FOLD, BLOCKS = "flink_jobs/operators/fold.py", "flink_jobs/operators/blocks.py"
 OPEN, ELEMENT = "        worker.demand(self._code)\n", "        block = read(value)\n"
 LATER = """\
