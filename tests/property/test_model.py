@@ -346,13 +346,18 @@ def small() -> Iterator[None]:
         yield
 
 
+#: Examples of other tests on every commit (conftest.py).
+QUICK = 60
 #: Parts share the cores (pytest-xdist); Hypothesis seeds a machine by its name, so each draws examples of its own.
 PARTS = 24
+#: Runs for each example of other tests: 720 on every commit, twice as many as every mutant needs to be noticed
+#: (`make mutations` makes 360), and 14,400 in a night.
+PER_EXAMPLE = 12 if settings.default.max_examples == QUICK else 36
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_laws_hold(part: int) -> None:
-    """Make 36 runs for each example of other tests: 2,160 in all, or 72,000 in an hour with `thorough`."""
-    runs = 36 * settings.default.max_examples // PARTS
+    """Draw runs; 72,000 in an hour with `thorough`."""
+    runs = PER_EXAMPLE * settings.default.max_examples // PARTS
     machine = type(f"Laws{part}", (Laws,), {})
     run_state_machine_as_test(machine, settings=settings(max_examples=runs, stateful_step_count=40, print_blob=True))
