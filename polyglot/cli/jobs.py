@@ -55,6 +55,7 @@ def submit(
     from operations.bounded import run  # noqa: PLC0415
     from operations.jobs import JOBS  # noqa: PLC0415 - keeps --help instant
     from operations.lifecycle import submit as start  # noqa: PLC0415
+    from operations.upgrade.history import alone  # noqa: PLC0415
 
     console = Console(json_output=json_output)
     wanted = names or list(JOBS)
@@ -69,7 +70,9 @@ def submit(
         console.table(["job", "id", "state"], [[job.name, job.id, job.state] for job in ended])
         console.result([vars(job) for job in ended])
         return
-    done = start(Settings(), console, wanted, from_savepoint=from_savepoint, fresh=fresh)
+    settings = Settings()
+    with alone(settings):
+        done = start(settings, console, wanted, from_savepoint=from_savepoint, fresh=fresh)
     console.table(
         ["job", "id", "restored from"],
         [[s.name, s.job_id, "already running" if s.already_running else s.restored_from or "-"] for s in done],

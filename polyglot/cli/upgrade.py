@@ -258,6 +258,7 @@ def _running(settings: Settings, names: Sequence[str] | None) -> list[str]:
 def _carry_out(settings: Settings, console: Console, wish: Wish, *, explain: bool) -> None:
     from operations.upgrade.apply import apply as carry_out  # noqa: PLC0415
     from operations.upgrade.explain import calls  # noqa: PLC0415
+    from polyglot.cli._signals import interrupted_once  # noqa: PLC0415
 
     if explain:
         found = calls(settings, wish)
@@ -265,6 +266,7 @@ def _carry_out(settings: Settings, console: Console, wish: Wish, *, explain: boo
             console.text(line)
         console.result(found)
         return
+    interrupted_once()  # what is stopped must run again
     done = carry_out(settings, console, wish)
     console.table(["job", "savepoint"], list(done.savepoints.items()))
     console.success(f"kept release {wish.release.id}; the jobs paused for {done.pause_s:.1f} s")
