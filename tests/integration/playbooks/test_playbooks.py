@@ -1,0 +1,152 @@
+"""Each playbook is followed on a stack to which just that has happened; afterwards all is well."""
+
+import gzip
+import json
+import shutil
+import signal
+
+import psutil
+import pytest
+from support.patience import patient, wait_for
+from support.playbooks import DO, FOLDER, LOOK, OVER, commands, follow
+from support.stack import Stack
+
+from runtime.flink_rest import FlinkRest
+
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(3600)]
+
+DEAR = """
+["normalized.trade.v1".too_dear]
+type = "range"
+action = "fail"
+field = "price"
+most = "{}"
+"""
+NO_PRICE_IS, NONE_IS_DEARER = "1", "1000000000"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("playbooks")
+    one = Stack(folder, memory_mb=2560, slots=8)
+    one.rules = folder / "quality.toml"
+    one.rules.write_text("")
+    one.env["POLYGLOT_QUALITY_FILE"] = str(one.rules)
+    try:
+        one.json("up")
+        one.json("submit")
+        one.json(*feed(1, 3_000))
+        one.json("drain")
+        yield one
+    finally:
+        one.close()
+
+
+def feed(seed, frames, hour=10):
+    start = f"2026-01-05T{hour}:00:00"
+    return ["feed", "sim", "--simulate", str(frames), "--seed", str(seed), "--start", start, "--no-resume"]
+
+
+def counted_trades(stack, entities="%"):
+    query = f"select sum(trade_count) from bars_latest where interval = '1d' and entity_id like '{entities}'"
+    return int(stack.json("query", query)["rows"][0][0])
+
+
+def test_every_page_is_followed_here():
+    source = (FOLDER.parents[2] / "tests/integration/playbooks/test_playbooks.py").read_text()
+    pages = sorted(page.name for page in FOLDER.glob("*.md") if page.name != "index.md")
+    assert [page for page in pages if f'"{page}"' not in source] == []
+    assert all(len(list(commands(page, LOOK, DO, OVER))) > 3 for page in pages)
+
+
+def test_lost_taskmanager(stack):
+    killed = psutil.Process(stack.pid("taskmanager"))
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(patient(20))
+    stack.json(*feed(2, 1_000, 11))
+    with FlinkRest(stack.settings.flink.url) as rest:
+        wait_for(lambda: all(rest.job(name) for name in ("ingest", "normalize", "analytics")), 180, "no jobs")
+    follow(stack, "lost-taskmanager.md", LOOK, DO, OVER)
+
+
+def test_poisoned_message(stack):
+    before = counted_trades(stack)
+    stack.rules.write_text(DEAR.format(NO_PRICE_IS))
+    stack.json("apply", "--watch", "20")
+    stack.json(*feed(3, 500, 12))
+    stack.json("drain")
+    found = stack.json("deadletters", "ls", "--reason", "quality.too_dear")
+    example = {"sim:BTCUSDT:trade:17": found["dead_letters"][-1]["id"]}
+    said = follow(stack, "poisoned-message.md", LOOK, instead=example)
+    assert "too_dear" in said["polyglot quality"]
+    assert counted_trades(stack) == before
+    stack.rules.write_text(DEAR.format(NONE_IS_DEARER))
+    follow(stack, "poisoned-message.md", DO, OVER, instead=example)
+    assert counted_trades(stack) == before + found["count"] > before
+
+
+def test_failed_upgrade(stack):
+    before = len(stack.json("history"))
+    stack.rules.write_text(DEAR.format(NONE_IS_DEARER) + "\n# regretted\n")
+    stack.json("apply", "--watch", "20")
+    follow(stack, "failed-upgrade.md", LOOK, DO, OVER)
+    assert [one["outcome"] for one in stack.json("history")[before:]] == ["kept", "kept"]
+
+
+def test_clickhouse_lost(stack):
+    before = counted_trades(stack)
+    stack.json("down")
+    shutil.rmtree(stack.layout.var / "clickhouse")
+    stack.json("up")
+    follow(stack, "clickhouse-lost.md", LOOK, DO, OVER)
+    assert counted_trades(stack) == before > 0
+
+
+def test_late_corporate_action(stack, tmp_path):
+    closes = "date,close\n2024-05-01,100\n2024-05-02,50\n2024-05-03,51\n"
+    (tmp_path / "closes.csv").write_text(closes)
+    stack.json("feed", "reference", "--capture", str(tmp_path / "closes.csv"), "--symbol", "CALM", "--currency", "USD")
+    stack.json("drain")
+    stack.json("adjust")
+    split = {"action_id": "s1", "symbol": "CALM", "kind": "split", "ex_date": "2024-05-02", "ratio": "2:1"}
+    (tmp_path / "action.json").write_text(json.dumps([split]))
+    ours = {"action.json": str(tmp_path / "action.json")}
+    follow(stack, "late-corporate-action.md", LOOK, DO, OVER, instead=ours)
+    rows = stack.json(
+        "query",
+        "select toString(adjusted_close) from adjusted_bars_latest where entity_id = 'reference:CALM' "
+        "and date = '2024-05-01' order by as_of desc limit 1",
+    )["rows"]
+    assert rows[0][0].startswith("50")
+
+
+def test_replay_an_entitys_day(stack):
+    follow(stack, "replay-entity-day.md", LOOK, DO, OVER)
+
+
+def test_replay_everything(stack):
+    follow(stack, "replay-everything.md", LOOK, DO, OVER)
+
+
+def test_new_venue(stack, tmp_path):
+    files = {}
+    for number in (1, 2):
+        lines = []
+        for n in range(200):
+            at = 1_736_000_000_000 + (200 * number + n) * 50
+            body = {
+                "e": "trade",
+                "E": at,
+                "s": "NEWUSDT",
+                "t": 200 * number + n,
+                "p": "1.5",
+                "q": "2",
+                "T": at,
+                "m": True,
+            }
+            lines.append(f"{at * 1_000_000} {json.dumps(body, separators=(',', ':'))}\n".encode())
+        with gzip.open(tmp_path / f"{number}.gz", "wb") as out:
+            out.writelines(lines)
+        files[f"history-{number}.gz"] = str(tmp_path / f"{number}.gz")
+    follow(stack, "new-venue.md", LOOK, DO, OVER, instead=files)
+    assert counted_trades(stack, "sim:NEWUSDT") == 400
