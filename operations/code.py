@@ -40,7 +40,8 @@ def renew_taskmanager(settings: Settings, console: Console, rest: FlinkRest, cod
     if settings.flink.python_mode != "thread" or now is None:
         return
     loaded = _loaded(settings)
-    if loaded.get("created") == now.created and loaded.get("code") != code:
+    # The clock of a process's start has ticks of 10 ms, so two may have the same one.
+    if (loaded.get("pid"), loaded.get("created")) == (now.pid, now.created) and loaded.get("code") != code:
         if live := [job.name for job in rest.jobs(live=True)]:
             raise CommandError(
                 f"the code has changed since the TaskManager loaded it, and it runs {', '.join(live)}",
@@ -83,4 +84,4 @@ def _loaded(settings: Settings) -> dict[str, Any]:
 def _record(settings: Settings, taskmanager: Identity, code: str) -> None:
     path = _path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace(path, json.dumps({"created": taskmanager.created, "code": code}))
+    replace(path, json.dumps({"pid": taskmanager.pid, "created": taskmanager.created, "code": code}))

@@ -7,9 +7,11 @@ import pytest
 from runtime.config import ROOT
 
 FOLDER = ROOT / "tests" / "integration"
-#: Places that may start one on every commit: the one that all scenarios share, the one that is killed part by part, and
-#: the one whose jobs are replaced by other versions.
-PER_COMMIT = {"scenarios/conftest.py", "stack/conftest.py", "pipeline/test_upgrade.py"}
+#: Places that may start one on every commit: the one that all scenarios share, the one that is killed part by part, the
+#: one whose jobs are replaced by other versions, and the empty one for a released version's savepoints.
+PER_COMMIT = {
+    "scenarios/conftest.py", "stack/conftest.py", "pipeline/test_upgrade.py", "stack/test_golden_savepoints.py"
+}  # fmt: skip
 #: A call of `Stack`, or the fixture of pipeline/conftest.py.
 STARTS = re.compile(r"\bStack\(|\bpipeline\b[,)]")
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.py"))
