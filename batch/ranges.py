@@ -49,6 +49,11 @@ class Days:
     first: int | None
     last: int | None
 
+    def holds(self, date: str) -> bool:
+        """Tell whether a date, ``YYYY-MM-DD``, is one of them; such texts sort as the dates do."""
+        after = self.first is None or day_text(self.first) <= date
+        return after and (self.last is None or date <= day_text(self.last))
+
     def sql(self, column: str) -> str:
         """Return a predicate on a ``YYYY-MM-DD`` column, which sorts as the dates do."""
         bounds = []

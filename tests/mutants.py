@@ -65,7 +65,7 @@ NOTICED = (
         (VERDICT, SPOILED),
     ),
     Mutation(
-        "proof: every bucket is compared",
+        "proof: every row of a day is compared",
         "batch/verifying/compare.py",
         '_sums(row) for row in rows.groupBy("day")',
         '_sums(row) for row in rows.where("xxhash64(row) > 0").groupBy("day")',
@@ -140,6 +140,34 @@ NOTICED = (
         'if not counts["completed"]:',
         "if not counts:",
         ("tests/unit/operations/test_health.py",),
+    ),
+    Mutation(
+        "upgrades: a version that rejects more than before is not well",
+        "operations/upgrade/rejections.py",
+        "if one.count > one.read * (share + _MORE) + _FEW:",
+        "if False:",
+        ("tests/unit/operations/test_health.py",),
+    ),
+    Mutation(
+        "upgrades: one odd record is no reason to go back",
+        "operations/upgrade/rejections.py",
+        "_MORE, _FEW = 0.01, 2",
+        "_MORE, _FEW = 0, 0",
+        ("tests/unit/operations/test_health.py",),
+    ),
+    Mutation(
+        "upgrades: the way back is not interrupted",
+        "polyglot/cli/_signals.py",
+        "            signal.signal(one, lambda *_: None)",
+        "            _ = one",
+        ("tests/unit/cli/test_signals.py",),
+    ),
+    Mutation(
+        "proof: what a bounded replay reads of a file it counts",
+        "batch/replaying/shards.py",
+        "max(last_offset[piece.shard], piece.high)",
+        "last_offset[piece.shard]",
+        ("tests/unit/batch/replaying/test_plan.py",),
     ),
     Mutation(
         "upgrades: rules are part of a release",

@@ -67,10 +67,7 @@ def local(uri: str) -> Path:
 
 def may_hold(uri: str, days: Days) -> bool:
     """Tell whether a file of Bronze may have rows of these dates: its folder is named by their ingest date."""
-    date = local(uri).parent.name
-    low = "" if days.first is None else day_text(days.first)
-    high = "9999" if days.last is None else day_text(days.last)
-    return low <= date <= high
+    return days.holds(local(uri).parent.name)
 
 
 def pieces(uri: str, wanted: Wanted, again: Span) -> list[Piece]:
@@ -114,7 +111,7 @@ def read(step: Step, wanted: Wanted) -> Iterator[tuple[ShardKey, pa.RecordBatch]
     columns = [*dict.fromkeys((*LOG, "ingest_date", *ENVELOPE))]
     if step.sort:
         tables = [pq.read_table(local(uri), columns=columns, read_dictionary=["topic"]) for uri in step.files]
-        rows = pa.concat_tables([table.unify_dictionaries() for table in tables]).unify_dictionaries().combine_chunks()
+        rows = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
         yield from _by_shard(rows, step, wanted)
         return
     for uri in step.files:

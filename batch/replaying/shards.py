@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
-from batch.ranges import Days, Span, day_text, warm_up_days
+from batch.ranges import Days, Span, warm_up_days
 from batch.replaying.bronze_files import Wanted, may_hold, pieces
 from batch.replaying.files import ArrowFunction, Batches
 from batch.replaying.steps import Piece, ShardKey, Step, steps
@@ -128,8 +128,7 @@ def plan(found: Sequence[Piece], kind: str, span: Span, entity: Which, *, to_the
     whole = entity is None and not span.bounded
     topics = set(topics_of(kind, whole=whole))
     wanted, first = bounds(kind, span, whole=whole)
-    low = "" if first is None else day_text(first)
-    mine = [piece for piece in found if piece.shard[0] in topics and piece.ingest_date >= low]
+    mine = [piece for piece in found if piece.shard[0] in topics and Days(first, None).holds(piece.ingest_date)]
     wanted = Days(wanted.first, None) if to_the_end else _with_resubmitted(mine, wanted)
     return _plan(mine, wanted, first)
 
@@ -143,11 +142,9 @@ def _with_resubmitted(found: Sequence[Piece], wanted: Days) -> Days:
 
 
 def _plan(found: Sequence[Piece], wanted: Days, first: int | None) -> Plan:
-    low = "" if wanted.first is None else day_text(wanted.first)
-    high = "9999" if wanted.last is None else day_text(wanted.last)
     last_offset: dict[ShardKey, int] = {}
     for piece in found:
-        if low <= piece.ingest_date <= high:
+        if wanted.holds(piece.ingest_date):
             last_offset[piece.shard] = max(last_offset.get(piece.shard, -1), piece.high)
     # A piece is read whole or not at all: what it has behind the last offset that is wanted does no harm.
     taken: set[Piece] = set()
@@ -156,12 +153,10 @@ def _plan(found: Sequence[Piece], wanted: Days, first: int | None) -> Plan:
         for piece in more:
             last_offset[piece.shard] = max(last_offset[piece.shard], piece.high)
     counts = dict.fromkeys(last_offset, 0)
-    last_day = high
     for piece in taken:
         counts[piece.shard] += piece.rows
-        last_day = max(last_day, piece.ingest_date)
-    # ISO dates sort as text; the bound may lie behind the last wanted date when logs interleave.
-    last = None if wanted.last is None else max(wanted.last, _day(last_day))
+    # The bound may lie behind the last wanted date when logs interleave.
+    last = None if wanted.last is None else max([wanted.last, *(_day(piece.ingest_date) for piece in taken)])
     shards = sorted(Shard(*key, counts[key], end) for key, end in last_offset.items())
     return Plan(Days(first, last), tuple(shards), tuple(sorted(taken)))
 

@@ -96,6 +96,11 @@ def sha256(column: Column) -> Column:
     return fn.unhex(fn.sha2(column.cast("binary"), 256))
 
 
+def half_sums(hashed: Column) -> list[Column]:
+    """Return the sums of both halves of a 64-bit hash: as many rows as there can be fit a BIGINT."""
+    return [fn.sum(half) for half in (fn.shiftright(hashed, 32), hashed.bitwiseAND(fn.lit(0xFFFFFFFF)))]
+
+
 def nothing(like: View) -> View:
     """Return the empty view of a store that does not exist, or has no records."""
     return replace(like, rows=like.rows.where("false"), empty=True, digested=None)

@@ -17,7 +17,7 @@ from pyspark.sql import functions as fn
 from batch.ranges import Span
 from batch.spark import topics
 from batch.spark.bronze import ENVELOPE
-from batch.spark.views import UNREADABLE, View, canonical, iso_day, sha256
+from batch.spark.views import UNREADABLE, View, canonical, half_sums, iso_day, sha256
 from schemas.catalog import LOG
 from schemas.domains import domains
 
@@ -245,10 +245,7 @@ def _plain_sequences(flat: DataFrame) -> dict[str, Any] | None:
 
 
 def _hash_sums(number: Column, name: str) -> list[Column]:
-    """Return sums of both halves of a number's hash: as many rows as there can be fit a BIGINT."""
-    one = fn.xxhash64(number.cast("bigint"))
-    halves = (fn.shiftright(one, 32), one.bitwiseAND(fn.lit(0xFFFFFFFF)))
-    return [fn.sum(half).alias(f"{name}{n}") for n, half in enumerate(halves)]
+    return [one.alias(f"{name}{n}") for n, one in enumerate(half_sums(fn.xxhash64(number.cast("bigint"))))]
 
 
 def _sequences(rows: DataFrame) -> dict[str, Any]:

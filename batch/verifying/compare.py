@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as fn
 
-from batch.spark.views import View
+from batch.spark.views import View, half_sums
 
 Found = TypeVar("Found")
 
@@ -42,7 +42,6 @@ class Sums:
         return "".join(f"{part & (1 << 64) - 1:016x}" for part in self.parts)
 
 
-EMPTY_DIGEST = Sums().digest
 #: By day, or by day and bucket.
 ByDay = Mapping[str, Sums]
 ByBucket = Mapping[tuple[str, int], Sums]
@@ -124,10 +123,9 @@ def _bucket() -> Column:
 
 
 def _summed() -> list[Column]:
-    """Return the columns of `Sums`; as many rows as there can be fit a BIGINT."""
-    hashes = [fn.xxhash64("row", fn.lit(salt)) for salt in range(_PARTS // 2)]
-    parts = [part for one in hashes for part in (fn.shiftright(one, 32), one.bitwiseAND(fn.lit(0xFFFFFFFF)))]
-    return [fn.count("*").alias("rows"), *(fn.sum(part).alias(f"part{n}") for n, part in enumerate(parts))]
+    """Return the columns of `Sums`."""
+    parts = [part for salt in range(_PARTS // 2) for part in half_sums(fn.xxhash64("row", fn.lit(salt)))]
+    return [fn.count("*").alias("rows"), *(part.alias(f"part{n}") for n, part in enumerate(parts))]
 
 
 def _sums(row: Any) -> Sums:

@@ -8,13 +8,13 @@ import pytest
 from support.patience import patient
 
 PROGRAM = """
-import time
+import signal
 from polyglot.cli._signals import interrupted_once
 
 interrupted_once()
 try:
     print("ready", flush=True)
-    time.sleep(600)
+    signal.pause()
 except KeyboardInterrupt as error:
     print("interrupted by", error, flush=True)
     input()
