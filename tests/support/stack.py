@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -17,9 +19,13 @@ from support.patience import patient
 
 
 class Stack:
-    """A stack in a temporary folder; `polyglot(…)` runs the command line on it."""
+    """A stack in a temporary folder; `run` runs the command line on it.
 
-    def __init__(self, folder: Path, memory_mb: int = 2304, slots: int = 4) -> None:
+    Attributes:
+        rules: the file of its quality rules: its own one if it was given a text, so that a test may write another.
+    """
+
+    def __init__(self, folder: Path, memory_mb: int = 2304, slots: int = 4, rules: str | None = None) -> None:
         self._watch = evidence.Watch()
         kafka, flink, clickhouse, redis, metrics = free_ports(5, run=4)
         self.settings = Settings(
@@ -44,6 +50,12 @@ class Stack:
             "POLYGLOT_METRICS__PORT": str(metrics),
             "POLYGLOT_METRICS__REFRESH_S": "0",
         }
+        self.rules = self.settings.quality_file
+        if rules is not None:
+            self.rules = folder / "quality.toml"
+            self.rules.write_text(rules)
+            self.settings = self.settings.model_copy(update={"quality_file": self.rules})
+            self.env["POLYGLOT_QUALITY_FILE"] = str(self.rules)
 
     def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -82,3 +94,16 @@ class Stack:
         self.run("down", "--wipe")
         for process in self.running():  # only if `down` is broken, and then a test has said so
             process.kill()
+
+
+@contextmanager
+def started(folder: Path, rules: str | None = None, **variables: str) -> Iterator[Stack]:
+    """A fresh stack on which all jobs run, under a text of quality rules and further variables; stopped at the end."""
+    one = Stack(folder, memory_mb=2560, slots=8, rules=rules)
+    one.env |= variables
+    try:
+        one.json("up")
+        one.json("submit")
+        yield one
+    finally:
+        one.close()

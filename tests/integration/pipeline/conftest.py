@@ -1,15 +1,10 @@
 """A fresh stack with all jobs running, per test module."""
 
 import pytest
-from support.stack import Stack
+from support.stack import started
 
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory):
-    one = Stack(tmp_path_factory.mktemp("pipeline"), memory_mb=2560, slots=8)
-    try:
-        one.json("up")
-        one.json("submit", expect=0)
+    with started(tmp_path_factory.mktemp("pipeline")) as one:
         yield one
-    finally:
-        one.close()

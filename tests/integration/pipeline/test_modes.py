@@ -8,7 +8,7 @@ import psutil
 import pytest
 from support.patience import patient
 from support.pipeline import await_raw
-from support.stack import Stack
+from support.stack import started
 
 from operations.lifecycle import savepoint
 from runtime.flink_rest import FlinkRest
@@ -21,14 +21,8 @@ FEED = ["feed", "sim", "--simulate", "4000000", "--seed", "9", "--rate", "1000",
 
 @pytest.fixture(params=["thread", "process"])
 def stack(request, tmp_path):
-    one = Stack(tmp_path, memory_mb=2560, slots=8)
-    one.env["POLYGLOT_FLINK__PYTHON_MODE"] = request.param
-    try:
-        one.json("up")
-        one.json("submit")
+    with started(tmp_path, POLYGLOT_FLINK__PYTHON_MODE=request.param) as one:
         yield one
-    finally:
-        one.close()
 
 
 #: Each job with a vertex that has a fold.

@@ -6,7 +6,7 @@ import pytest
 from support.metrics import suite
 from support.patience import wait_for
 from support.pipeline import tables
-from support.stack import Stack
+from support.stack import started
 from support.topics import records
 
 from devstack.demo.reconciliation import reconcile
@@ -28,19 +28,9 @@ TOPIC = "normalized.trade.v1"
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
-    """A stack whose jobs were submitted under a rule that stops at dear trades; the rule's file is ``rules``."""
-    folder = tmp_path_factory.mktemp("quality")
-    one = Stack(folder, memory_mb=2560, slots=8)
-    one.rules = folder / "quality.toml"
-    one.rules.write_text(DEAR.format("stop"))
-    one.env["POLYGLOT_QUALITY_FILE"] = str(one.rules)
-    one.settings = one.settings.model_copy(update={"quality_file": one.rules})
-    try:
-        one.json("up")
-        one.json("submit")
+    """A stack whose jobs were submitted under a rule that stops at dear trades."""
+    with started(tmp_path_factory.mktemp("quality"), DEAR.format("stop")) as one:
         yield one
-    finally:
-        one.close()
 
 
 def restart(stack, rules):

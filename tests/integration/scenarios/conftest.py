@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.scenario import Outcome, Scenario
-from support.stack import Stack
+from support.stack import Stack, started
 
 from runtime.config import ROOT
 
@@ -39,18 +39,9 @@ class World:
 
 @pytest.fixture(scope="session")
 def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("shared")
-    one = Stack(folder, memory_mb=2560, slots=8)
-    rules = folder / "quality.toml"
-    rules.write_text((ROOT / "schemas" / "quality.toml").read_text() + RULES)
-    one.env["POLYGLOT_QUALITY_FILE"] = str(rules)
-    one.settings = one.settings.model_copy(update={"quality_file": rules})
-    try:
-        one.json("up")
-        one.json("submit")
+    shipped = (ROOT / "schemas" / "quality.toml").read_text()
+    with started(tmp_path_factory.mktemp("shared"), shipped + RULES) as one:
         yield one
-    finally:
-        one.close()
 
 
 @pytest.fixture(scope="session")

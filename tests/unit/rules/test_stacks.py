@@ -12,8 +12,8 @@ FOLDER = ROOT / "tests" / "integration"
 PER_COMMIT = {
     "scenarios/conftest.py", "stack/conftest.py", "pipeline/test_upgrade.py", "stack/test_golden_savepoints.py"
 }  # fmt: skip
-#: A call of `Stack`, or the fixture of pipeline/conftest.py.
-STARTS = re.compile(r"\bStack\(|\bpipeline\b[,)]")
+#: A call of `Stack` or `started`, or the fixture of pipeline/conftest.py.
+STARTS = re.compile(r"\b(?:Stack|started)\(|\bpipeline\b[,)]")
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.py"))
 
 
