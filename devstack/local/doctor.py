@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -127,8 +128,12 @@ def _memory() -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    folder = next(path for path in (settings.var_dir.resolve(), *settings.var_dir.resolve().parents) if path.exists())
-    free = shutil.disk_usage(folder).free / 1024**3
+    """Look at the file systems of all that grows; name the one with the least room."""
+    layout = Layout.at(settings.var_dir)
+    lake = [Path(settings.lake_uri.removeprefix("file://"))] if settings.lake_uri.startswith("file:///") else []
+    wanted = [layout.var, layout.kafka, layout.clickhouse, layout.checkpoints, layout.savepoints, *lake]
+    folders = (next(there for there in (path, *path.parents) if there.exists()) for path in wanted)
+    free, folder = min(((shutil.disk_usage(one).free / 1024**3, one) for one in folders), key=lambda found: found[0])
     ok = free >= DISK_GB
     return Finding(
         "disk", ok, f"{free:.0f} GB free in {folder}", "" if ok else f"{DISK_GB} GB; POLYGLOT_VAR_DIR moves it"

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -103,6 +104,18 @@ def test_doctor_looks_for_git(monkeypatch):
     monkeypatch.setenv("PATH", "")
     found = doctor._git()
     assert (found.ok, found.found, found.remedy) == (False, "not found", "apt-get install git")
+
+
+def test_doctor_names_the_fullest_disk_of_all_that_grows(tmp_path, monkeypatch):
+    settings = Settings(var_dir=tmp_path)
+    checkpoints = tmp_path / "flink" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    left = {checkpoints: 1}
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=left.get(path, 90) * 1024**3))
+    found = doctor._disk(settings)
+    assert (found.ok, found.found) == (False, f"1 GB free in {checkpoints}")
+    left.clear()
+    assert doctor._disk(settings).ok
 
 
 def test_doctor_says_whether_the_engine_can_be_confined(tmp_path, monkeypatch):
