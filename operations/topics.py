@@ -27,6 +27,8 @@ from runtime.console import CommandError
 from schemas.domains import Topic, domains
 
 TIMEOUT_S = 15.0
+#: A broker opens the logs of new partitions one by one; on a busy machine a hundred and fifty take their time.
+OPEN_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def _await_leaders(client: AdminClient, created: Iterable[NewTopic]) -> None:
         for topic in created
         for partition in range(topic.num_partitions)
     }
-    for attempt in until_led(TIMEOUT_S):
+    for attempt in until_led(OPEN_S):
         with attempt:
             for future in client.list_offsets(asked, request_timeout=TIMEOUT_S).values():
                 future.result()
