@@ -7,11 +7,9 @@ import pytest
 from runtime.config import ROOT
 
 FOLDER = ROOT / "tests" / "integration"
-#: Places that may start one on every commit: the one that all scenarios share, the one that is killed part by part, the
-#: one whose jobs are replaced by other versions, and the empty one for a released version's savepoints.
-PER_COMMIT = {
-    "scenarios/conftest.py", "stack/conftest.py", "pipeline/test_upgrade.py", "stack/test_golden_savepoints.py"
-}  # fmt: skip
+#: Places that may start one on every commit: the one that all scenarios share, the one that is killed part by part,
+#: and the empty one for a released version's savepoints.
+PER_COMMIT = {"scenarios/conftest.py", "stack/conftest.py", "stack/test_golden_savepoints.py"}
 #: A call of `Stack` or `started`, or the fixture of pipeline/conftest.py.
 STARTS = re.compile(r"\b(?:Stack|started)\(|\bpipeline\b[,)]")
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.py"))
