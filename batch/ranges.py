@@ -84,6 +84,15 @@ class Span:
         """
         return cls(parse_instant(start) if start else None, parse_instant(end) if end else None)
 
+    def demand_begun(self, now: int) -> None:
+        """See that the range does not begin in the future; `now` is µs UTC.
+
+        Raises:
+            RangeError: it does.
+        """
+        if self.start is not None and self.start > now:
+            raise RangeError(f"the range begins in the future, at {format_instant(self.start)}: nothing is there yet")
+
     @property
     def bounded(self) -> bool:
         return self.start is not None or self.end is not None

@@ -30,18 +30,24 @@ def main() -> None:
     for definition, name in ((BARS, "bars"), (QUOTE_BARS, "quote bars")):
         source, group = f"{definition.kind} topics", f"polyglot-analytics-{definition.kind}"
         records = topics.read(job, source, definition.topics, group, watermark=True)
-        folded = fold_shards(job, records, windows(definition, quality), {"reply": BYTES}, name=name)
+        folded = fold_shards(
+            job, records, windows(definition, quality, forget=job.replay is None), {"reply": BYTES}, name=name
+        )
         topics.write(job, unpacked(folded, 0, name=f"{name}: records"), f"{name}: topics")
     _tails(job, "bar", "bars")
     _tails(job, "quote_bar", "quote bars")
     job.submit()
 
 
-def windows(definition: Definition, quality: Quality) -> Work:
-    """Return what is done with the blocks of a shard: one fold reads all of the definition's topics."""
+def windows(definition: Definition, quality: Quality, *, forget: bool = True) -> Work:
+    """Return what is done with the blocks of a shard: one fold reads all of the definition's topics.
+
+    A replay does not `forget` windows: what was amended or revised long after them is in them at once.
+    """
     name = definition.contract
+    limits = definition.limits()
     return Work(
-        restore=partial(restore, rules=quality.of(definition.topic)),
+        restore=partial(restore, rules=quality.of(definition.topic), limits=limits if forget else limits.endless()),
         process=bar_records,
         emit=joined,
         states=STATES,

@@ -11,6 +11,7 @@ from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 
 from runtime.config import ROOT, Settings, settings
+from runtime.replay_order import ReplayOrder
 
 #: Options of all jobs. What goes from task to task is a block of records, so each is sent at once: threads that flush
 #: buffers by the clock would cost more, whether or not there is anything in them. A Python bundle is a few elements for
@@ -60,6 +61,7 @@ class Job:
     """A job under construction: environment, settings, and whether its Python runs in a process or a thread.
 
     ``states`` has, by uid, which versions of a fold's state it restores; the last one is the version that it writes.
+    ``replay`` is what a bounded replay asks of it.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Job:
     python_mode: str
     former: tuple[str, ...] = ()
     states: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    replay: ReplayOrder | None = None
 
     def submit(self) -> None:
         """Run what was built, or hold it until the client says so."""
@@ -114,4 +117,5 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
     for key, value in merged.items():
         given.set_string(key, value)
     stream = StreamExecutionEnvironment.get_execution_environment(given)
-    return Job(name, stream, config, merged["python.execution-mode"], order.former)
+    replay = ReplayOrder.load(config.flink.replay) if config.flink.replay else None
+    return Job(name, stream, config, merged["python.execution-mode"], order.former, replay=replay)

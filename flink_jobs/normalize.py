@@ -32,7 +32,9 @@ def main() -> None:
     job = start("normalize")
     raw = topics.read(job, "raw topics", domains().raw_topics(normalized_only=True), "polyglot-normalize")
     quality = load(job.settings.quality_file)
-    work = Work(partial(Normalizer.restore, quality=quality), normalized_records, joined, (STATE_VERSION,))
+    copies = job.replay.redriven if job.replay else {}
+    restore = partial(Normalizer.restore, quality=quality, copies=copies)
+    work = Work(restore, normalized_records, joined, (STATE_VERSION,))
     folded = fold_shards(job, raw, work, {"reply": BYTES}, name="normalize")
     topics.write(job, unpacked(folded, 0, name="normalize: records"), "normalized topics")
     for kind in ("trade", "quote") if job.settings.lake.enabled else ():

@@ -7,6 +7,7 @@ to topics alone: the stores tail the topics anyway, and Bronze would get every r
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from operations.lifecycle import flink_run
 from runtime.config import BOUNDED_SUFFIX, Settings
@@ -23,12 +24,14 @@ _ENVIRONMENT = {
 _POLL_S = 0.5
 
 
-def run(settings: Settings, console: Console, name: str, timeout_s: float) -> JobInfo:
+def run(settings: Settings, console: Console, name: str, timeout_s: float, *, replay: Path | None = None) -> JobInfo:
     """Run a job until it has finished; return it.
+
+    With `replay`, a `runtime.replay_order.ReplayOrder` in a file, it reads and writes what that says.
 
     Raises:
         CommandError: there is no such run, the client failed, or the job failed or did not end in time. One that did
-            not end in time is cancelled.
+            not end in time, or whose command is interrupted, is cancelled.
     """
     if name not in JOBS:
         raise CommandError(
@@ -39,11 +42,17 @@ def run(settings: Settings, console: Console, name: str, timeout_s: float) -> Jo
     rules(settings)
     deadline = time.monotonic() + timeout_s
     with FlinkRest(settings.flink.url) as rest:
-        if rest.job(name + BOUNDED_SUFFIX):
-            raise CommandError(f"{name}{BOUNDED_SUFFIX} runs already", code=Exit.USAGE)
-        (found,) = flink_run(settings, [f"flink_jobs.{name}"], BOUNDED_SUFFIX, environment=_ENVIRONMENT)
+        suffix = f"-{replay.stem}" if replay else BOUNDED_SUFFIX
+        if rest.job(name + suffix):
+            raise CommandError(f"{name}{suffix} runs already", code=Exit.USAGE)
+        environment = _ENVIRONMENT | ({"POLYGLOT_FLINK__REPLAY": str(replay)} if replay else {})
+        (found,) = flink_run(settings, [f"flink_jobs.{name}"], suffix, environment=environment)
         with console.progress(f"{found.name} runs", None):
-            return _ended(rest, found, deadline)
+            try:
+                return _ended(rest, found, deadline)
+            except KeyboardInterrupt:
+                rest.cancel(found.id)
+                raise
 
 
 def _ended(rest: FlinkRest, job: JobInfo, deadline: float) -> JobInfo:

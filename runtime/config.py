@@ -218,6 +218,10 @@ class FlinkSettings(BaseModel):
         False,
         description="whether jobs read up to where their topics end when they are submitted, and finish",
     )
+    replay: Path | None = Field(
+        None,
+        description="what a bounded replay asks of its jobs, a file of `polyglot replay --engine flink`",
+    )
     python_mode: Literal["process", "thread"] = Field(
         "thread",
         description="where kernels run: in threads of the TaskManager, or in worker processes beside it. Threads spare "
@@ -235,6 +239,8 @@ class FlinkSettings(BaseModel):
     @property
     def suffix(self) -> str:
         """Return the suffix of the names of jobs and of their consumer groups: a bounded run has its own."""
+        if self.replay is not None:
+            return f"-{self.replay.stem}"
         return BOUNDED_SUFFIX if self.bounded else ""
 
     def patience_ms(self, least_ms: int) -> int:

@@ -15,6 +15,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from batch.publishing.barrier import publishable
+from batch.publishing.sender import Sender, said
 from batch.replaying.files import records
 from schemas import catalog
 from schemas.catalog import BARS, NORMALIZED
@@ -24,10 +25,6 @@ TARGETS = {
     **{kind: (catalog.topic(kind), ("ingest_date", "entity_seq"), "event_time") for kind in NORMALIZED},
     **{kind: (catalog.topic(kind), catalog.key(kind)[1:], "window_start") for kind in BARS},
 }
-
-
-class PublishError(RuntimeError):
-    """The broker did not take a record."""
 
 
 def publish(
@@ -63,47 +60,17 @@ def send_rows(rows: DataFrame, topic: str, order: tuple[str, ...], time: str, ka
     """
 
     def send(part: Iterable[Row]) -> Iterator[int]:
-        from confluent_kafka import Producer  # noqa: PLC0415 - its class cannot be pickled along
-
-        failed: list[str] = []
-
-        def delivered(error: Any, _message: Any) -> None:
-            if error is not None:
-                failed.append(str(error))
-
-        # The partitioner of the JVM clients, so that an entity stays in its partition.
-        producer = Producer(
-            {
-                **kafka,
-                "enable.idempotence": True,
-                "compression.type": "lz4",
-                "partitioner": "murmur2_random",
-                "queue.buffering.max.messages": 200_000,
-                "delivery.timeout.ms": 60_000,
-            }
-        )
-        count = 0
-        for row in part:
-            while True:
-                try:
-                    value, at = bytes(row.value), row.time // 1000  # the client refuses Spark's bytearray
-                    producer.produce(topic, value, row.entity_id, timestamp=at, on_delivery=delivered)
-                    break
-                except BufferError:
-                    producer.poll(1)
-            producer.poll(0)
-            count += 1
-        left = producer.flush(90)
-        if failed or left:
-            raise PublishError(f"{topic}: {len(failed) + left} of {count} records failed: {failed[:1]}")
-        yield count
+        with Sender(kafka) as sender:
+            for row in part:
+                # The client refuses Spark's bytearray.
+                sender.send(topic, row.entity_id, bytes(row.value), row.time // 1000)
+        yield sender.count
 
     wanted = rows.selectExpr("entity_id", "value", f"{time} AS time", *order)
     ordered = wanted.repartition(4, "entity_id").sortWithinPartitions("entity_id", *order)
     try:
         return int(ordered.rdd.mapPartitions(send).sum())
     except Py4JJavaError as error:
-        said = [line for line in str(error).splitlines() if f"{PublishError.__name__}: " in line]
-        if not said:
-            raise
-        raise PublishError(said[0].partition(f"{PublishError.__name__}: ")[2]) from error
+        if refused := said(error):
+            raise refused from error
+        raise

@@ -51,17 +51,21 @@ BAR_OF: dict[Kind, Bar] = dict(zip(KINDS, BARS, strict=True))
 
 @dataclass
 class Replayed:
-    """Where the records are (Parquet, one folder a kind under `out`) and how it went; times in seconds."""
+    """Where the records are (Parquet, one folder a kind under `out`) and how it went; times in seconds.
+
+    Spark's workers count what became of each event, in ``balance``; another engine says how many were ``read``.
+    """
 
     out: Path
     records: dict[str, int] = field(default_factory=dict)
     balance: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    read: int = 0
 
     @property
     def events(self) -> int:
         """Return how many Bronze events were folded."""
-        return sum(counts.get("envelopes", 0) for counts in self.balance.values())
+        return self.read or sum(counts.get("envelopes", 0) for counts in self.balance.values())
 
     def table(self, kind: str) -> pa.Table:
         """Read the records of a kind: a bar's fields, `files.KEPT` of the others, and ``value``, the wire bytes.

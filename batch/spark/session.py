@@ -14,6 +14,8 @@ from tempfile import gettempdir
 
 from pyspark.sql import SparkSession
 
+__all__ = ["ROOT", "SparkSession", "SparkUnavailableError", "spark_session"]
+
 #: Folders that Spark's Python workers must see: kernels, contracts and SQL are imported from the repository.
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -97,8 +97,8 @@ def read(
     bound = BOUND_MS if watermark else _NO_WATERMARK
     idle = round(1000 * job.settings.flink.idle_after_s)
     properties = consumer(job.settings, fetch)
-    flink = job.settings.flink
-    return _topics().read(_env(job), name, list(topics), properties, group + flink.suffix, bound, idle, flink.bounded)
+    names, reach = _reach(job, topics)
+    return _topics().read(_env(job), name, names, properties, group + job.settings.flink.suffix, bound, idle, reach)
 
 
 def tail(job: Job, name: str, contract: str, columns: str, group: str, *, fetch: Fetch) -> Any:
@@ -106,15 +106,28 @@ def tail(job: Job, name: str, contract: str, columns: str, group: str, *, fetch:
 
     The ids of values are the pinned ones, whether or not a registry is configured (law 2).
     """
-    flink = job.settings.flink
     values = get_gateway().jvm.io.polyglot.avro.PinnedValues.of(str(FOLDER), contract, columns)
-    topic, properties = catalog.topic(contract), consumer(job.settings, fetch)
-    return _topics().decoded(_env(job), name, topic, properties, group + flink.suffix, values, flink.bounded)
+    (topic,), reach = _reach(job, [catalog.topic(contract)])
+    properties, group = consumer(job.settings, fetch), group + job.settings.flink.suffix
+    return _topics().decoded(_env(job), name, topic, properties, group, values, reach)
 
 
 def write(job: Job, records: Any, name: str) -> None:
     """Write the JVM's stream of records (see ``operators.blocks.unpacked``) to the topics that they name."""
-    _topics().write(records, name, producer(job.settings), GUARANTEE)
+    prefix = job.replay.prefix if job.replay else ""
+    _topics().write(records, name, producer(job.settings), GUARANTEE, prefix)
+
+
+def _reach(job: Job, topics: Sequence[str]) -> tuple[list[str], Any]:
+    """Return the topics as the broker knows them, and where they are read from and to."""
+    reach = get_gateway().jvm.io.polyglot.blocks.Reach
+    if job.replay is None:
+        return list(topics), reach.bounded("") if job.settings.flink.bounded else reach.live()
+    prefix = job.replay.prefix
+    found = reach.bounded(prefix)
+    for part in job.replay.parts_of(topics):
+        found = found.part(*part)
+    return [prefix + topic for topic in topics], found
 
 
 def _env(job: Job) -> Any:

@@ -55,7 +55,7 @@ def adjust(
     """
     from batch.corporate_actions.run import follow, recompute  # noqa: PLC0415
     from batch.corporate_actions.series import IncompleteError, reached  # noqa: PLC0415 - keeps --help instant
-    from batch.publishing.publish import PublishError  # noqa: PLC0415
+    from batch.publishing.sender import PublishError  # noqa: PLC0415
     from batch.ranges import RangeError, parse_instant  # noqa: PLC0415
     from batch.spark.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415
     from batch.spark.topics import BrokerError  # noqa: PLC0415

@@ -1,20 +1,28 @@
-"""``polyglot replay``: Bronze through the same kernels by Spark."""
+"""``polyglot replay``: Bronze through the same kernels, by Spark or by Flink."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyglot.cli import JsonOption
+from polyglot.cli._signals import interrupted_once
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 from runtime.quality import rules
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
+
+    from batch.ranges import Span
+    from batch.replaying.replay import Replayed
 
 PANEL = "Proof"
 _EXAMPLES = """\
@@ -27,7 +35,27 @@ Examples:
     polyglot replay --from 2024-08-08T12:00:00Z --to 2024-08-08T13:00:00Z --entity binance_usdm:BTCUSDT
 
     polyglot replay --from 2024-08-08 --to 2024-08-09 --publish
+
+    polyglot replay --engine flink --from 2024-08-08 --to 2024-08-09
+
+    polyglot replay --engine flink --source bronze
 """
+
+
+class Engine(StrEnum):
+    """Who recomputes."""
+
+    SPARK = "spark"
+    FLINK = "flink"
+
+
+class Source(StrEnum):
+    """Where Flink reads raw records from."""
+
+    AUTO = "auto"
+    KAFKA = "kafka"
+    BRONZE = "bronze"
+
 
 FromOption = Annotated[str | None, typer.Option("--from", help="ISO date or instant (UTC), included; default: all.")]
 ToOption = Annotated[str | None, typer.Option("--to", help="ISO date or instant (UTC), excluded; default: all.")]
@@ -44,38 +72,99 @@ def replay(
     start: FromOption = None,
     end: ToOption = None,
     entity: EntityOption = None,
+    engine: Annotated[Engine, typer.Option(help="Which engine recomputes the range.")] = Engine.SPARK,
+    source: Annotated[
+        Source,
+        typer.Option(
+            help="With Flink, where raw records are read from: from Kafka as far as it has them and else from Bronze, "
+            "or all from one of them."
+        ),
+    ] = Source.AUTO,
     publish: Annotated[
         bool, typer.Option("--publish", help="Also send the records to their topics, with the same keys and bytes.")
     ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds that each of Flink's jobs may take.")] = 3600.0,
     json_output: JsonOption = False,
 ) -> None:
-    """Recompute trades, quotes and bars from Bronze with Spark, into var/replay as Parquet.
+    """Recompute trades, quotes and bars from Bronze, into var/replay as Parquet.
 
-    The range is event time. Trades and quotes inside it come out, and the bars whose whole window is inside.
+    The range is event time. Trades and quotes inside it come out, and the bars whose whole window is inside. Spark runs
+    the stream's folds over Bronze's files. Flink runs the stream's jobs over the raw log, bounded, into topics of their
+    own. Both give the same bytes.
     """
     from batch.publishing.publish import publish as send  # noqa: PLC0415 - keeps --help instant
-    from batch.ranges import RangeError, Span  # noqa: PLC0415
-    from batch.replaying.replay import replay as run  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
-    try:
-        span = Span.parse(start, end)
-    except RangeError as error:
-        raise CommandError(str(error), code=Exit.USAGE) from None
+    span = asked_span(start, end)
+    if source is not Source.AUTO and engine is Engine.SPARK:
+        raise CommandError("--source is of --engine flink: Spark reads Bronze", code=Exit.USAGE)
     out = (settings.var_dir / "replay").resolve()
-    document: dict[str, object] = {"range": span.as_json(), "entity": entity}
+    document: dict[str, object] = {"range": span.as_json(), "entity": entity, "engine": engine.value}
     with spark(settings, console, "replay") as session:
-        console.info("replaying Bronze")
-        done = run(session, settings.lake_uri, out, span, entity, quality=rules(settings))
+        done = recompute(settings, console, session, out, span, entity, engine, source=source, timeout_s=timeout)
         document |= done.as_json()
         if publish:
             console.info("publishing")
             document["published"] = send(session, done.out, settings.kafka.librdkafka())
-    console.table(["kind", "records", "seconds"], [[k, f"{n:,}", done.seconds[k]] for k, n in done.records.items()])
+    rows = [[kind, f"{count:,}", done.seconds.get(kind, "")] for kind, count in done.records.items()]
+    console.table(["kind", "records", "seconds"], rows)
     console.result(document)
     if not done.events:
         console.warn("Bronze has no events in this range")
     console.success(f"{done.events:,} events in {done.seconds['total']:.1f} s, records in {out}")
+
+
+def asked_span(start: str | None, end: str | None) -> Span:
+    """Return the range that --from and --to name.
+
+    Raises:
+        CommandError: they name none, or one that has not begun.
+    """
+    from batch.ranges import RangeError, Span  # noqa: PLC0415
+
+    try:
+        span = Span.parse(start, end)
+        span.demand_begun(time.time_ns() // 1000)
+    except RangeError as error:
+        raise CommandError(str(error), code=Exit.USAGE) from None
+    return span
+
+
+def recompute(
+    settings: Settings,
+    console: Console,
+    session: SparkSession,
+    out: Path,
+    span: Span,
+    entity: str | None,
+    engine: Engine,
+    *,
+    source: Source = Source.AUTO,
+    timeout_s: float = 3600.0,
+) -> Replayed:
+    """Replay a range by an engine into a folder.
+
+    Raises:
+        CommandError: nothing is there, and cannot be: the range ends before Bronze begins, or it has no such entity.
+    """
+    from batch.ranges import RangeError  # noqa: PLC0415
+    from batch.replaying.emptiness import demand_possible  # noqa: PLC0415
+    from batch.replaying.replay import replay as by_spark  # noqa: PLC0415
+
+    console.info(f"replaying Bronze by {engine.value}")
+    if engine is Engine.FLINK:
+        from operations.flink_replay import replay as by_flink  # noqa: PLC0415
+
+        interrupted_once()
+        done = by_flink(settings, console, session, out, span, entity, source=source.value, timeout_s=timeout_s)
+    else:
+        done = by_spark(session, settings.lake_uri, out, span, entity, quality=rules(settings))
+    if not done.events:
+        try:
+            demand_possible(session, settings.lake_uri, span, entity)
+        except RangeError as error:
+            raise CommandError(str(error), code=Exit.USAGE) from None
+    return done
 
 
 @contextmanager
@@ -84,16 +173,17 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
 
     Raises:
         CommandError: no jars, no Bronze, the counts of a replay do not balance, the stream is not through, the broker
-            took no record, or Spark could not read something.
+            does not answer or took no record, or Spark could not read something.
     """
     from py4j.protocol import Py4JJavaError  # noqa: PLC0415
     from pyspark.errors import PythonException  # noqa: PLC0415
 
     from batch.publishing.barrier import PublishBarrierError  # noqa: PLC0415
-    from batch.publishing.publish import PublishError  # noqa: PLC0415
+    from batch.publishing.sender import PublishError  # noqa: PLC0415
     from batch.replaying.replay import BalanceError  # noqa: PLC0415
     from batch.spark.bronze import BronzeError, reason  # noqa: PLC0415
     from batch.spark.session import SparkUnavailableError, spark_session  # noqa: PLC0415
+    from batch.spark.topics import BrokerError  # noqa: PLC0415
 
     jars, scratch = settings.cache_dir / "jars" / "spark", settings.var_dir / "spark"
     console.info("starting Spark")
@@ -110,6 +200,8 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     except BronzeError as error:
         hint = "Bronze is written by the ingest job: polyglot submit ingest, then feed something and drain"
         raise CommandError(str(error), hint=hint, code=Exit.UNAVAILABLE) from None
+    except BrokerError as error:
+        raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except PublishBarrierError as error:
         raise CommandError(str(error), hint="polyglot drain, then once more", code=Exit.FAILED) from None
     except (BalanceError, PublishError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.cli.replay import PANEL, EntityOption, FromOption, ToOption, spark
+from polyglot.cli.replay import PANEL, Engine, EntityOption, FromOption, ToOption, asked_span, recompute, spark
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
@@ -22,8 +23,18 @@ Examples:
 
     polyglot verify --entity binance_usdm:BTCUSDT --store normalized --store analytics --limit 5
 
+    polyglot verify --engine both --from 2024-08-08 --to 2024-08-09
+
     polyglot verify --json | jq .differences
 """
+
+
+class Engines(StrEnum):
+    """Whose replays are compared."""
+
+    SPARK = "spark"
+    FLINK = "flink"
+    BOTH = "both"
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +54,9 @@ def verify(
             "(repeatable)."
         ),
     ] = None,
+    engine: Annotated[
+        Engines, typer.Option(help="Whose replay stores are compared with; both are compared with each other, too.")
+    ] = Engines.SPARK,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many differences per table.")] = 20,
     report: Annotated[
         Path | None, typer.Option(help="Write the JSON report here; default var/report/verify.json.")
@@ -52,14 +66,14 @@ def verify(
     ] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Replay Bronze with Spark and compare every topic and table with it, byte for byte.
+    """Replay Bronze and compare every topic and table with it, byte for byte.
 
     Run it when everything fed has come through (`polyglot drain`), or bound it with --to. Exits with 1 on any
     difference, and when there was nothing to compare.
     """
-    from batch.ranges import RangeError, Span  # noqa: PLC0415
     from batch.spark.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415 - keeps --help instant
     from batch.spark.topics import BrokerError  # noqa: PLC0415
+    from batch.verifying.engines import compare_replays, merged  # noqa: PLC0415
     from batch.verifying.report import document  # noqa: PLC0415
     from batch.verifying.result import STORES, StoreError  # noqa: PLC0415
     from batch.verifying.sources import sources  # noqa: PLC0415
@@ -70,24 +84,38 @@ def verify(
     if unknown := set(stores) - set(STORES):
         message = f"no store {', '.join(sorted(unknown))}; there are {', '.join(STORES)}"
         raise CommandError(message, code=Exit.USAGE)
-    try:
-        span = Span.parse(start, end)
-    except RangeError as error:
-        raise CommandError(str(error), code=Exit.USAGE) from None
+    span = asked_span(start, end)
     where = sources(settings, stores)
+    engines = [Engine.SPARK, Engine.FLINK] if engine is Engines.BOTH else [Engine(engine.value)]
+    results, parity = {}, []
     try:
         with spark(settings, console, "verify") as session:
-            result = run(session, where, span, entity, stores=stores, limit=limit, say=console.info)
+            for one in engines:
+                out = where.scratch / f"replay-{one.value}"
+                replayed = (
+                    None if one is Engine.SPARK else recompute(settings, console, session, out, span, entity, one)
+                )
+                console.info(f"comparing stores with {one.value}'s replay")
+                results[one] = run(
+                    session, where, span, entity, stores=stores, limit=limit, say=console.info, replayed=replayed
+                )
+            if engine is Engines.BOTH:
+                by_spark, by_flink = (results[one].replayed.out for one in engines)
+                parity = compare_replays(session, by_spark, by_flink, span, entity, limit=limit)
     except (BrokerError, ClickHouseUnavailableError) as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except StoreError as error:
         raise CommandError(str(error), code=Exit.UNAVAILABLE) from None
 
-    found = document(result, fail_on_empty=fail_on_empty)
+    found = merged({one.value: document(r, fail_on_empty=fail_on_empty) for one, r in results.items()}, parity)
     target = report or settings.var_dir / "report" / "verify.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n")
     show(console, found)
+    if "flink" in found:
+        console.info("stores against Flink's replay:")
+        show(console, found["flink"])
+    _show_parity(console, found.get("engines", []))
     console.result(found)
     console.info(f"report: {target}")
     if not found["passed"]:
@@ -118,6 +146,19 @@ def show(console: Console, found: dict[str, Any]) -> None:
     for name, why in found["skipped"].items():
         console.info(f"not compared: {name}: {why}")
     _show_differences(console, found["tables"])
+
+
+def _show_parity(console: Console, tables: list[dict[str, Any]]) -> None:
+    lines, styles = [], []
+    for table in tables:
+        for one in table["entities"]:
+            digests = [one["spark_digest"][:12], one["flink_digest"][:12]]
+            verdict = "equal" if one["equal"] else "different"
+            lines.append([table["table"], one["entity"], f"{one['spark']:,}", f"{one['flink']:,}", *digests, verdict])
+            styles.append(None if one["equal"] else "bold red")
+    if lines:
+        columns = ["table", "entity", "by Spark", "by Flink", "digest by Spark", "digest by Flink", "verdict"]
+        console.table(columns, lines, title="replays against each other", styles=styles)
 
 
 def _show_differences(console: Console, tables: list[dict[str, Any]]) -> None:

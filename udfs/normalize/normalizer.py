@@ -6,8 +6,9 @@ batches, and not on where the state was saved and restored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
@@ -42,6 +43,9 @@ from udfs.wire.envelope import Envelopes, encode_one
 from udfs.wire.low_rate import LowRateRecord
 
 STATE_VERSION = 3
+#: Topic → (event id, source id) of its redriven records.
+Copies = Mapping[str, Sequence[tuple[str, str]]]
+_NO_COPIES: Copies = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -194,13 +198,17 @@ class Normalizer(Whole):
         return msgspec.msgpack.encode((STATE_VERSION, *parts))
 
     @classmethod
-    def restore(cls, topic: str, log: Iterable[bytes], quality: Quality | None = None) -> Normalizer:
+    def restore(
+        cls, topic: str, log: Iterable[bytes], quality: Quality | None = None, copies: Copies = _NO_COPIES
+    ) -> Normalizer:
         """Rebuild the state from a snapshot (or nothing) and the deltas after it, in order.
+
+        ``copies`` are redriven records by topic: those of a replay, which knows the whole log.
 
         Raises:
             ValueError: a part was written by a version that this one does not know.
         """
-        self = cls(topic, quality)
+        self = cls(topic, quality, Verdicts(copies.get(topic, ())))
         for part in log:
             version, *parts = msgspec.msgpack.decode(part)
             if version != STATE_VERSION:

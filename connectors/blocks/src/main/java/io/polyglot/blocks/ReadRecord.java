@@ -20,14 +20,20 @@ import org.apache.flink.util.Collector;
 final class ReadRecord implements KafkaRecordDeserializationSchema<RowData> {
   private static final long serialVersionUID = 1L;
 
+  private final String prefix;
   private transient String topic;
   private transient StringData name;
+
+  /** @param prefix that is no part of a topic's name here */
+  ReadRecord(String prefix) {
+    this.prefix = prefix;
+  }
 
   @Override
   public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<RowData> out) {
     if (!record.topic().equals(topic)) {
       topic = record.topic();
-      name = StringData.fromString(topic);
+      name = StringData.fromString(topic.startsWith(prefix) ? topic.substring(prefix.length()) : topic);
     }
     TimestampData time = TimestampData.fromEpochMillis(record.timestamp());
     out.collect(GenericRowData.of(name, record.partition(), record.offset(), time, record.value()));

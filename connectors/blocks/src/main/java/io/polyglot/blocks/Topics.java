@@ -10,7 +10,6 @@ import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
-import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -28,7 +27,7 @@ public final class Topics {
    * @param group of the consumer
    * @param boundMs how far a partition's watermark is behind its newest record; negative: no watermarks
    * @param idleMs a partition without records for so long does not hold up the others' watermark
-   * @param bounded whether to end where the topics end now
+   * @param reach where to begin and where to end
    * @return rows of topic, partition, offset, record time, value; see {@link Pack}
    */
   public static DataStream<RowData> read(
@@ -39,8 +38,9 @@ public final class Topics {
       String group,
       long boundMs,
       long idleMs,
-      boolean bounded) {
-    return source(env, name, topics, properties, group, new ReadRecord(), marks(boundMs, idleMs), bounded);
+      Reach reach) {
+    ReadRecord records = new ReadRecord(reach.prefix());
+    return source(env, name, topics, properties, group, records, marks(boundMs, idleMs), reach);
   }
 
   /**
@@ -55,9 +55,9 @@ public final class Topics {
       Map<String, String> properties,
       String group,
       DeserializationSchema<RowData> values,
-      boolean bounded) {
+      Reach reach) {
     var records = KafkaRecordDeserializationSchema.valueOnly(values);
-    return source(env, name, List.of(topic), properties, group, records, WatermarkStrategy.noWatermarks(), bounded);
+    return source(env, name, List.of(topic), properties, group, records, WatermarkStrategy.noWatermarks(), reach);
   }
 
   private static DataStream<RowData> source(
@@ -68,18 +68,10 @@ public final class Topics {
       String group,
       KafkaRecordDeserializationSchema<RowData> records,
       WatermarkStrategy<RowData> marks,
-      boolean bounded) {
+      Reach reach) {
     KafkaSourceBuilder<RowData> builder =
-        KafkaSource.<RowData>builder()
-            .setProperties(filled(properties))
-            .setTopics(topics)
-            .setGroupId(group)
-            .setStartingOffsets(OffsetsInitializer.earliest())
-            .setDeserializer(records);
-    if (bounded) {
-      builder.setBounded(OffsetsInitializer.latest());
-    }
-    return env.fromSource(builder.build(), marks, name).uid(name);
+        KafkaSource.<RowData>builder().setProperties(filled(properties)).setGroupId(group).setDeserializer(records);
+    return env.fromSource(reach.applied(builder, topics).build(), marks, name).uid(name);
   }
 
   private static WatermarkStrategy<RowData> marks(long boundMs, long idleMs) {
@@ -94,15 +86,16 @@ public final class Topics {
    *
    * @param properties of the producer, bootstrap.servers among them
    * @param guarantee a {@link DeliveryGuarantee}
+   * @param prefix of the topics' names in the broker
    */
   public static void write(
-      DataStream<RowData> records, String name, Map<String, String> properties, String guarantee) {
+      DataStream<RowData> records, String name, Map<String, String> properties, String guarantee, String prefix) {
     KafkaSink<RowData> sink =
         KafkaSink.<RowData>builder()
             .setKafkaProducerConfig(filled(properties))
             .setBootstrapServers(properties.get("bootstrap.servers"))
             .setDeliveryGuarantee(DeliveryGuarantee.valueOf(guarantee))
-            .setRecordSerializer(new WriteRecord())
+            .setRecordSerializer(new WriteRecord(prefix))
             .build();
     records.sinkTo(sink).name(name).uid(name);
   }

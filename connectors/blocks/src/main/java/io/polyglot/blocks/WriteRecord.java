@@ -8,9 +8,16 @@ import org.apache.flink.table.data.RowData;
 final class WriteRecord implements KafkaRecordSerializationSchema<RowData> {
   private static final long serialVersionUID = 1L;
 
+  private final String prefix;
+
+  /** @param prefix before the topics' names */
+  WriteRecord(String prefix) {
+    this.prefix = prefix;
+  }
+
   @Override
   public ProducerRecord<byte[], byte[]> serialize(RowData row, KafkaSinkContext context, Long timestamp) {
     Long time = row.isNullAt(1) ? null : row.getTimestamp(1, 3).getMillisecond();
-    return new ProducerRecord<>(row.getString(0).toString(), null, time, row.getBinary(2), row.getBinary(3));
+    return new ProducerRecord<>(prefix + row.getString(0), null, time, row.getBinary(2), row.getBinary(3));
   }
 }
