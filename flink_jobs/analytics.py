@@ -10,6 +10,8 @@ normalized.quote.v1 ──(blocks per shard)────────────
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from flink_jobs.environment import Job, start
@@ -17,9 +19,9 @@ from flink_jobs.io import stores, topics
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Ticks, Work
 from flink_jobs.replies import bar_records, bars_by_the_clock, joined, last_bars
-from schemas.quality import Quality, load
-from udfs.windows.definition import BARS, QUOTE_BARS, Definition
-from udfs.windows.fold import restore
+from schemas.quality import Quality, Rule, load
+from udfs.windows.definition import BARS, DEFINITIONS, QUOTE_BARS, Definition
+from udfs.windows.fold import WindowFold, restore
 from udfs.windows.saving import STATES
 
 
@@ -45,15 +47,21 @@ def windows(definition: Definition, quality: Quality, *, forget: bool = True) ->
     A replay does not `forget` windows: what was amended or revised long after them is in them at once.
     """
     name = definition.contract
-    limits = definition.limits()
+    rules = quality.of(definition.topic)
     return Work(
-        restore=partial(restore, rules=quality.of(definition.topic), limits=limits if forget else limits.endless()),
+        restore=partial(restore, rules=rules) if forget else partial(_endless, rules=rules),
         process=bar_records,
         emit=joined,
         states=STATES,
         name=lambda _topic: name,
         ticks=Ticks(bars_by_the_clock, last_bars),
     )
+
+
+def _endless(name: str, log: Iterable[bytes], rules: tuple[Rule, ...]) -> WindowFold:
+    """Rebuild the fold of a definition as `restore` does, but one that keeps windows for 36,000 years."""
+    definition = DEFINITIONS[name]
+    return WindowFold.restore(definition, log, rules, replace(definition.limits(), horizon=1 << 60))
 
 
 def _tails(job: Job, bar: str, name: str) -> None:

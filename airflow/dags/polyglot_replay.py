@@ -1,9 +1,11 @@
 """Bounded replay.
 
-Recomputes a range of event time and proves it. `spark` recomputes the range from Bronze. `flink` runs
-normalize and analytics once over all that their topics hold, so the range bounds the proof alone. Both
-publish the bytes that the live jobs published; consumers drop them by number or version. Killed and retried,
-it publishes the same once more.
+Recomputes a range of event time, publishes it, and proves it. `spark` folds Bronze's files; `flink` runs the stream's
+jobs over the range's part of the raw log. Both publish the bytes that the live jobs published; consumers drop them by
+number or version. Killed and retried, it publishes the same once more.
+
+The proof of what was published is Spark's, whoever recomputed it. Without publishing, the engine's own replay is what
+the stores are compared with.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from airflow.sdk import DAG, Param, TriggerRule, task
 from polyglot_provider.lineage import ANALYTICS, BRONZE, NORMALIZED
 from polyglot_provider.operators import PolyglotOperator, VerifyOperator
 from polyglot_provider.ranges import checked
-from polyglot_provider.sensors import FlinkJobSensor
 
 PUBLISH, VERIFY = "publish", "verify only"
+SPARK, FLINK = "spark", "flink"
 
 
 @task
@@ -24,6 +26,8 @@ def proofs(**context: Any) -> list[dict[str, str]]:
     """Return the options of each proof: the range, once for each entity."""
     params = context["params"]
     span = checked(params["from"], params["to"])
+    if params["mode"] == VERIFY and params["engine"] != SPARK:
+        span["engine"] = params["engine"]
     return [{**span, "entity": entity} for entity in params["entities"]] or [span]
 
 
@@ -33,15 +37,8 @@ def replays(ranges: list[dict[str, str]], **context: Any) -> list[dict[str, Any]
     params = context["params"]
     if params["mode"] == VERIFY:
         return []
-    if params["engine"] == "flink":
-        return [{"command": "submit", "options": {"bounded": True}}]
-    return [{"command": "replay", "options": {**one, "publish": True}} for one in ranges]
-
-
-@task(trigger_rule=TriggerRule.NONE_FAILED)
-def jobs(documents: list[Any] | None) -> list[str]:
-    """Return the Flink jobs among what was run."""
-    return [job["id"] for document in documents or [] if isinstance(document, list) for job in document]
+    engine = {} if params["engine"] == SPARK else {"engine": params["engine"]}
+    return [{"command": "replay", "options": {**one, **engine, "publish": True}} for one in ranges]
 
 
 with DAG(
@@ -56,7 +53,7 @@ with DAG(
         "from": Param("", type="string", title="From", description="ISO date or instant (UTC), included; empty: all."),
         "to": Param("", type="string", title="To", description="ISO date or instant (UTC), excluded; empty: all."),
         "entities": Param([], type="array", items={"type": "string"}, description="Such as sim:BTCUSDT; empty: all."),
-        "engine": Param("spark", enum=["spark", "flink"]),
+        "engine": Param(SPARK, enum=[SPARK, FLINK]),
         "mode": Param(PUBLISH, enum=[PUBLISH, VERIFY]),
     },
 ) as dag:
@@ -66,10 +63,8 @@ with DAG(
     recompute = PolyglotOperator.partial(
         task_id="recompute", turn="spark", reads=BRONZE, writes=(*NORMALIZED, *ANALYTICS)
     ).expand_kwargs(commands)
-    finished = FlinkJobSensor.partial(task_id="finished").expand(job_id=jobs(recompute.output))
     through = PolyglotOperator(task_id="through", command="drain", trigger_rule=TriggerRule.NONE_FAILED)
     parity = VerifyOperator.partial(task_id="parity", trigger_rule=TriggerRule.NONE_FAILED, reads=BRONZE).expand(
         options=ranges
     )
-    ranges >> settled >> recompute
-    [recompute, finished] >> through >> parity
+    ranges >> settled >> recompute >> through >> parity

@@ -52,14 +52,23 @@ def test_a_replay_by_spark_is_published_and_proven_for_each_entity(run, fake):
     assert sorted(fake.calls[4:]) == [["verify", *DAY, "--entity", f"sim:{name}", "--json"] for name in "AB"]
 
 
-def test_a_replay_by_flink_waits_until_its_jobs_have_finished(run, fake, flink, monkeypatch):
-    fake.connect(monkeypatch, flink=flink.url)
-    flink.states = {"1": ["RUNNING", "FINISHED"], "2": ["FINISHED"]}
-    fake.answer("submit", {"document": [{"id": "1", "state": "RUNNING"}, {"id": "2", "state": "RUNNING"}]})
-    assert run("polyglot_replay", {"engine": "flink", "from": "2024-08-08", "to": "2024-08-09"})[""] == "success"
-    assert [call[0] for call in fake.calls] == ["drain", "submit", "drain", "verify"]
-    assert fake.calls[1] == ["submit", "--bounded", "--json"]
-    assert {path.rsplit("/", 1)[-1] for path in flink.asked} == {"1", "2"}
+def test_a_replay_by_flink_is_asked_of_flink_and_proven_by_spark(run, fake):
+    done = run("polyglot_replay", {"engine": "flink", "from": "2024-08-08", "to": "2024-08-09", "entities": ["sim:A"]})
+    assert done[""] == "success"
+    which = [*DAY, "--entity", "sim:A"]
+    assert fake.calls == [
+        ["drain", "--json"],
+        ["replay", *which, "--engine", "flink", "--publish", "--json"],
+        ["drain", "--json"],
+        ["verify", *which, "--json"],
+    ]
+
+
+def test_a_proof_alone_is_the_engines_that_was_asked(run, fake):
+    asked = {"engine": "flink", "from": "2024-08-08", "to": "2024-08-09", "mode": "verify only"}
+    assert run("polyglot_replay", asked)[""] == "success"
+    assert fake.calls[-1] == ["verify", *DAY, "--engine", "flink", "--json"]
+    assert "replay" not in [call[0] for call in fake.calls]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,10 +45,6 @@ class Limits:
     def keep(self) -> int:
         """How long a window is kept after its end, by its entity's newest ingest time (law 6)."""
         return self.horizon + 2 * self.max_skew
-
-    def endless(self) -> Limits:
-        """Return limits by which no window is ever forgotten: those of a replay, which ends."""
-        return replace(self, horizon=1 << 60)
 
     @property
     def far(self) -> int:

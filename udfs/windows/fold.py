@@ -365,6 +365,6 @@ class WindowFold:
         return self
 
 
-def restore(name: str, log: Iterable[bytes], rules: tuple[Rule, ...] = (), limits: Limits | None = None) -> WindowFold:
+def restore(name: str, log: Iterable[bytes], rules: tuple[Rule, ...] = ()) -> WindowFold:
     """Rebuild the fold of a definition, by the definition's name; see `WindowFold.restore`."""
-    return WindowFold.restore(DEFINITIONS[name], log, rules, limits)
+    return WindowFold.restore(DEFINITIONS[name], log, rules)

@@ -24,7 +24,7 @@ from udfs.windows.kernels.results import Results
 from udfs.windows.kernels.revised import count_revisions, fold_revised
 
 #: Nothing is forgotten in a batch.
-FOREVER = Limits(horizon=0, max_skew=0, dates=1).endless()
+FOREVER = Limits(horizon=1 << 60, max_skew=0, dates=1)
 #: Windows of a task before they are handed on, to keep within memory: 64 MB.
 MOST = 250_000
 _WORDS = pa.binary(8 * at.SAVED)

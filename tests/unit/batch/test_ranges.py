@@ -70,6 +70,13 @@ def test_an_open_range_has_no_bounds() -> None:
     assert not Span().bounded
 
 
+def test_a_range_that_has_not_begun_is_none() -> None:
+    Span(5, None).demand_begun(5)
+    Span(None, 9).demand_begun(5)
+    with pytest.raises(RangeError, match="in the future, at 1970-01-01T00:00:00.000006Z"):
+        Span(6, 9).demand_begun(5)
+
+
 def test_predicates_take_the_start_and_leave_the_end() -> None:
     span = Span(5, 9)
     assert span.sql_event() == "event_time >= 5L AND event_time < 9L"

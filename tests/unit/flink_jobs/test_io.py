@@ -7,6 +7,7 @@ import pytest
 
 from flink_jobs.io import stores, topics
 from runtime.config import Settings
+from runtime.replay_order import ReplayOrder
 from schemas.contracts import FOLDER, contract
 from udfs.lake.files import LOW_CARDINALITY
 
@@ -21,26 +22,57 @@ def test_the_broker_collects_records_for_as_long_as_the_settings_allow(settings,
 @pytest.mark.parametrize(("watermark", "bound"), [(True, 1_000), (False, -1)])
 @pytest.mark.parametrize("bounded", [True, False])
 def test_a_source_is_asked_for_as_the_settings_say(monkeypatch, settings, expected, watermark, bound, bounded):
-    asked = MagicMock()
-    monkeypatch.setattr(topics, "_topics", lambda: asked)
-    job = MagicMock(settings=Settings(flink={**settings, "bounded": bounded}))
+    jvm = MagicMock()
+    monkeypatch.setattr(topics, "get_gateway", lambda: MagicMock(jvm=jvm))
+    job = MagicMock(settings=Settings(flink={**settings, "bounded": bounded}), replay=None)
     topics.read(job, "name", ("a", "b"), "group", watermark=watermark)
-    _, name, read, _, *rest = asked.read.call_args.args
-    assert (name, read, rest) == (
-        "name",
-        ["a", "b"],
-        ["group-bounded" if bounded else "group", bound, expected, bounded],
-    )
+    _, name, read, _, group, *rest, reach = jvm.io.polyglot.blocks.Topics.read.call_args.args
+    assert (name, read, group) == ("name", ["a", "b"], "group-bounded" if bounded else "group")
+    assert rest == [bound, expected]
+    known = jvm.io.polyglot.blocks.Reach
+    assert reach is (known.bounded("") if bounded else known.live())
+    assert known.live.called is not bounded
+
+
+class Reach:
+    """Java's, as far as it is asked for."""
+
+    def __init__(self, prefix):
+        self.prefix, self.parts = prefix, []
+
+    bounded = classmethod(lambda cls, prefix: cls(prefix))
+
+    def part(self, *part):
+        self.parts.append(part)
+        return self
+
+
+def test_a_replay_reads_its_parts_and_its_own_topics_and_writes_behind_its_prefix(monkeypatch):
+    jvm = MagicMock()
+    jvm.io.polyglot.blocks.Reach = Reach
+    monkeypatch.setattr(topics, "get_gateway", lambda: MagicMock(jvm=jvm))
+    job = MagicMock(settings=Settings(), replay=ReplayOrder("replay-1a", {"raw.b": [(0, 3, 9)], "raw.z": [(0, 0, 1)]}))
+    topics.read(job, "name", ("raw.a", "raw.b"), "group")
+    *_, reach = jvm.io.polyglot.blocks.Topics.read.call_args.args
+    assert (reach.prefix, reach.parts) == ("replay-1a.", [("raw.b", 0, 3, 9)])
+    topics.read(job, "name", ("normalized.trade.v1",), "group")
+    _, _, names, *_, reach = jvm.io.polyglot.blocks.Topics.read.call_args.args
+    assert (names, reach.parts) == (["replay-1a.normalized.trade.v1"], [])
+    topics.write(job, "records", "name")
+    assert jvm.io.polyglot.blocks.Topics.write.call_args.args[-1] == "replay-1a."
+    topics.write(MagicMock(settings=Settings(), replay=None), "records", "name")
+    assert jvm.io.polyglot.blocks.Topics.write.call_args.args[-1] == ""
 
 
 def test_a_topic_is_tailed_as_the_settings_say(monkeypatch):
     jvm = MagicMock()
     monkeypatch.setattr(topics, "get_gateway", lambda: MagicMock(jvm=jvm))
-    job = MagicMock(settings=Settings(flink={"bounded": True}, registry={"url": "http://registry"}))
+    job = MagicMock(settings=Settings(flink={"bounded": True}, registry={"url": "http://registry"}), replay=None)
     topics.tail(job, "name", "bar", "`a` INT", "group", fetch=topics.STORES)
     assert jvm.io.polyglot.avro.PinnedValues.of.call_args.args == (str(FOLDER), "bar", "`a` INT")
-    _, name, topic, properties, group, values, bounded = jvm.io.polyglot.blocks.Topics.decoded.call_args.args
-    assert (name, topic, group, bounded) == ("name", "analytics.bar.v1", "group-bounded", True)
+    _, name, topic, properties, group, values, reach = jvm.io.polyglot.blocks.Topics.decoded.call_args.args
+    assert (name, topic, group) == ("name", "analytics.bar.v1", "group-bounded")
+    assert reach is jvm.io.polyglot.blocks.Reach.bounded("")
     assert values is jvm.io.polyglot.avro.PinnedValues.of.return_value
     assert properties == topics.consumer(job.settings, topics.STORES)
 

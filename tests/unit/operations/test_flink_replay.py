@@ -1,0 +1,102 @@
+"""A replay by Flink: from where its records come, and what is left of one that was killed."""
+
+import fcntl
+
+import pytest
+
+from batch.ranges import Days
+from batch.replaying.log_parts import LogParts
+from batch.replaying.shards import Plan, Shard
+from batch.replaying.steps import Piece
+from batch.spark.topics import Extent
+from operations import flink_replay
+from operations.flink_replay import _held, _placed, sweep
+from runtime.config import Settings
+from runtime.console import CommandError, Console
+from runtime.flink_rest import JobInfo
+
+CONSOLE = Console(json_output=True)
+TOPIC, OWN = "raw.sim.trade.v1", "replay-1a."
+PIECE = Piece("file", (TOPIC, 1), "2024-08-08", 3, 8, 6, True)
+PARTS = LogParts({(TOPIC, 1): (3, 9)}, (Plan(Days(None, None), (Shard(TOPIC, 1, 6, 8),), (PIECE,)),), {})
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(var_dir=tmp_path, clickhouse={"password": "p"})
+
+
+@pytest.fixture
+def broker(monkeypatch):
+    """Return what is done to a broker; ``begin`` is the first offset that it still has."""
+    done = {"begin": 0, "created": [], "copied": [], "deleted": []}
+
+    def extents(_broker, topics):
+        own = {topic: Extent(topic, {0: 0, 1: 0}, {0: 0, 1: 6}) for topic in topics if topic.startswith(OWN)}
+        return own or {TOPIC: Extent(TOPIC, {0: 0, 1: done["begin"]}, {0: 5, 1: 20})}
+
+    monkeypatch.setattr(flink_replay, "extents", extents)
+    monkeypatch.setattr(flink_replay, "create", lambda _s, own, topics: done["created"].append((own, [*topics])))
+    monkeypatch.setattr(flink_replay, "copy", lambda _spark, work, *_: done["copied"].append(work))
+    monkeypatch.setattr(flink_replay, "delete", lambda _s, own: done["deleted"].append(own))
+    return done
+
+
+def placed(settings, source):
+    return _placed(settings, CONSOLE, None, PARTS, OWN, None, source)
+
+
+@pytest.mark.parametrize("source", ["auto", "kafka"])
+def test_what_kafka_has_is_read_where_it_is(settings, broker, source):
+    assert placed(settings, source) == {TOPIC: [(1, 3, 9)]}
+    assert broker["created"] == broker["copied"] == []
+
+
+@pytest.mark.parametrize(("source", "begin"), [("auto", 4), ("bronze", 0)])
+def test_what_kafka_has_not_is_copied_from_bronze(settings, broker, source, begin):
+    broker["begin"] = begin
+    assert placed(settings, source) == {OWN + TOPIC: [(0, 0, 0), (1, 0, 6)]}
+    assert broker["created"] == [(OWN, [TOPIC])]
+    assert [work.pieces for work in broker["copied"]] == [(PIECE,)]
+
+
+def test_a_log_that_was_cut_is_not_enough_for_who_wants_nothing_else(settings, broker):
+    broker["begin"] = 4
+    with pytest.raises(CommandError, match="no longer all of raw.sim.trade.v1/1"):
+        placed(settings, "kafka")
+
+
+class Cluster:
+    def __init__(self):
+        self.cancelled = []
+
+    def __call__(self, _url):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def jobs(self, *, live):
+        assert live
+        return [JobInfo("1", "normalize", "RUNNING", {}), JobInfo("2", "normalize-replay-dead", "RUNNING", {})]
+
+    def cancel(self, job_id):
+        self.cancelled.append(job_id)
+
+
+def test_what_a_killed_replay_left_is_cleaned_up_and_nothing_of_one_that_runs(settings, broker, monkeypatch):
+    cluster = Cluster()
+    monkeypatch.setattr(flink_replay, "FlinkRest", cluster)
+    dead = settings.var_dir / "replays" / "replay-dead.json"
+    dead.parent.mkdir()
+    dead.touch()
+    with _held(settings) as running:
+        assert sweep(settings) == ["replay-dead"]
+        assert (cluster.cancelled, broker["deleted"]) == (["2"], ["replay-dead."])
+        assert running.exists() and not dead.exists()
+        with running.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert sweep(settings) == [] and not running.exists()
