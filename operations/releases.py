@@ -59,7 +59,7 @@ def pack(settings: Settings) -> Release:
     """Return the release of the code that runs this, packed if it was not yet."""
     digest = _digest(settings.quality_file)
     folder = _releases(settings) / digest
-    release = Release(digest, CODE, _commit(), _version(), folder)
+    release = Release(digest, CODE, _commit(), project_version(), folder)
     if not folder.exists():
         draft = folder.with_name(f".{digest}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
@@ -128,7 +128,8 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _version() -> str:
+def project_version() -> str:
+    """Return the version of the project that runs this."""
     try:
         return version("polyglot")
     except PackageNotFoundError:

@@ -47,6 +47,7 @@ _KEYS = {
     "dead_letter": ("dead_letter_id",),
     "gap": ("gap_id",),
     "quality_flag": ("topic", "rule", "event_id"),
+    "proof": ("proof_id", "table", "day"),
 }
 
 

@@ -55,3 +55,22 @@ def document(result: Verified, *, fail_on_empty: bool) -> dict[str, Any]:
         "replay": result.replayed.as_json(),
         "seconds": result.seconds,
     }
+
+
+def joined(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the reports of several ranges, which do not overlap, as one: its range is from the first to the last."""
+    first, *rest = documents
+    if not rest:
+        return first
+    every = {
+        name: [one for each in documents for one in each.get(name, ())] for name in ("tables", "checks", "engines")
+    }
+    return {
+        **first,
+        **{name: found for name, found in every.items() if name in first},
+        "passed": all(each["passed"] for each in documents),
+        "range": {"from": first["range"]["from"], "to": documents[-1]["range"]["to"]},
+        "records": sum(each["records"] for each in documents),
+        "differences": sum(each["differences"] for each in documents),
+        "empty": sorted({name for each in documents for name in each["empty"]}),
+    }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +15,12 @@ from polyglot.cli import JsonOption
 from polyglot.cli.replay import PANEL, Engine, EntityOption, FromOption, ToOption, asked_span, recompute, spark
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from batch.ranges import Span
+    from batch.verifying.result import Sources
 
 _EXAMPLES = """\
 Examples:
@@ -25,6 +33,8 @@ Examples:
 
     polyglot verify --engine both --from 2024-08-08 --to 2024-08-09
 
+    polyglot verify --since last
+
     polyglot verify --json | jq .differences
 """
 
@@ -35,6 +45,21 @@ class Engines(StrEnum):
     SPARK = "spark"
     FLINK = "flink"
     BOTH = "both"
+
+
+class Since(StrEnum):
+    """Behind what is compared."""
+
+    LAST = "last"
+
+
+@dataclass(frozen=True)
+class New:
+    """What is new: Bronze's newest commit, the one that the last proof was of, and the days to look at again."""
+
+    instant: str
+    before: str
+    spans: list[Span]
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +77,12 @@ def verify(
         typer.Option(
             help="Only bronze, normalized, low-rate, analytics, deadletters, silver, gold, clickhouse or adjusted "
             "(repeatable)."
+        ),
+    ] = None,
+    since: Annotated[
+        Since | None,
+        typer.Option(
+            help="Only what is new since the last verification that passed; what is found is kept as records."
         ),
     ] = None,
     engine: Annotated[
@@ -72,42 +103,35 @@ def verify(
     difference, and when there was nothing to compare.
     """
     from batch.spark.clickhouse import ClickHouseUnavailableError  # noqa: PLC0415 - keeps --help instant
-    from batch.spark.topics import BrokerError  # noqa: PLC0415
-    from batch.verifying.engines import compare_replays, merged  # noqa: PLC0415
-    from batch.verifying.report import document  # noqa: PLC0415
+    from batch.verifying.report import joined  # noqa: PLC0415
     from batch.verifying.result import STORES, StoreError  # noqa: PLC0415
     from batch.verifying.sources import sources  # noqa: PLC0415
-    from batch.verifying.verify import verify as run  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     stores = tuple(store or STORES)
     if unknown := set(stores) - set(STORES):
         message = f"no store {', '.join(sorted(unknown))}; there are {', '.join(STORES)}"
         raise CommandError(message, code=Exit.USAGE)
+    if since and (start or end or entity or store):
+        raise CommandError("--since says itself what is compared: all stores, and what is new", code=Exit.USAGE)
     span = asked_span(start, end)
     where = sources(settings, stores)
-    engines = [Engine.SPARK, Engine.FLINK] if engine is Engines.BOTH else [Engine(engine.value)]
-    results, parity = {}, []
     try:
         with spark(settings, console, "verify") as session:
-            for one in engines:
-                out = where.scratch / f"replay-{one.value}"
-                replayed = (
-                    None if one is Engine.SPARK else recompute(settings, console, session, out, span, entity, one)
-                )
-                console.info(f"comparing stores with {one.value}'s replay")
-                results[one] = run(
-                    session, where, span, entity, stores=stores, limit=limit, say=console.info, replayed=replayed
-                )
-            if engine is Engines.BOTH:
-                by_spark, by_flink = (results[one].replayed.out for one in engines)
-                parity = compare_replays(session, by_spark, by_flink, span, entity, limit=limit)
-    except (BrokerError, ClickHouseUnavailableError) as error:
+            new = _new(settings, console, session, where) if since else None
+            run = partial(_verified, settings, console, session, where, engine=engine, stores=stores, limit=limit)
+            documents = [run(one, entity, fail_on_empty=fail_on_empty) for one in (new.spans if new else [span])]
+    except ClickHouseUnavailableError as error:
         raise CommandError(str(error), hint="start it with: polyglot up", code=Exit.UNAVAILABLE) from None
     except StoreError as error:
         raise CommandError(str(error), code=Exit.UNAVAILABLE) from None
 
-    found = merged({one.value: document(r, fail_on_empty=fail_on_empty) for one, r in results.items()}, parity)
+    if not documents:
+        _nothing_new(console, engine)
+        return
+    found = joined(documents)
+    if new:
+        found["since"] = _kept(settings, found, new)
     target = report or settings.var_dir / "report" / "verify.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n")
@@ -122,6 +146,74 @@ def verify(
         console.error(_verdict(found))
         raise typer.Exit(Exit.FAILED)
     console.success(f"{found['records']:,} replayed records compared, 0 differences")
+
+
+def _verified(
+    settings: Settings,
+    console: Console,
+    session: SparkSession,
+    where: Sources,
+    span: Span,
+    entity: str | None,
+    *,
+    engine: Engines,
+    stores: tuple[str, ...],
+    limit: int,
+    fail_on_empty: bool,
+) -> dict[str, Any]:
+    """Compare the stores with an engine's replay, or with both; return the report."""
+    from batch.verifying.engines import compare_replays, merged  # noqa: PLC0415
+    from batch.verifying.report import document  # noqa: PLC0415
+    from batch.verifying.verify import verify as run  # noqa: PLC0415
+
+    engines = [Engine.SPARK, Engine.FLINK] if engine is Engines.BOTH else [Engine(engine.value)]
+    results, parity = {}, []
+    for one in engines:
+        out = where.scratch / f"replay-{one.value}"
+        replayed = None if one is Engine.SPARK else recompute(settings, console, session, out, span, entity, one)
+        console.info(f"comparing stores with {one.value}'s replay")
+        results[one] = run(
+            session, where, span, entity, stores=stores, limit=limit, say=console.info, replayed=replayed
+        )
+    if engine is Engines.BOTH:
+        by_spark, by_flink = (results[one].replayed.out for one in engines)
+        parity = compare_replays(session, by_spark, by_flink, span, entity, limit=limit)
+    return merged({one.value: document(r, fail_on_empty=fail_on_empty) for one, r in results.items()}, parity)
+
+
+def _new(settings: Settings, console: Console, session: SparkSession, where: Sources) -> New:
+    """Find what is new since the last verification that passed."""
+    from batch.ranges import Span  # noqa: PLC0415
+    from batch.spark.bronze import newest_instant  # noqa: PLC0415
+    from batch.spark.topics import Broker  # noqa: PLC0415
+    from batch.verifying.since import new_spans  # noqa: PLC0415
+    from operations.proofs import last  # noqa: PLC0415
+
+    instant, before = newest_instant(session, where.lake_uri), last(settings)
+    if before is None:
+        console.info("nothing was proven yet: comparing everything")
+        return New(instant, "", [Span()])
+    broker = Broker(settings.kafka.librdkafka(), settings.kafka.java())
+    found = new_spans(session, where.lake_uri, broker, before.instant)
+    for span in found:
+        console.info(f"new since {before.instant}: {span.as_json()['from']} to {span.as_json()['to']}")
+    return New(instant, before.instant, found)
+
+
+def _kept(settings: Settings, found: dict[str, Any], new: New) -> dict[str, Any]:
+    """Keep what was found as records; return what the report says of that."""
+    from operations.proofs import keep  # noqa: PLC0415
+
+    proof = keep(settings, found, (new.spans[0].start, new.spans[-1].end), new.instant)
+    ranges = [span.as_json() for span in new.spans]
+    return {"proof_id": proof, "instant": new.instant, "before": new.before, "ranges": ranges}
+
+
+def _nothing_new(console: Console, engine: Engines) -> None:
+    """Say that there is nothing to compare, in a document of the usual form."""
+    nothing = {"records": 0, "differences": 0, "empty": [], "tables": [], "checks": [], "skipped": {}}
+    console.result({"passed": True, "engine": engine.value, **nothing, "since": {"ranges": []}})
+    console.success("nothing is new since the last verification that passed")
 
 
 def show(console: Console, found: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from decimal import Decimal
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from property.frames import coinbase_match, coinbase_ticker, kraken_spread, kraken_trade
 from support import oracle
 from support.captures import capture
@@ -62,6 +63,27 @@ class TestUsdm(Scenario):
             f"select (select count() from bars_latest {ours}), (select sum(quote_count) from quote_bars_latest {ours})"
         )
         assert (bars, int(quotes)) == (len(outcome.bars(self.ENTITY)), 66_089)
+
+    def test_the_live_stream_spark_and_flink_have_one_digest(self, outcome):
+        """The captured day three ways, per table and entity; Flink reads the day's part of the log alone."""
+        day = ("--from", "2024-08-08", "--to", "2024-08-09", "--entity", self.ENTITY)
+        found = outcome.stack.json("verify", "--engine", "both", *day)
+        assert (found["passed"], found["differences"], found["engine"]) == (True, 0, "both")
+        replays = {one["table"]: one for one in found["engines"]}
+        assert replays.keys() == {f"normalized.{kind}.v1" for kind in ("trade", "quote")} | {
+            f"analytics.{bar}.v1" for bar in ("bar", "quote_bar")
+        }
+        for table, one in replays.items():
+            (entity,) = one["entities"]
+            assert (entity["entity"], entity["equal"]) == (self.ENTITY, True)
+            assert entity["spark_digest"] == entity["flink_digest"]
+            (live,) = [store for store in found["tables"] if store["table"] == table]
+            assert (live["found"], live["status"]) == (entity["flink"], "equal")
+        assert replays["normalized.trade.v1"]["flink"] == 21_313
+        topics = AdminClient({"bootstrap.servers": outcome.stack.settings.kafka.bootstrap_servers}).list_topics(
+            timeout=30
+        )
+        assert [name for name in topics.topics if name.startswith("replay-")] == []
 
 
 class TestSpotAcrossMidnight(Scenario):

@@ -12,7 +12,9 @@ import pytest
 from py4j.protocol import Py4JJavaError
 
 import batch.spark.session
+import batch.verifying.engines
 import batch.verifying.verify
+import polyglot.cli.verify
 from batch.ranges import Span
 from batch.replaying.replay import Replayed
 from batch.verifying.checks import Check
@@ -97,3 +99,51 @@ def test_a_file_that_spark_cannot_read_is_named(
     monkeypatch.setattr(batch.verifying.verify, "verify", fail)
     assert run(["verify"]) == Exit.FAILED
     assert "bronze_raw/a.parquet is not a Parquet file" in capsys.readouterr().err
+
+
+def test_a_range_that_is_none_is_refused_before_anything_starts() -> None:
+    assert run(["verify", "--from", "2024-08-09", "--to", "2024-08-08"]) == Exit.USAGE
+    assert run(["verify", "--from", "2999-01-01"]) == Exit.USAGE
+    assert run(["replay", "--from", "2999-01-01", "--engine", "flink"]) == Exit.USAGE
+    assert run(["replay", "--source", "kafka"]) == Exit.USAGE
+
+
+def test_what_is_new_has_no_range_of_its_own() -> None:
+    for option in (["--from", "2024-08-08"], ["--entity", "sim:A"], ["--store", "gold"]):
+        assert run(["verify", "--since", "last", *option]) == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("by_spark", "by_flink", "parity", "code"),
+    [
+        (EQUAL, EQUAL, EQUAL, 0),
+        (LOST, EQUAL, EQUAL, 1),
+        (EQUAL, LOST, EQUAL, 1),
+        (EQUAL, EQUAL, LOST, 1),
+        (EQUAL, EQUAL, UNEXPLAINED, 1),
+    ],
+)
+def test_both_engines_pass_only_with_equal_stores_and_equal_replays(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    by_spark: Comparison,
+    by_flink: Comparison,
+    parity: Comparison,
+    code: int,
+) -> None:
+    of_flink = Replayed(Path("flink"))
+
+    def compared(*_: Any, replayed: Replayed | None, **__: Any) -> Verified:
+        return Verified(Span(), None, replayed or Replayed(Path("spark")), [by_flink if replayed else by_spark])
+
+    monkeypatch.setattr(batch.verifying.verify, "verify", compared)
+    monkeypatch.setattr(polyglot.cli.verify, "recompute", lambda *_, **__: of_flink)
+    outs = []
+    monkeypatch.setattr(
+        batch.verifying.engines, "compare_replays", lambda _spark, *of, **__: outs.append(of[:2]) or [parity]
+    )
+    assert run(["verify", "--engine", "both"]) == code
+    assert outs == [(Path("spark"), Path("flink"))]
+    report = json.loads((tmp_path / "report" / "verify.json").read_text())
+    assert report["passed"] is (code == 0) is (report["differences"] == 0)
+    assert [one["table"] for one in report["engines"]] == [parity.table]

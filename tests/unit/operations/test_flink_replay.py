@@ -62,7 +62,7 @@ def test_what_kafka_has_not_is_copied_from_bronze(settings, broker, source, begi
 
 def test_a_log_that_was_cut_is_not_enough_for_who_wants_nothing_else(settings, broker):
     broker["begin"] = 4
-    with pytest.raises(CommandError, match="no longer all of raw.sim.trade.v1/1"):
+    with pytest.raises(CommandError, match=r"no longer all of raw\.sim\.trade\.v1/1"):
         placed(settings, "kafka")
 
 
