@@ -5,7 +5,7 @@ And verifications that look at what is new alone.
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 from support.patience import wait_for
 from support.topics import records
 
@@ -70,8 +70,6 @@ def test_a_killed_replay_is_cleaned_up_by_the_next_one(fed):
     folder.mkdir(exist_ok=True)
     (folder / "replay-dead.json").touch()
     admin = AdminClient({"bootstrap.servers": fed.settings.kafka.bootstrap_servers})
-    from confluent_kafka.admin import NewTopic  # noqa: PLC0415
-
     for future in admin.create_topics([NewTopic("replay-dead.normalized.trade.v1", 1, 1)]).values():
         future.result()
     wait_for(lambda: own_topics(fed) == ["replay-dead.normalized.trade.v1"])
