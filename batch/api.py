@@ -22,19 +22,19 @@ __all__ = ["STORES", "Replayed", "Verified", "open_session", "replay", "verify"]
 
 
 @contextmanager
-def open_session(settings: Settings | None = None, *, memory_mb: int = 2048) -> Iterator[SparkSession]:
+def open_session(settings: Settings | None = None, *, memory_mb: int | None = None) -> Iterator[SparkSession]:
     """Start Spark with the jars of an installation, and stop it at the end.
 
     Args:
         settings: of the installation; by default those of the environment.
-        memory_mb: heap of the engine, MB.
+        memory_mb: heap of the driver, MB; by default what the settings say.
 
     Raises:
         SparkUnavailableError: there are no jars; `polyglot build` fetches them.
     """
     found = settings or Settings()
     jars, scratch = found.cache_dir / "jars" / "spark", found.var_dir / "spark"
-    with spark_session(jars.resolve(), scratch.resolve(), memory_mb=memory_mb) as spark:
+    with spark_session(jars.resolve(), scratch.resolve(), memory_mb=memory_mb, where=found.spark) as spark:
         yield spark
 
 
@@ -80,7 +80,7 @@ def replay(
         True
     """
     found = settings or Settings()
-    span, folder = Span.parse(start, end), out or found.var_dir / "replay"
+    span, folder = Span.parse(start, end), out or found.replays_dir / "replay"
     with _session(spark, found) as running:
         return _replay(running, found.lake_uri, folder.resolve(), span, entity, quality=rules(found))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -68,16 +69,21 @@ def counted(counts: Mapping[str, int]) -> pa.RecordBatch:
 
 
 def task_name(what: str) -> str:
-    """Return a name for a task's file of something."""
+    """Return a name for a task's file of something: the same for every attempt, so that only one of them counts."""
     context = TaskContext.get()
-    return f"{what}-{context.partitionId():05d}-{context.taskAttemptId()}" if context else what
+    return f"{what}-{context.partitionId():05d}" if context else what
 
 
 class Spool:
-    """A Parquet file that is written in large row groups, and not at all when nothing comes."""
+    """A Parquet file that is written in large row groups, and not at all when nothing comes.
+
+    It is there as a whole or not: it has another name, which no reader looks at, until it is closed. Of an executor
+    that dies nothing is left that counts, and a task that is done again replaces its file.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema, rows: int = 32_768) -> None:
         self._path, self._schema, self._limit = path, schema, rows
+        self._draft = path.with_name(f"_{path.name}.{uuid4().hex}")
         self._held: list[pa.RecordBatch] = []
         self._rows = 0
         self._writer: pq.ParquetWriter | None = None
@@ -90,6 +96,10 @@ class Spool:
             self._flush()
         if self._writer is not None:
             self._writer.close()
+            if kind is None:
+                self._draft.replace(self._path)
+            else:
+                self._draft.unlink()
 
     def add(self, batch: pa.RecordBatch) -> None:
         if batch.num_rows:
@@ -105,7 +115,11 @@ class Spool:
             # Dictionaries pay for texts of few values only; statistics for nobody who reads whole files.
             repeated = [name for name in REPEATED if name in self._schema.names]
             self._writer = pq.ParquetWriter(
-                self._path, self._schema, compression="snappy", use_dictionary=repeated or False, write_statistics=False
+                self._draft,
+                self._schema,
+                compression="snappy",
+                use_dictionary=repeated or False,
+                write_statistics=False,
             )
         self._writer.write_table(pa.Table.from_batches(self._held, self._schema))
         self._held, self._rows = [], 0

@@ -1,4 +1,4 @@
-"""The one Spark session of a batch run: local, loopback only, UTC, ANSI arithmetic.
+"""The one Spark session of a batch run: local and loopback only, or on a cluster; UTC, ANSI arithmetic.
 
 An overflow raises, it never wraps.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from pyspark.sql import SparkSession
+
+from runtime.config import SparkSettings
 
 __all__ = ["ROOT", "SparkSession", "SparkUnavailableError", "spark_session"]
 
@@ -35,6 +37,16 @@ logger.heartbeat.level = fatal
 # Spark 3.5 on Java 17 needs these; spark-submit adds them, a driver started from Python through it as well, but the
 # Kryo registrar of Hudi touches java.nio before that.
 _OPENS = ("java.base/java.nio", "java.base/java.lang", "java.base/java.util", "java.base/sun.nio.ch")
+_JAVA = [
+    f"-Dderby.system.home={gettempdir()}",
+    # Hudi estimates record sizes with JOL, which would attach to this JVM, in vain and with warnings.
+    "-Djol.skipDynamicAttach=true",
+    "-Djol.skipHotspotSAAttach=true",
+    "-XX:+UseParallelGC",  # a batch run wants throughput on few cores, not short pauses
+    *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS),
+]
+#: Where executors unpack the packed environment, in their own working folder.
+_UNPACKED = "environment"
 
 
 class SparkUnavailableError(RuntimeError):
@@ -56,53 +68,43 @@ def spark_session(
     jars_dir: Path,
     scratch: Path,
     *,
-    cores: int = 2,
-    memory_mb: int = 2048,
+    memory_mb: int | None = None,
     app: str = "polyglot",
+    where: SparkSettings | None = None,
 ) -> Iterator[SparkSession]:
-    """Start Spark in this process tree and stop it, whatever happens.
+    """Start Spark in this process tree, or as a client of a cluster, and stop it, whatever happens.
 
-    `jars_dir` holds the Hudi bundle and the Kafka and Avro sources; `scratch` (created) takes shuffle files,
-    `memory_mb` is the driver's heap, which in local mode is the whole engine's.
+    Args:
+        jars_dir: the Hudi bundle and the Kafka and Avro sources.
+        scratch: a folder (created) for shuffle files.
+        memory_mb: heap of the driver; by default what `where` says.
+        app: name of the application.
+        where: Spark runs; by default here, on two cores.
 
     Raises:
         SparkUnavailableError: the jars are missing.
     """
+    where = where or SparkSettings()
     jars = _jars(jars_dir)
     scratch.mkdir(parents=True, exist_ok=True)
     log4j = scratch / "log4j2.properties"
     log4j.write_text(_LOG4J)
     # Workers are forked from this interpreter, so that they run the very same libraries; the kernels come from ROOT.
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_PYTHON"] = where.python or sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    java = " ".join(
-        [
-            f"-Dlog4j2.configurationFile=file:{log4j}",
-            f"-Dderby.system.home={gettempdir()}",
-            # Hudi estimates record sizes with JOL, which would attach to this JVM, in vain and with warnings.
-            "-Djol.skipDynamicAttach=true",
-            "-Djol.skipHotspotSAAttach=true",
-            "-XX:+UseParallelGC",  # a batch run wants throughput on few cores, not short pauses
-            *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS),
-        ]
-    )
     conf = {
         # Not spark.jars: a local executor would fetch a copy of each from its own driver.
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": f"{memory_mb}m",
-        "spark.driver.extraJavaOptions": java,
-        "spark.local.dir": str(scratch),
+        "spark.driver.memory": f"{memory_mb or where.memory_mb}m",
+        "spark.driver.extraJavaOptions": " ".join([f"-Dlog4j2.configurationFile=file:{log4j}", *_JAVA]),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
-        "spark.sql.shuffle.partitions": str(2 * cores),
+        "spark.sql.shuffle.partitions": str(2 * where.cores),
         "spark.sql.adaptive.enabled": "true",
         # A shard must stay whole and in order: no partition is split or merged after its sort.
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "true",
@@ -115,8 +117,10 @@ def spark_session(
         "spark.sql.extensions": "org.apache.spark.sql.hudi.HoodieSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.hudi.catalog.HoodieCatalog",
         "spark.port.maxRetries": "64",
+        **(_here(scratch, where) if where.local else _cluster(jars, where)),
+        **where.conf,
     }
-    builder = SparkSession.builder.master(f"local[{cores}]").appName(app)
+    builder = SparkSession.builder.master(where.master).appName(app)
     for key, value in conf.items():
         builder = builder.config(key, value)
     with _stdout_as_stderr():
@@ -126,6 +130,36 @@ def spark_session(
         yield spark
     finally:
         spark.stop()
+
+
+def _here(scratch: Path, where: SparkSettings) -> dict[str, str]:
+    """Return the options of a Spark in this process tree; nobody else reaches it."""
+    host = where.driver_host or "127.0.0.1"
+    os.environ["SPARK_LOCAL_IP"] = host
+    return {"spark.driver.bindAddress": host, "spark.driver.host": host, "spark.local.dir": str(scratch)}
+
+
+def _cluster(jars: list[Path], where: SparkSettings) -> dict[str, str]:
+    """Return the options of a client of a cluster: what executors need besides a Spark of their own."""
+    os.environ.pop("SPARK_LOCAL_IP", None)
+    there = [str((where.jars_dir or jar.parent) / jar.name) for jar in jars]
+    root = f"./{_UNPACKED}" if where.archive else str(ROOT)
+    return {
+        # Kryo's registrator must be there before an executor fetches jars.
+        "spark.executor.extraClassPath": os.pathsep.join(there),
+        "spark.executor.extraJavaOptions": " ".join(_JAVA),
+        "spark.executor.memory": f"{where.executor_memory_mb}m",
+        "spark.executor.cores": str(where.executor_cores),
+        "spark.executor.instances": str(-(-where.cores // where.executor_cores)),
+        "spark.cores.max": str(where.cores),
+        # A replay spreads its shards over the executors that are there when it begins.
+        "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+        "spark.executorEnv.PYTHONPATH": root,
+        # Folds write files: of two copies of a task the second would only cost.
+        "spark.speculation": "false",
+        **({"spark.driver.host": where.driver_host} if where.driver_host else {}),
+        **({"spark.archives": f"{where.archive}#{_UNPACKED}"} if where.archive else {}),
+    }
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def sources(settings: Settings, stores: tuple[str, ...]) -> Sources:
     asked = not _IN_CLICKHOUSE.isdisjoint(stores)
     return Sources(
         lake_uri=settings.lake_uri,
-        scratch=(settings.var_dir / "verify").resolve(),
+        scratch=settings.replays_dir / "verify",
         kafka=Broker(settings.kafka.librdkafka(), settings.kafka.java()),
         clickhouse=Endpoint(**settings.clickhouse.login(), database=settings.clickhouse.database) if asked else None,
         quality=rules(settings),

@@ -90,7 +90,7 @@ def _stores(settings: Settings) -> Stores:
     if found.kafka is None:
         raise CommandError("no broker is configured", code=Exit.USAGE)
     return Stores(
-        scratch=(settings.var_dir / "adjust").resolve(),
+        scratch=settings.replays_dir / "adjust",
         broker=found.kafka,
         lake_uri=settings.lake_uri if settings.lake.enabled else None,
         clickhouse=found.clickhouse,

@@ -106,7 +106,7 @@ def _horizon(text: str) -> int:
 def _find(settings: Settings, session: Session, entity: str, span: Span) -> Found:
     from batch.repair.amend import find  # noqa: PLC0415
 
-    scratch = (settings.var_dir / "amend").resolve()
+    scratch = settings.replays_dir / "amend"
     return find(session.get("amend"), settings.lake_uri, scratch, entity, span, rules(settings))
 
 

@@ -187,7 +187,7 @@ def restate_all(
     """Replay and publish; two that run at one time need scratch folders of their own."""
     from batch.repair.restate import restate  # noqa: PLC0415
 
-    scratch = (settings.var_dir / scratch_name).resolve()
+    scratch = settings.replays_dir / scratch_name
     kafka = settings.kafka.librdkafka()
     return restate(session, settings.lake_uri, scratch, kafka, tasks, console.info, rules(settings))
 

@@ -98,7 +98,7 @@ def replay(
     span = asked_span(start, end)
     if source is not Source.AUTO and engine is Engine.SPARK:
         raise CommandError("--source is of --engine flink: Spark reads Bronze", code=Exit.USAGE)
-    out = (settings.var_dir / "replay").resolve()
+    out = settings.replays_dir / "replay"
     document: dict[str, object] = {"range": span.as_json(), "entity": entity, "engine": engine.value}
     with spark(settings, console, "replay") as session:
         done = recompute(settings, console, session, out, span, entity, engine, source=source, timeout_s=timeout)
@@ -188,7 +188,8 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     jars, scratch = settings.cache_dir / "jars" / "spark", settings.var_dir / "spark"
     console.info("starting Spark")
     try:
-        with spark_session(jars.resolve(), scratch.resolve(), app=f"polyglot {name}") as session:
+        app = f"polyglot {name}"
+        with spark_session(jars.resolve(), scratch.resolve(), app=app, where=settings.spark) as session:
             yield session
     except SparkUnavailableError as error:
         raise CommandError(str(error), code=Exit.MISSING) from None
