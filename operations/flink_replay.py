@@ -66,18 +66,15 @@ def replay(
     with _held(settings) as path:
         own = prefix(path.stem)
         create(settings, own, WRITTEN)
-        try:
-            if parts.shards:
-                placed = _placed(settings, console, spark, parts, own, entity, source)
-                replace(path, ReplayOrder(path.stem, placed, parts.copies).document())
-                for job in JOBS:
-                    begun = time.perf_counter()
-                    bounded.run(settings, console, job, timeout_s, replay=path)
-                    seconds[job] = round(time.perf_counter() - begun, 3)
-            console.info("collecting what the jobs wrote")
-            result = collect(spark, _broker(settings), own, out, span, entity)
-        finally:
-            delete(settings, own)
+        if parts.shards:
+            placed = _placed(settings, console, spark, parts, own, entity, source)
+            replace(path, ReplayOrder(path.stem, placed, parts.copies).document())
+            for job in JOBS:
+                begun = time.perf_counter()
+                bounded.run(settings, console, job, timeout_s, replay=path)
+                seconds[job] = round(time.perf_counter() - begun, 3)
+        console.info("collecting what the jobs wrote")
+        result = collect(spark, _broker(settings), own, out, span, entity)
     result.read = parts.rows
     result.seconds = {**seconds, "total": round(time.perf_counter() - began, 3)}
     return result
@@ -132,27 +129,37 @@ def sweep(settings: Settings) -> list[str]:
                 fcntl.flock(order, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            with FlinkRest(settings.flink.url) as rest:
-                for job in rest.jobs(live=True):
-                    if job.name.endswith(f"-{path.stem}"):
-                        rest.cancel(job.id)
-            delete(settings, prefix(path.stem))
-            path.unlink(missing_ok=True)
+            _clean(settings, path)
             found.append(path.stem)
     return found
 
 
+def _clean(settings: Settings, path: Path) -> None:
+    """Cancel what still runs of a replay, and delete its topics and its order."""
+    with FlinkRest(settings.flink.url) as rest:
+        for job in rest.jobs(live=True):
+            if job.name.endswith(f"-{path.stem}"):
+                rest.cancel(job.id)
+    delete(settings, prefix(path.stem))
+    path.unlink(missing_ok=True)
+
+
 @contextmanager
 def _held(settings: Settings) -> Iterator[Path]:
-    """Yield the place of a new order, and hold its lock."""
+    """Yield the place of a new order, and hold its lock; clean up at the end, whatever has happened.
+
+    If that fails, because a service is away, the order stays, and the next replay does it.
+    """
     path = _orders(settings) / f"{NAMED}{token_hex(4)}.json"
     lock = path.open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield path
     finally:
-        path.unlink(missing_ok=True)
-        lock.close()
+        try:
+            _clean(settings, path)
+        finally:
+            lock.close()
 
 
 def _orders(settings: Settings) -> Path:

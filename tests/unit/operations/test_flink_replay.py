@@ -69,6 +69,7 @@ def test_a_log_that_was_cut_is_not_enough_for_who_wants_nothing_else(settings, b
 class Cluster:
     def __init__(self):
         self.cancelled = []
+        self.live = [JobInfo("1", "normalize", "RUNNING", {}), JobInfo("2", "normalize-replay-dead", "RUNNING", {})]
 
     def __call__(self, _url):
         return self
@@ -81,7 +82,7 @@ class Cluster:
 
     def jobs(self, *, live):
         assert live
-        return [JobInfo("1", "normalize", "RUNNING", {}), JobInfo("2", "normalize-replay-dead", "RUNNING", {})]
+        return self.live
 
     def cancel(self, job_id):
         self.cancelled.append(job_id)
@@ -96,7 +97,9 @@ def test_what_a_killed_replay_left_is_cleaned_up_and_nothing_of_one_that_runs(se
     with _held(settings) as running:
         assert sweep(settings) == ["replay-dead"]
         assert (cluster.cancelled, broker["deleted"]) == (["2"], ["replay-dead."])
+        cluster.live.append(JobInfo("3", f"analytics-{running.stem}", "RUNNING", {}))
         assert running.exists() and not dead.exists()
         with running.open() as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert (cluster.cancelled, broker["deleted"][1:]) == (["2", "3"], [f"{running.stem}."])
     assert sweep(settings) == [] and not running.exists()
