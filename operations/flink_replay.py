@@ -29,7 +29,6 @@ from operations import bounded
 from operations.scratch_topics import create, delete
 from runtime.config import Settings
 from runtime.console import CommandError, Console
-from runtime.files import replace
 from runtime.flink_rest import FlinkRest
 from runtime.layout import Layout
 from runtime.replay_order import NAMED, ReplayOrder, prefix
@@ -68,7 +67,7 @@ def replay(
         create(settings, own, WRITTEN)
         if parts.shards:
             placed = _placed(settings, console, spark, parts, own, entity, source)
-            replace(path, ReplayOrder(path.stem, placed, parts.copies).document())
+            path.write_text(ReplayOrder(path.stem, placed, parts.copies).document())  # in place: the lock is on it
             for job in JOBS:
                 begun = time.perf_counter()
                 bounded.run(settings, console, job, timeout_s, replay=path)

@@ -4,21 +4,24 @@ import fcntl
 
 import pytest
 
-from batch.ranges import Days
+from batch.ranges import Days, Span
 from batch.replaying.log_parts import LogParts
+from batch.replaying.replay import Replayed
 from batch.replaying.shards import Plan, Shard
 from batch.replaying.steps import Piece
 from batch.spark.topics import Extent
 from operations import flink_replay
-from operations.flink_replay import _held, _placed, sweep
+from operations.flink_replay import _held, _placed, replay, sweep
 from runtime.config import Settings
 from runtime.console import CommandError, Console
 from runtime.flink_rest import JobInfo
+from runtime.replay_order import ReplayOrder
 
 CONSOLE = Console(json_output=True)
 TOPIC, OWN = "raw.sim.trade.v1", "replay-1a."
 PIECE = Piece("file", (TOPIC, 1), "2024-08-08", 3, 8, 6, True)
-PARTS = LogParts({(TOPIC, 1): (3, 9)}, (Plan(Days(None, None), (Shard(TOPIC, 1, 6, 8),), (PIECE,)),), {})
+COPIES = {TOPIC: [("e~redriven", "redrive:1:d:late:")]}
+PARTS = LogParts({(TOPIC, 1): (3, 9)}, (Plan(Days(None, None), (Shard(TOPIC, 1, 6, 8),), (PIECE,)),), COPIES)
 
 
 @pytest.fixture
@@ -103,3 +106,30 @@ def test_what_a_killed_replay_left_is_cleaned_up_and_nothing_of_one_that_runs(se
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert (cluster.cancelled, broker["deleted"][1:]) == (["2", "3"], [f"{running.stem}."])
     assert sweep(settings) == [] and not running.exists()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_both_jobs_run_by_the_order_and_nothing_of_it_stays(settings, broker, monkeypatch, tmp_path, fails):
+    monkeypatch.setattr(flink_replay, "FlinkRest", Cluster())
+    monkeypatch.setattr(flink_replay, "find", lambda *_: PARTS)
+    monkeypatch.setattr(flink_replay, "collect", lambda _s, _b, own, out, *_: Replayed(out, {"trade": len(own)}))
+    ran = []
+
+    def run(_settings, _console, job, _timeout, *, replay):
+        assert sweep(settings) == []  # another replay that begins now
+        order = ReplayOrder.load(replay)
+        assert (order.parts, order.redriven, order.prefix) == ({TOPIC: [(1, 3, 9)]}, COPIES, f"{replay.stem}.")
+        ran.append(job)
+        if fails:
+            raise CommandError("the job failed")
+
+    monkeypatch.setattr(flink_replay.bounded, "run", run)
+    if fails:
+        with pytest.raises(CommandError, match="the job failed"):
+            replay(settings, CONSOLE, None, tmp_path, Span())
+    else:
+        done = replay(settings, CONSOLE, None, tmp_path, Span())
+        assert (ran, done.events) == (["normalize", "analytics"], 6)
+    ((own, topics),) = broker["created"]
+    assert broker["deleted"] == [own] and "normalized.trade.v1" in topics
+    assert list((settings.var_dir / "replays").iterdir()) == []
