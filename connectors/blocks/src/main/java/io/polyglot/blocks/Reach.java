@@ -1,6 +1,7 @@
 package io.polyglot.blocks;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
@@ -55,7 +56,7 @@ public final class Reach {
   <T> KafkaSourceBuilder<T> applied(KafkaSourceBuilder<T> builder, List<String> topics) {
     if (!begins.isEmpty()) {
       return builder
-          .setPartitions(begins.keySet())
+          .setPartitions(new HashSet<>(begins.keySet())) // a map's own set cannot be serialized
           .setStartingOffsets(OffsetsInitializer.offsets(begins))
           .setBounded(OffsetsInitializer.offsets(ends));
     }
