@@ -9,7 +9,6 @@ from pyspark.sql import SparkSession
 
 from batch.ranges import RangeError, Span, day_text
 from batch.spark.bronze import read_bronze
-from schemas.domains import domains
 
 _MOST = 5
 
@@ -23,9 +22,7 @@ def demand_possible(spark: SparkSession, lake_uri: str, span: Span, entity: str 
     """
     bronze = read_bronze(spark, lake_uri)
     begin = min((unquote(file).rsplit("/", 2)[-2] for file in bronze.inputFiles()), default="")
-    topics = [domains().topics[name] for name in domains().raw_topics()]
-    hot = [topic for topic in topics if topic.horizon_ms == min(one.horizon_ms for one in topics)]
-    last = span.ingest_days(hot).last
+    last = span.event_days().last
     if last is not None and day_text(last) < begin:
         raise RangeError(f"Bronze begins on {begin}: there is nothing before {span.as_json()['to']}")
     if entity is not None and bronze.where(bronze.entity_id == entity).first() is None:

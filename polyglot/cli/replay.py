@@ -109,7 +109,7 @@ def replay(
     rows = [[kind, f"{count:,}", done.seconds.get(kind, "")] for kind, count in done.records.items()]
     console.table(["kind", "records", "seconds"], rows)
     console.result(document)
-    if not done.events:
+    if not any(done.records.values()):
         console.warn("Bronze has no events in this range")
     console.success(f"{done.events:,} events in {done.seconds['total']:.1f} s, records in {out}")
 
@@ -159,7 +159,7 @@ def recompute(
         done = by_flink(settings, console, session, out, span, entity, source=source.value, timeout_s=timeout_s)
     else:
         done = by_spark(session, settings.lake_uri, out, span, entity, quality=rules(settings))
-    if not done.events:
+    if not any(done.records.values()):
         try:
             demand_possible(session, settings.lake_uri, span, entity)
         except RangeError as error:

@@ -78,7 +78,7 @@ def test_the_log_is_read_from_the_first_record_that_shapes_a_span_to_the_last(
     spark: SparkSession, replayed: tuple[str, Replayed]
 ) -> None:
     uri = replayed[0]
-    whole, first = find(spark, uri, Span(), None), find(spark, uri, Span(None, MIDNIGHT - DAY), None)
+    whole, first = find(spark, uri, Span(), None), find(spark, uri, Span(None, MIDNIGHT - 2 * DAY), None)
     assert whole.rows == COUNT + 1
     assert first.rows == 0 and first.shards == {}
     topic, partition = "raw.sim.trade.v1", lake.partition_of(A)
