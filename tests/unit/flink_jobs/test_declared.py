@@ -52,7 +52,7 @@ def test_everything_has_a_name_of_its_own(declared: Any) -> None:
 
 
 def test_a_sink_keeps_what_a_checkpoint_has_counted(declared: Any) -> None:
-    for _, _, properties, guarantee in declared.written:
+    for _, _, properties, guarantee, _prefix in declared.written:
         assert guarantee in ("AT_LEAST_ONCE", "EXACTLY_ONCE")
         assert (properties["acks"], properties["enable.idempotence"]) == ("all", "true")
 
