@@ -21,7 +21,7 @@ class Declared:
     """What a job asks the JVM for: of topics, of the lake and of ClickHouse."""
 
     def __init__(self, job: ModuleType, patch: pytest.MonkeyPatch) -> None:
-        built, jvm = MagicMock(settings=Settings(clickhouse={"password": "p"})), MagicMock()
+        built, jvm = MagicMock(settings=Settings(clickhouse={"password": "p"}), replay=None), MagicMock()
         patch.setattr(job, "start", lambda *_: built)
         patch.setattr(topics, "get_gateway", lambda: MagicMock(jvm=jvm))
         patch.setattr(stores, "get_gateway", lambda: MagicMock(jvm=jvm))
