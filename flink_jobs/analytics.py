@@ -18,7 +18,7 @@ from flink_jobs.environment import Job, start
 from flink_jobs.io import stores, topics
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Ticks, Work
-from flink_jobs.replies import bar_records, bars_by_the_clock, joined, last_bars
+from flink_jobs.replies import WINDOW_COUNTERS, bar_records, bars_by_the_clock, joined, last_bars
 from schemas.quality import Quality, Rule, load
 from udfs.windows.definition import BARS, DEFINITIONS, QUOTE_BARS, Definition
 from udfs.windows.fold import WindowFold, restore
@@ -53,6 +53,7 @@ def windows(definition: Definition, quality: Quality, *, forget: bool = True) ->
         process=bar_records,
         emit=joined,
         states=STATES,
+        counters=WINDOW_COUNTERS,
         name=lambda _topic: name,
         ticks=Ticks(bars_by_the_clock, last_bars),
     )

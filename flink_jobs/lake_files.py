@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from flink_jobs.accounts import ACCEPTED, CONFLICTS, DEAD_LETTERS, DUPLICATES, RECORDS_IN, Counted
 from flink_jobs.operators.blocks import BYTES
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import dead_letter_records
@@ -20,7 +21,7 @@ from udfs.ingest.ingestor import Ingestor
 from udfs.lake import bronze, silver
 from udfs.lake.files import LakeFile, LakeFiles, frame
 from udfs.lake.silver import SilverFold
-from udfs.wire.blocks import Part, Records, reply
+from udfs.wire.blocks import Part, Records, Watermarks, reply
 
 #: The fields that the ingest job's fold emits.
 OUTPUT = {"files": BYTES, "dead_letters": BYTES}
@@ -58,15 +59,24 @@ class BronzeFiles:
 
     def work(self) -> Work:
         """Return what the operator is to do."""
-        return Work(Ingestor.restore, self.process, self.emit, (ingestor.STATE_VERSION,), flush=self.flush)
+        counters = (RECORDS_IN, ACCEPTED, DUPLICATES, DEAD_LETTERS, CONFLICTS)
+        return Work(Ingestor.restore, self.process, self.emit, (ingestor.STATE_VERSION,), counters, flush=self.flush)
 
-    def process(self, fold: Ingestor, part: Part, watermark: int) -> Made:  # noqa: ARG002 - as `Work.process`
+    def process(self, fold: Ingestor, part: Part, marks: Watermarks) -> Counted:  # noqa: ARG002 - as `Work.process`
         """Fold one part of a block."""
         # A dead letter without a time of its own gets the record's, to the second.
         seconds = part.times // 1000 * 1000
         out = fold.process(part.values, part.offsets, part.partition, seconds.tolist())
         full = [file for date, rows in bronze.bronze_columns(out.bronze) for file in self._files.add(date, rows)]
-        return Made(full, dead_letter_records(catalog.dead_letters("ingestion"), [*out.dead_letters, *out.conflicts]))
+        counts = {
+            RECORDS_IN: len(part.values),
+            ACCEPTED: len(out.bronze),
+            DUPLICATES: out.duplicates,
+            DEAD_LETTERS: len(out.dead_letters),
+            CONFLICTS: len(out.conflicts),
+        }
+        letters = dead_letter_records(catalog.dead_letters("ingestion"), [*out.dead_letters, *out.conflicts])
+        return Counted(Made(full, letters), counts)
 
     def flush(self, fold: Ingestor) -> Made | None:  # noqa: ARG002 - the files are those of all folds
         """Hand over what is held."""
@@ -89,15 +99,19 @@ class SilverFiles:
 
     def work(self) -> Work:
         """Return what the operator is to do."""
-        return Work(self._restore, self.process, self.emit, (silver.STATE_VERSION,), flush=self.flush)
+        counters = (RECORDS_IN, ACCEPTED, DUPLICATES)
+        return Work(self._restore, self.process, self.emit, (silver.STATE_VERSION,), counters, flush=self.flush)
 
     def _restore(self, topic: str, log: Iterable[bytes]) -> SilverFold:  # noqa: ARG002 - a kind has one topic
         return SilverFold.restore(self._kind, log)
 
-    def process(self, fold: SilverFold, part: Part, watermark: int) -> list[LakeFile]:  # noqa: ARG002 - as `Work.process`
+    def process(self, fold: SilverFold, part: Part, marks: Watermarks) -> Counted:  # noqa: ARG002 - as `Work.process`
         """Fold one part of a block."""
+        before = fold.duplicates
         columns = fold.process(part.topic, part.values)
-        return [file for date, rows in columns for file in self._files.add(date, rows)]
+        records, duplicates = len(part.values), fold.duplicates - before
+        full = [file for date, rows in columns for file in self._files.add(date, rows)]
+        return Counted(full, {RECORDS_IN: records, ACCEPTED: records - duplicates, DUPLICATES: duplicates})
 
     def flush(self, fold: SilverFold) -> list[LakeFile] | None:  # noqa: ARG002 - the files are those of all folds
         """Hand over what is held."""

@@ -7,7 +7,7 @@ from typing import Any
 from flink_jobs.environment import Job
 
 #: Operators of these kinds hold nothing between two records.
-STATELESS = ("FlatMap", "halt", "*anonymous")
+STATELESS = ("FlatMap", "account", "halt", "*anonymous")
 
 
 def manifest(job: Job) -> dict[str, Any]:

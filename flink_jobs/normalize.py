@@ -19,7 +19,7 @@ from flink_jobs.io import stores, topics
 from flink_jobs.lake_files import SilverFiles
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Work
-from flink_jobs.replies import joined, normalized_records
+from flink_jobs.replies import NORMALIZER_COUNTERS, joined, normalized_records
 from schemas import catalog
 from schemas.domains import domains
 from schemas.quality import load
@@ -34,7 +34,7 @@ def main() -> None:
     quality = load(job.settings.quality_file)
     copies = job.replay.redriven if job.replay else {}
     restore = partial(Normalizer.restore, quality=quality, copies=copies)
-    work = Work(restore, normalized_records, joined, (STATE_VERSION,))
+    work = Work(restore, normalized_records, joined, (STATE_VERSION,), NORMALIZER_COUNTERS)
     folded = fold_shards(job, raw, work, {"reply": BYTES}, name="normalize")
     topics.write(job, unpacked(folded, 0, name="normalize: records"), "normalized topics")
     for kind in ("trade", "quote") if job.settings.lake.enabled else ():

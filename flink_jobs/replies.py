@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
+from flink_jobs.accounts import (
+    ACCEPTED,
+    CORRECTIONS,
+    DEAD_LETTERS,
+    DUPLICATES,
+    LATE,
+    LOST,
+    PASSED_OVER,
+    RECORDS_IN,
+    REPAIR_REQUESTS,
+    RESULTS,
+    Counted,
+)
 from schemas import catalog
 from udfs.normalize.normalizer import Normalizer
 from udfs.windows.fold import Published, WindowFold
+from udfs.windows.kernels import layout as at
 from udfs.wire import envelope
-from udfs.wire.blocks import NO_TIME, Part, Records, reply
+from udfs.wire.blocks import NO_TIME, Part, Records, Watermarks, reply
 from udfs.wire.dead_letters import DeadLetter
+
+#: What is counted of normalization, and of windows.
+NORMALIZER_COUNTERS = (RECORDS_IN, ACCEPTED, DUPLICATES, DEAD_LETTERS, PASSED_OVER, LATE)
+WINDOW_COUNTERS = (RECORDS_IN, ACCEPTED, DUPLICATES, LATE, LOST, RESULTS, CORRECTIONS, REPAIR_REQUESTS)
 
 
 def dead_letter_records(topic: str, dead_letters: Sequence[DeadLetter]) -> list[Records]:
@@ -20,13 +40,21 @@ def dead_letter_records(topic: str, dead_letters: Sequence[DeadLetter]) -> list[
     return [Records.of(topic, records)]
 
 
-def normalized_records(fold: Normalizer, part: Part, watermark: int) -> list[Records]:  # noqa: ARG001 - as `Work.process`
+def normalized_records(fold: Normalizer, part: Part, marks: Watermarks) -> Counted:  # noqa: ARG001 - as `Work.process`
     """Fold one part of a block into records for the wire sink.
 
     Values that are no envelope are the ingest job's dead letters, not this one's.
     """
-    envelopes, _, _ = envelope.decode(part.values)
+    envelopes, _, bad = envelope.decode(part.values)
     out = fold.process(envelopes)
+    counts = {
+        RECORDS_IN: len(part.values),
+        ACCEPTED: out.frames,
+        DUPLICATES: out.duplicates,
+        DEAD_LETTERS: len(out.dead_letters),
+        PASSED_OVER: out.not_normalized + len(bad),
+        LATE: sum(letter.reason == "late" for letter in out.dead_letters),
+    }
     found = dead_letter_records(catalog.dead_letters("normalization"), out.dead_letters)
     for target, kind in ((catalog.topic("trade"), out.trades), (catalog.topic("quote"), out.quotes)):
         if len(kind):  # a topic's records are of one kind
@@ -34,26 +62,39 @@ def normalized_records(fold: Normalizer, part: Part, watermark: int) -> list[Rec
     low_rate: dict[str, list[tuple[int, bytes, bytes]]] = {}
     for record in out.low_rate:
         low_rate.setdefault(record.topic, []).append((record.event_time // 1000, record.key, record.value))
-    return found + [Records.of(topic, records) for topic, records in low_rate.items()]
+    return Counted(found + [Records.of(topic, records) for topic, records in low_rate.items()], counts)
 
 
-def bar_records(fold: WindowFold, part: Part, watermark: int) -> list[Records]:
-    """Fold one part of a block into windows; return the windows that ``watermark`` (µs) makes due."""
-    return published_records(fold, fold.process(part.topic, part.values, watermark))
+def bar_records(fold: WindowFold, part: Part, marks: Watermarks) -> Counted:
+    """Fold one part of a block into windows; return the windows that the watermark makes due."""
+    duplicates, lost = fold.count(at.DUPLICATES), fold.count(at.LOST)
+    published = fold.process(part.topic, part.values, marks.now)
+    ends = published.results.facts[:, fold.definition.columns["window_end"].word]
+    records, again = len(part.values), fold.count(at.DUPLICATES) - duplicates
+    counts = {
+        RECORDS_IN: records,
+        ACCEPTED: records - again,
+        DUPLICATES: again,
+        LATE: int(np.count_nonzero(1_000 * part.times < marks.before)),
+        LOST: fold.count(at.LOST) - lost,
+        CORRECTIONS: int(np.count_nonzero(ends <= marks.before)),
+    }
+    out = _published(fold, published)
+    return Counted(out.out, {**counts, **out.counts})
 
 
-def bars_by_the_clock(fold: WindowFold, watermark: int, all_windows: bool) -> tuple[list[Records], bool]:
+def bars_by_the_clock(fold: WindowFold, watermark: int, all_windows: bool) -> tuple[Counted, bool]:
     """Return what a tick publishes, and whether more is to follow."""
     published = fold.tick(watermark, everything=all_windows)
-    return published_records(fold, published), published.waiting > 0
+    return _published(fold, published), published.waiting > 0
 
 
-def last_bars(fold: WindowFold) -> list[Records]:
+def last_bars(fold: WindowFold) -> Counted:
     """Return what is left at the end of a bounded input."""
-    return published_records(fold, fold.close())
+    return _published(fold, fold.close())
 
 
-def published_records(fold: WindowFold, published: Published) -> list[Records]:
+def _published(fold: WindowFold, published: Published) -> Counted:
     """Return a fold's results, and its requests for repair."""
     found = []
     if len(published.results):
@@ -62,7 +103,7 @@ def published_records(fold: WindowFold, published: Published) -> list[Records]:
     if published.requests:
         requests = [(request.event_time // 1000, request.key(), request.encode()) for request in published.requests]
         found.append(Records.of(catalog.topic("repair_request"), requests))
-    return found
+    return Counted(found, {RESULTS: len(published.results), REPAIR_REQUESTS: len(published.requests)})
 
 
 def joined(parts: Iterable[list[Records]]) -> tuple[bytes]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit/udfs/gate/test_horizon.py"
 FRAMES, DECLARED = "tests/unit/udfs/venues/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
 LETTERS, UIDS = "tests/unit/udfs/normalize/test_large_dead_letters.py", "tests/integration/jobs/test_manifests.py"
-VERDICT = "tests/unit/cli/test_verify.py"
+VERDICT, ACCOUNTS = "tests/unit/cli/test_verify.py", "tests/unit/flink_jobs/test_accounts.py"
 ENDS = "tests/unit/batch/spark/test_topics.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
 FILES, SILVER = (
@@ -392,5 +392,40 @@ NOTICED = (
         "ORDER BY (entity_id, event_date, interval, window_start);",
         "ORDER BY (entity_id, event_date, interval);",
         (COLUMNS,),
+    ),
+    Mutation(
+        "metrics: a fold's records are each counted as one thing",
+        "flink_jobs/lake_files.py",
+        "ACCEPTED: records - duplicates,",
+        "ACCEPTED: records,",
+        (ACCOUNTS,),
+    ),
+    Mutation(
+        "metrics: a first result is no correction",
+        "flink_jobs/replies.py",
+        "CORRECTIONS: int(np.count_nonzero(ends <= marks.before)),",
+        "CORRECTIONS: int(np.count_nonzero(ends <= marks.now)),",
+        (ACCOUNTS,),
+    ),
+    Mutation(
+        "metrics: state is counted again after a restore",
+        "flink_jobs/operators/fold.py",
+        "                self._state_bytes += shard.journals[name].kept_bytes\n",
+        "",
+        ("tests/unit/flink_jobs/test_fold.py",),
+    ),
+    Mutation(
+        "metrics: what a stop has lost is not counted",
+        "flink_jobs/operators/fold.py",
+        "yield Row(*self._work.emit([]), None, str(stop))",
+        "yield Row(*self._work.emit([]), self._account(shard, []), str(stop))",
+        ("tests/unit/flink_jobs/test_fold.py",),
+    ),
+    Mutation(
+        "metrics: counters rise by what a row says",
+        "connectors/blocks/src/main/java/io/polyglot/blocks/Account.java",
+        "counter.inc(in.getLong());",
+        "counter.inc();",
+        ("connectors/blocks/src/test/java/io/polyglot/blocks/AccountTest.java",),
     ),
 )

@@ -15,7 +15,7 @@ from pyflink.java_gateway import get_gateway
 
 from flink_jobs.environment import Job
 from flink_jobs.halt import HALT, halting
-from flink_jobs.operators.fold import ShardFold, Work
+from flink_jobs.operators.fold import ACCOUNT, ShardFold, Work
 
 #: Bytes at which a block is handed on. A subtask holds up to twice that for each partition number that it reads.
 FULL_BYTES = 1024 * 1024
@@ -46,12 +46,14 @@ def fold_shards(
     """
     linger, patience = map(job.settings.flink.patience_ms, (linger_ms, max(linger_ms, PATIENCE_MS)))
     packed = _blocks().packed(records, f"{name}: blocks", linger, patience, FULL_BYTES)
-    kind = Types.ROW_NAMED([*output, HALT], [*output.values(), Types.STRING()])
+    kind = Types.ROW_NAMED([*output, ACCOUNT, HALT], [*output.values(), BYTES, Types.STRING()])
     # The modes keep state in different forms: one must not begin without what the other has saved, but fail.
     folded = _key_by_shard(packed).process(ShardFold(work), output_type=kind)
     uid = f"{name} ({job.python_mode})"
     job.states[uid] = work.states
-    return halting(folded.uid(uid).name(name), kind, len(output) + 1, f"{name}: halt")
+    rows, form = folded.uid(uid).name(name)._j_data_stream, kind.get_java_type_info()  # noqa: SLF001
+    counted = _blocks().accounted(rows, form, len(output), name, list(work.counters), work.ticks is not None)
+    return halting(DataStream(counted), kind, len(output) + 2, f"{name}: halt")
 
 
 def unpacked(folded: DataStream, position: int, *, name: str) -> Any:

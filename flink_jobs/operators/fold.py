@@ -17,14 +17,17 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from flink_jobs import worker
+from flink_jobs.accounts import Counted, account
 from udfs.quality import QualityStop
 from udfs.state.operator import Journal
-from udfs.wire.blocks import NO_WATERMARK, Part, read
+from udfs.wire.blocks import NO_WATERMARK, Part, Watermarks, read
 
 #: How often open windows are published, ms; and how soon the rest follows if they are too many for one turn.
 TICK_MS, SOON_MS = 2_000, 20
 #: An event-time timer that Flink fires when a bounded input, or a job that is drained, has ended.
 _END_MS = (1 << 63) - 2
+#: Column of a row's account.
+ACCOUNT = "account"
 #: Between a fold's name and the number of an entry, in the key of the entry.
 _SEPARATOR = "\0"
 
@@ -37,8 +40,8 @@ class Ticks:
     follow soon, too. ``close`` publishes everything, at the end of the input.
     """
 
-    tick: Callable[[Any, int, bool], tuple[Any, bool]]
-    close: Callable[[Any], Any]
+    tick: Callable[[Any, int, bool], tuple[Counted, bool]]
+    close: Callable[[Any], Counted]
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,16 @@ class Work:
 
     ``restore`` makes the fold of a name from the entries of its log, which may be of any of ``states``, the versions of
     its state, of which the last one is written. ``process`` folds one topic's part of a block, and
-    is given the watermark (µs). ``emit`` makes the fields of an output row of all that became of a block; of nothing,
-    fields that say nothing. ``name`` is that of the fold that a topic belongs to. ``flush`` hands over what a fold has
-    kept until the next checkpoint, or None.
+    is given the watermarks. ``emit`` makes the fields of an output row of all that became of a block; of nothing,
+    fields that say nothing. ``counters`` are the names of what is counted. ``name`` is that of the fold that a topic
+    belongs to. ``flush`` hands over what a fold has kept until the next checkpoint, or None.
     """
 
     restore: Callable[[str, Iterable[bytes]], Any]
-    process: Callable[[Any, Part, int], Any]
+    process: Callable[[Any, Part, Watermarks], Counted]
     emit: Callable[[list[Any]], tuple[Any, ...]]
     states: tuple[int, ...]
+    counters: tuple[str, ...]
     name: Callable[[str], str] = str
     flush: Callable[[Any], Any] | None = None
     ticks: Ticks | None = None
@@ -87,19 +91,21 @@ class ShardFold(KeyedProcessFunction):
         entry = Types.PICKLED_BYTE_ARRAY()
         self._log: MapState = runtime_context.get_map_state(MapStateDescriptor("log", Types.STRING(), entry))
         self._shards: dict[int, _Shard] = {}
+        self._state_bytes = 0
         self._stopped = False
 
     def process_element(self, value: bytes, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         block = read(value)
         known = block.partition in self._shards
         shard = self._shard(block.partition)
-        shard.watermark = max(shard.watermark, block.watermark)
+        marks = Watermarks(shard.watermark, max(shard.watermark, block.watermark))
+        shard.watermark = marks.now
         if not block.parts:
             yield from self._save(shard)
             return
         if self._work.ticks and not known:
             ctx.timer_service().register_event_time_timer(_END_MS)
-        yield from self._row(lambda: [self._process(shard, part) for part in block.parts])
+        yield from self._row(shard, lambda: [self._process(shard, part, marks) for part in block.parts])
         shard.fed = True
         if self._work.ticks and not shard.timer and _waiting(shard):
             self._set_timer(shard, ctx, TICK_MS)
@@ -112,38 +118,42 @@ class ShardFold(KeyedProcessFunction):
         folds = shard.folds.values()
         shard.changed.update(shard.folds)
         if ctx.time_domain() == TimeDomain.EVENT_TIME:
-            yield from self._row(lambda: [ticks.close(fold) for fold in folds])
+            yield from self._row(shard, lambda: [ticks.close(fold) for fold in folds])
             return
         more = False
 
-        def tick() -> list[Any]:
+        def tick() -> list[Counted]:
             nonlocal more
             ticked = [ticks.tick(fold, shard.watermark, not shard.fed) for fold in folds]
             more = any(rest for _, rest in ticked)
             return [out for out, _ in ticked]
 
-        yield from self._row(tick)
+        yield from self._row(shard, tick)
         shard.fed = shard.fed and more
         if shard.timer <= timestamp:  # else a restored timer has fired, and our own is still to come
             shard.timer = 0
             if more or _waiting(shard):
                 self._set_timer(shard, ctx, SOON_MS if more else TICK_MS)
 
-    def _process(self, shard: _Shard, part: Part) -> Any:
+    def _process(self, shard: _Shard, part: Part, marks: Watermarks) -> Counted:
         name = self._work.name(part.topic)
         if name not in shard.folds:
             shard.folds[name] = self._work.restore(name, ())
             shard.journals[name] = Journal()
         shard.changed.add(name)
-        return self._work.process(shard.folds[name], part, shard.watermark)
+        return self._work.process(shard.folds[name], part, marks)
 
-    def _row(self, outs: Callable[[], list[Any]]) -> Iterator[Row]:
+    def _row(self, shard: _Shard, outs: Callable[[], list[Counted]]) -> Iterator[Row]:
         """Yield what became of something; a stop is handed on, and the state stays as the last checkpoint has it."""
         try:
-            yield Row(*self._work.emit(outs()), None)
+            made = outs()
+            yield Row(*self._work.emit([one.out for one in made]), self._account(shard, made), None)
         except QualityStop as stop:
             self._stopped = True
-            yield Row(*self._work.emit([]), str(stop))
+            yield Row(*self._work.emit([]), None, str(stop))
+
+    def _account(self, shard: _Shard, made: list[Counted]) -> bytes:
+        return account(self._work.counters, made, self._state_bytes, shard.watermark)
 
     def _set_timer(self, shard: _Shard, ctx: KeyedProcessFunction.Context, wait_ms: int) -> None:
         service = ctx.timer_service()
@@ -163,25 +173,32 @@ class ShardFold(KeyedProcessFunction):
                 entries = sorted(log.items())
                 shard.folds[name] = self._work.restore(name, [entry for _, entry in entries])
                 shard.journals[name] = Journal(entries)
+                self._state_bytes += shard.journals[name].kept_bytes
         return shard
 
     def _save(self, shard: _Shard) -> Iterator[Row]:
-        """Keep what changed, and hand over what was kept back for this moment."""
+        """Keep what changed; hand over what was kept back for this moment, and how much state there is now."""
         if self._stopped:
             return
         changed = sorted(shard.changed)
         for name in changed:
             journal = shard.journals[name]
+            self._state_bytes -= journal.kept_bytes
             flushed = journal.flush(shard.folds[name])
+            self._state_bytes += journal.kept_bytes
             for number, entry in flushed.entries:
                 self._log.put(f"{name}{_SEPARATOR}{number}", entry)
             for number in flushed.dropped:
                 self._log.remove(f"{name}{_SEPARATOR}{number}")
         shard.changed.clear()
-        if self._work.flush and changed:
-            outs = [out for name in changed if (out := self._work.flush(shard.folds[name])) is not None]
-            if outs:
-                yield Row(*self._work.emit(outs), None)
+        if changed:
+            flush = self._work.flush or _nothing
+            outs = [out for name in changed if (out := flush(shard.folds[name])) is not None]
+            yield Row(*self._work.emit(outs), self._account(shard, []), None)
+
+
+def _nothing(fold: Any) -> None:
+    """Hand over what a fold keeps that keeps nothing back."""
 
 
 def _waiting(shard: _Shard) -> bool:

@@ -7,18 +7,21 @@ reads the log again from its offsets, so that what was written after it is writt
 
 from __future__ import annotations
 
+import struct
+from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyflink.datastream import TimeDomain
-from support.blocks import NO_WATERMARK, block
+from support.blocks import NO_WATERMARK, Record, block
 
+from flink_jobs.accounts import BALANCE, RECORDS_IN
 from flink_jobs.operators.fold import ShardFold
 
 Shard = tuple[str, int]  # topic, partition
-Fields = list[Any]  # of a row that comes out, without the message of a stop
+Fields = list[Any]  # of a row that comes out, without its account and the message of a stop
 
 
 @dataclass
@@ -41,6 +44,8 @@ class _Task:
         self._domain = TimeDomain.PROCESSING_TIME
         self._operator = job.make()
         self._operator.open(self)
+        self._counters = self._operator._work.counters
+        self._nothing = list(self._operator._work.emit([]))
 
     @property
     def _current(self) -> _Keyed:
@@ -82,7 +87,11 @@ class _Task:
 
     def process(self, partition: int, element: bytes) -> list[Fields]:
         self._key = partition
-        return _fields(self._operator.process_element(element, self))
+        return self._fields(self._operator.process_element(element, self))
+
+    def mark(self, partition: int) -> list[Fields]:
+        """Process the marker before a checkpoint; a row that brings but an account is left out."""
+        return [fields for fields in self.process(partition, block(partition, [])) if fields != self._nothing]
 
     def next_timer(self) -> int:
         """Return when the next processing-time timer is due."""
@@ -97,16 +106,16 @@ class _Task:
             self._key = key
             while due := [time for time in its.timers[domain] if time <= until]:
                 its.timers[domain].remove(min(due))
-                out += _fields(self._operator.on_timer(min(due), self))
+                out += self._fields(self._operator.on_timer(min(due), self))
         return out
 
-
-def _fields(rows: Any) -> list[Fields]:
-    found = []
-    for *fields, message in rows:
-        assert message is None, "no rule of these tests stops the job"
-        found.append(fields)
-    return found
+    def _fields(self, rows: Any) -> list[Fields]:
+        found = []
+        for *fields, account, message in rows:
+            assert message is None, "no rule of these tests stops the job"
+            self._job.count(self._counters, account)
+            found.append(fields)
+        return found
 
 
 class FoldJob:
@@ -114,6 +123,9 @@ class FoldJob:
 
     def __init__(self, make: Callable[[], ShardFold]) -> None:
         self.make = make
+        #: What was counted since the beginning, or since the last crash or rescaling, by name; bytes of state.
+        self.counts: Counter[str] = Counter()
+        self.state_bytes = 0
         self.clock_ms = 0
         self.offsets: dict[Shard, int] = {}
         self._parallelism = 1
@@ -125,16 +137,25 @@ class FoldJob:
         shares = [
             {key: its for key, its in keyed.items() if key % self._parallelism == n} for n in range(self._parallelism)
         ]
+        self.counts.clear()
         self._tasks = [_Task(self, share) for share in shares]
 
-    def _process(self, partition: int, element: bytes) -> list[Fields]:
-        return self._tasks[partition % self._parallelism].process(partition, element)
+    def count(self, names: Sequence[str], account: bytes) -> None:
+        """Take an account as the JVM does; each record that came must be in it as one thing."""
+        self.state_bytes, _, *counts = struct.unpack(f"<{2 + len(names)}q", account)
+        rise = dict(zip(names, counts, strict=True))
+        assert rise[RECORDS_IN] == sum(rise.get(name, 0) for name in BALANCE), rise
+        assert min(counts) >= 0, rise
+        self.counts.update(rise)
+
+    def _task(self, partition: int) -> _Task:
+        return self._tasks[partition % self._parallelism]
 
     def checkpoint(self) -> list[Fields]:
         """Save state, timers and offsets together; return what was kept back for this moment."""
         out = []
         for partition in {partition for _, partition in self.offsets}:
-            out += self._process(partition, block(partition, []))
+            out += self._task(partition).mark(partition)
         keyed = {key: its for task in self._tasks for key, its in task.keyed.items()}
         self._saved = deepcopy((keyed, self.offsets))
         return out
@@ -156,8 +177,16 @@ class FoldJob:
             at = self.offsets.get((topic, partition), 0)
             records += [(topic, offset, 0, value) for offset, value in enumerate(values, at)]
             self.offsets[topic, partition] = at + len(values)
-        (fields,) = self._process(partition, block(partition, records, watermark_ms))
+        return self.fold_records(partition, records, watermark_ms)
+
+    def fold_records(self, partition: int, records: Sequence[Record], watermark_ms: int = NO_WATERMARK) -> Fields:
+        """Hand records over as they are, with their offsets and times."""
+        (fields,) = self._task(partition).process(partition, block(partition, records, watermark_ms))
         return fields
+
+    def saved_entries(self) -> list[bytes]:
+        """Return the entries of all keys' logs, as of the last checkpoint."""
+        return [entry for its in self._saved[0].values() for entry in its.entries.values()]
 
     def wait(self, ms: int) -> list[Fields]:
         """Let the clock go on, timer by timer; return what comes of it."""

@@ -28,7 +28,7 @@ from flink_jobs import lake_files
 from flink_jobs.lake_files import BronzeFiles
 from flink_jobs.operators import fold as operators
 from flink_jobs.operators.fold import ShardFold, Work
-from flink_jobs.replies import joined, normalized_records
+from flink_jobs.replies import NORMALIZER_COUNTERS, joined, normalized_records
 from udfs.dedup import dedup
 from udfs.lake.files import LakeFiles
 from udfs.normalize.normalizer import Normalizer
@@ -62,7 +62,8 @@ class Laws(RuleBasedStateMachine):
         self.raw, self.members = self.venue.raw, self.venue.members
         self.events = 0
         self.normalized: dict[Shard, list[Verdict]] = defaultdict(list)
-        self.normalize = FoldJob(lambda: ShardFold(Work(Normalizer.restore, normalized_records, joined, (1,))))
+        work = Work(Normalizer.restore, normalized_records, joined, (1,), NORMALIZER_COUNTERS)
+        self.normalize = FoldJob(lambda: ShardFold(work))
         self.ingest = FoldJob(lambda: ShardFold(BronzeFiles().work()))
         self.bronze: list[tuple[str, int, int]] = []
         #: Since the last checkpoint: first copies by the model, and what files were handed over.

@@ -92,6 +92,11 @@ class Journal:
                 self._written = self._last_round = self._in_round
         return Flushed(entries, dropped)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the entries that are still needed."""
+        return self._written
+
     def _append(self, part: bytes) -> tuple[int, bytes]:
         entry = (self._next, part)
         self._next += 1

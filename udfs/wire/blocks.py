@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,13 @@ class Block:
     partition: int
     parts: list[Part]
     watermark: int
+
+
+class Watermarks(NamedTuple):
+    """A shard's watermark before a block, and the one that holds behind it, µs."""
+
+    before: int
+    now: int
 
 
 def read(block: bytes) -> Block:

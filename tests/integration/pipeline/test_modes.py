@@ -6,6 +6,7 @@ import sys
 
 import psutil
 import pytest
+from support.fold_metrics import counts
 from support.patience import patient
 from support.pipeline import await_raw
 from support.stack import started
@@ -61,3 +62,4 @@ def test_rescaled_and_killed_under_load(stack):
     stack.json("drain", "--timeout", "600")
     found = stack.json("verify", "--fail-on-empty")
     assert found["differences"] == 0
+    assert all(its["records_in_total"] > 0 for its in counts(stack).values())

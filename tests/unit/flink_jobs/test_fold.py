@@ -1,13 +1,15 @@
 """The operator over blocks: what it hands on, when it saves, and that it runs the code it was submitted with."""
 
 import re
+import struct
 from types import SimpleNamespace
 
 import pytest
 from pyflink.datastream import TimeDomain
 from support.blocks import block, rows
 
-from flink_jobs import worker
+from flink_jobs import accounts, worker
+from flink_jobs.accounts import Counted
 from flink_jobs.environment import python_options
 from flink_jobs.operators.fold import SOON_MS, TICK_MS, ShardFold, Ticks, Work
 from flink_jobs.replies import joined
@@ -24,14 +26,14 @@ class Log(Whole):
         self.values, self.fresh = [value for part in log for value in part.split()], []
         self.waiting = 0
 
-    def take(self, part, mark):
+    def take(self, part, marks):
         for value in part.values.tolist():
             if value == b"stop":
                 raise QualityStop(SimpleNamespace(name="rule", topic="t"), "e", "1", "0")
             self.values.append(value)
             self.fresh.append(value)
             self.waiting += 1
-        return [Records.of("out", [(1, b"k", value) for value in self.values])]
+        return Counted([Records.of("out", [(1, b"k", value) for value in self.values])], {"in": len(part.values)})
 
     def delta(self):
         fresh, self.fresh = self.fresh, []
@@ -45,14 +47,17 @@ class Log(Whole):
         """Tell one value at a time; two if nothing came since."""
         told = min(self.waiting, 2 if everything else 1)
         self.waiting -= told
-        return [Records.of("told", [(mark, b"k", b"%d" % told)])], self.waiting > 3
+        return Counted([Records.of("told", [(mark, b"k", b"%d" % told)])], {"told": told}), self.waiting > 3
 
     def close(self):
-        return [Records.of("told", [(1, b"k", b"all")])]
+        return Counted([Records.of("told", [(1, b"k", b"all")])], {})
 
 
-LOG = Work(Log, Log.take, joined, (1,))
-TICKING = Work(Log, Log.take, joined, (1,), ticks=Ticks(Log.tick, Log.close))
+COUNTERS = ("in", "told")
+LOG = Work(Log, Log.take, joined, (1,), COUNTERS)
+TICKING = Work(Log, Log.take, joined, (1,), COUNTERS, ticks=Ticks(Log.tick, Log.close))
+#: Reply of nothing.
+NOTHING = joined([])[0]
 
 
 class Flink(dict):
@@ -101,17 +106,22 @@ def run(operator, *records, flink=None, mark=0):
     )
 
 
+def numbers(account):
+    """Return an account's bytes of state, watermark (µs) and what the counters rise by."""
+    return struct.unpack(f"<{2 + len(COUNTERS)}q", account)
+
+
 def test_state_is_saved_at_the_marker_and_found_again():
     state = Flink()
     operator = opened(state)
     run(operator, b"a", b"b")
     run(operator, b"c")
     assert state == {}
-    assert run(operator) == []
+    run(operator)
     assert state == {"t\x000": b"a b c"}
-    run(operator)  # nothing came since
+    assert run(operator) == []  # nothing came since
     assert state == {"t\x000": b"a b c"}
-    ((reply, message),) = run(opened(state), b"d")
+    ((reply, _, message),) = run(opened(state), b"d")
     assert message is None
     assert [reply.count(value) for value in (b"a", b"b", b"c", b"d")] == [1, 1, 1, 1]
 
@@ -119,8 +129,8 @@ def test_state_is_saved_at_the_marker_and_found_again():
 def test_a_stop_is_handed_on_and_saves_nothing():
     state = Flink()
     operator = opened(state)
-    ((reply, message),) = run(operator, b"a", b"stop")
-    assert (reply, "rule" in message) == (joined([])[0], True)
+    ((reply, account, message),) = run(operator, b"a", b"stop")
+    assert (reply, account, "rule" in message) == (NOTHING, None, True)
     run(operator)
     assert state == {}
 
@@ -139,11 +149,12 @@ def test_entries_that_a_snapshot_makes_needless_are_dropped():
 
 def test_what_is_kept_back_is_handed_over_at_the_marker():
     work = Work(
-        Log, Log.take, joined, (1,), flush=lambda fold: [Records.of("lake", [(1, b"k", b" ".join(fold.values))])]
-    )
+        Log, Log.take, joined, (1,), COUNTERS,
+        flush=lambda fold: [Records.of("lake", [(1, b"k", b" ".join(fold.values))])],
+    )  # fmt: skip
     operator = opened(Flink(), work)
     run(operator, b"a", b"b")
-    assert [rows(reply) for reply, _ in run(operator)] == [[("lake", 1, b"k", b"a b")]]
+    assert [rows(reply) for reply, *_ in run(operator)] == [[("lake", 1, b"k", b"a b")]]
     assert run(operator) == []
 
 
@@ -153,9 +164,11 @@ def test_what_no_watermark_tells_is_told_by_the_clock():
 
     def tick():
         flink.now = flink.timers[-1]
-        ((reply, message),) = operator.on_timer(flink.now, flink)
+        ((reply, account, message),) = operator.on_timer(flink.now, flink)
         assert message is None
-        return [(time, value) for _, time, _, value in rows(reply)]
+        told = [(time, value) for _, time, _, value in rows(reply)]
+        assert numbers(account)[2:] == (0, sum(int(value) for _, value in told))
+        return told
 
     run(operator, *b"abcde".split(), flink=flink)  # one record
     run(operator, b"b", b"c", b"d", b"e", flink=flink, mark=7)
@@ -186,7 +199,7 @@ def test_the_end_of_the_input_tells_everything():
     operator = opened(flink, TICKING)
     run(operator, b"a", flink=flink)
     flink.domain = TimeDomain.EVENT_TIME
-    ((reply, _),) = operator.on_timer(flink.end, flink)
+    ((reply, _, _),) = operator.on_timer(flink.end, flink)
     assert [value for *_, value in rows(reply)] == [b"all"]
     assert flink.end == (1 << 63) - 2
 
@@ -197,9 +210,35 @@ def test_a_tick_restores_the_shard():
     run(operator, b"a", b"b", flink=flink)
     run(operator)
     restored = opened(flink, TICKING)
-    ((reply, _),) = restored.on_timer(9_000, flink)
+    ((reply, _, _),) = restored.on_timer(9_000, flink)
     assert restored._shard(2).folds["t"].values == [b"a", b"b"]
     assert [value for *_, value in rows(reply)] == [b"0"]
+
+
+def test_what_is_counted_goes_with_the_row_that_it_is_of():
+    state = Flink()
+    operator = opened(state)
+    assert [numbers(account) for _, account, _ in run(operator, b"a", b"b", mark=7)] == [(0, 7_000, 2, 0)]
+    assert [numbers(account) for _, account, _ in run(operator, b"c", mark=6)] == [(0, 7_000, 1, 0)]
+    ((reply, account, _),) = run(operator, mark=9)
+    assert (reply, numbers(account)) == (NOTHING, (len(b"a b c"), 9_000, 0, 0))
+
+
+def test_state_bytes_are_those_that_are_kept_also_after_a_restore():
+    state = Flink()
+    operator = opened(state)
+    for n in range(40):
+        run(operator, *(b"%010d" % (1_000 * n + k) for k in range(1_000)))
+        ((_, account, _),) = run(operator)
+        assert numbers(account)[0] == sum(map(len, state.values()))
+    assert min(int(key.removeprefix("t\0")) for key in state) > 0  # some were dropped
+    ((_, account, _),) = run(opened(state), b"d")
+    assert numbers(account)[0] == sum(map(len, state.values()))
+
+
+def test_what_nobody_declared_is_not_counted_silently():
+    with pytest.raises(KeyError, match="told"):
+        accounts.account(("in",), [Counted([], {"told": 1})], 0, 0)
 
 
 def test_other_code_than_was_submitted_is_refused(monkeypatch):

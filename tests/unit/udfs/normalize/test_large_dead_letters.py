@@ -24,6 +24,7 @@ from udfs.wire import blocks
 from udfs.wire.envelope import encode_one
 
 NOW = 1_723_161_600_000_000
+NO_WATERMARKS = blocks.Watermarks(blocks.NO_WATERMARK, blocks.NO_WATERMARK)
 #: A frame above the megabyte that a frame may have, and one of what no envelope may have.
 FRAME = b'{"e":"trade","s":"A","x":"' + bytes(range(97, 123)) * 120_000 + b'"}'
 
@@ -36,7 +37,7 @@ def envelope(payload: bytes) -> bytes:
 def of_the_stream() -> list[bytes]:
     topic = "raw.sim.unassigned.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, envelope(FRAME))])).parts
-    (reply,) = joined([normalized_records(Normalizer(topic), part, blocks.NO_WATERMARK)])
+    (reply,) = joined([normalized_records(Normalizer(topic), part, NO_WATERMARKS).out])
     ((target, _, _, letter),) = rows(reply)
     assert target == "deadletter.normalization.v1"
     return [letter]
@@ -62,7 +63,7 @@ def of_ingestion() -> list[bytes]:
     topic = "raw.sim.trade.v1"
     (part,) = blocks.read(block(0, [(topic, 0, NOW // 1_000, b"\x01" + FRAME)])).parts
     work = BronzeFiles()
-    _, reply = work.emit([work.process(Ingestor(topic), part, blocks.NO_WATERMARK)])
+    _, reply = work.emit([work.process(Ingestor(topic), part, NO_WATERMARKS).out])
     return [letter for _, _, _, letter in rows(reply)]
 
 

@@ -1,6 +1,8 @@
 package io.polyglot.blocks;
 
+import java.util.List;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.table.data.RowData;
@@ -33,6 +35,27 @@ public final class Blocks {
             Types.ROW(Types.STRING, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO),
             new Pack(new Pace(lingerMs, patienceMs), fullBytes))
         .uid(name);
+  }
+
+  /**
+   * Keeps the account that comes with each row of a fold as metrics, in the fold's own task.
+   *
+   * @param folded rows of the fold
+   * @param type of the rows
+   * @param position of the account in them (see {@link Account})
+   * @param fold the fold's name
+   * @param counters their names, in the account's order
+   * @param watermarks whether the fold is given watermarks
+   */
+  public static DataStream<Row> accounted(
+      DataStream<Row> folded,
+      TypeInformation<Row> type,
+      int position,
+      String fold,
+      List<String> counters,
+      boolean watermarks) {
+    Account account = new Account(position, fold, counters, watermarks);
+    return folded.map(account).returns(type).name("account").uid(fold + ": account");
   }
 
   /**

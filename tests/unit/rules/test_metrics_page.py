@@ -1,0 +1,23 @@
+"""The page on metrics has what the folds count: each name, with the folds that have it."""
+
+import re
+
+from support.folds import FOLDS, work
+
+from flink_jobs import accounts
+from runtime.config import ROOT
+
+PAGE = ROOT / "docs" / "reference" / "metrics.md"
+
+
+def test_the_page_has_each_metric_with_the_folds_that_have_it():
+    table = {}
+    for name, folds in re.findall(r"^\| `(\w+)` \| ([^|]+) \|", PAGE.read_text(), re.MULTILINE):
+        table[name] = set(FOLDS) if folds == "all" else set(folds.split(", "))
+    declared = {accounts.STATE_BYTES: set(FOLDS)}
+    for fold in FOLDS:
+        its = work(fold)
+        for name in (*its.counters, *([accounts.WATERMARK_LAG] if its.ticks else [])):
+            declared.setdefault(name, set()).add(fold)
+    assert table == declared
+    assert {value for name, value in vars(accounts).items() if name.isupper() and isinstance(value, str)} == set(table)
