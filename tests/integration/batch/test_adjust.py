@@ -42,12 +42,21 @@ def computed(spark: SparkSession, facts: list[dict[str, str]], out: Path, **opti
     adjust.compute(spark, frames[ACTION], frames[CLOSE], out, **options)
 
 
+@pytest.fixture(scope="module")
+def steps(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The series of the first facts, and those of when one more was announced."""
+    root = tmp_path_factory.mktemp("series")
+    for step, facts in enumerate((FIRST, [*FIRST, LATE])):
+        computed(spark, facts, root / str(step))
+    return [root / "0", root / "1"]
+
+
 def values(spark: SparkSession, out: Path, kind: str) -> list[bytes]:
     return sorted(bytes(row.value) for row in adjust.results(spark, out, kind).select("value").collect())
 
 
-def test_records_are_the_kernels_for_every_series(spark: SparkSession, tmp_path: Path) -> None:
-    computed(spark, FIRST, tmp_path / "out")
+def test_records_are_the_kernels_for_every_series(spark: SparkSession, steps: list[Path], tmp_path: Path) -> None:
+    whole = steps[0]
     records, rejected = normalized(rows(*FIRST))
     assert rejected == []
     expected: dict[str, list[bytes]] = {FACTOR: [], BAR: []}
@@ -55,26 +64,26 @@ def test_records_are_the_kernels_for_every_series(spark: SparkSession, tmp_path:
         mine = [one for one in records if one["symbol"] in ((series, "OLD") if series == "NEW" else (series,))]
         for kind, found in zip((FACTOR, BAR), kernel(history(f"reference:{series}", mine)), strict=True):
             expected[kind] += [encode(kind, row) for row in found]
-    assert values(spark, tmp_path / "out", FACTOR) == sorted(expected[FACTOR])
-    assert values(spark, tmp_path / "out", BAR) == sorted(expected[BAR])
-    bars = adjust.results(spark, tmp_path / "out", BAR).where("entity_id = 'reference:NEW' AND date = as_of")
+    assert values(spark, whole, FACTOR) == sorted(expected[FACTOR])
+    assert values(spark, whole, BAR) == sorted(expected[BAR])
+    bars = adjust.results(spark, whole, BAR).where("entity_id = 'reference:NEW' AND date = as_of")
     assert {row.source_entity_id for row in bars.collect()} == {"reference:OLD", "reference:NEW"}
 
     computed(spark, FIRST, tmp_path / "one", entity="reference:NEW")
     only = adjust.results(spark, tmp_path / "one", BAR)
     assert {row.entity_id for row in only.collect()} == {"reference:NEW"}
-    assert set(values(spark, tmp_path / "one", BAR)) < set(values(spark, tmp_path / "out", BAR))
+    assert set(values(spark, tmp_path / "one", BAR)) < set(values(spark, whole, BAR))
     computed(spark, FIRST, tmp_path / "none", known_at=1)
     assert values(spark, tmp_path / "none", BAR) == []
 
 
 @pytest.mark.parametrize("kind", [FACTOR, BAR])
-def test_a_lake_table_follows_restatements_and_lacks_nothing(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+def test_a_lake_table_follows_restatements_and_lacks_nothing(
+    spark: SparkSession, steps: list[Path], tmp_path: Path, kind: str
+) -> None:
     lake, table = (tmp_path / "lake").as_uri(), f"{(tmp_path / 'lake').as_uri()}/{catalog.lake_table(kind)}"
     published: DataFrame | None = None
-    for step, facts in enumerate(([*FIRST], [*FIRST, LATE])):
-        out = tmp_path / str(step)
-        computed(spark, facts, out)
+    for out in steps:
         now = adjust.results(spark, out, kind)
         published = now if published is None else published.unionAll(now)
         versions = published.dropDuplicates([*catalog.key(kind), "version"])
