@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,8 @@ from runtime.config import Settings
 #: (topic, partition) → next offset.
 Offsets = dict[tuple[str, int], int]
 _TIMEOUT_S = 20.0
+#: A client waits so long for as many messages as were asked for, even if all that there are have come.
+_WAIT_S = 0.2
 
 
 class OffsetReader:
@@ -95,16 +98,18 @@ class OffsetReader:
         conf = {"group.id": "polyglot-offsets", "enable.auto.commit": False, "enable.partition.eof": True}
         consumer = Consumer({**self._conf, **conf, "log_level": 2})
         consumer.assign([TopicPartition(topic, part, committed.get((topic, part), 0)) for topic, part in behind])
-        open_places, found = set(behind), Offsets()
+        open_places, found, heard = set(behind), Offsets(), time.monotonic()
         try:
-            while open_places and (messages := consumer.consume(500, _TIMEOUT_S)):
-                for message in messages:
+            while open_places and time.monotonic() - heard < _TIMEOUT_S:
+                for message in consumer.consume(500, _WAIT_S):
                     place = (message.topic(), message.partition())
                     if message.error() is None and message.offset() < behind[place]:
                         found[place] = behind[place]
                     elif message.error() and message.error().code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
                         continue
-                    open_places.discard(place)
+                    if place in open_places:
+                        open_places.discard(place)
+                        heard = time.monotonic()
         finally:
             consumer.close()
         # A partition that did not answer counts as unread.

@@ -428,4 +428,11 @@ NOTICED = (
         "counter.inc();",
         ("connectors/blocks/src/test/java/io/polyglot/blocks/AccountTest.java",),
     ),
+    Mutation(
+        "drain: nobody waits for records that are not there",
+        "runtime/offsets.py",
+        "consumer.consume(500, _WAIT_S)",
+        "consumer.consume(500, _TIMEOUT_S)",
+        ("tests/unit/runtime/test_offsets.py",),
+    ),
 )
