@@ -56,7 +56,7 @@ def feeding(stack: Stack, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "polyglot.cli", "feed", "sim", "--simulate", "4000000", "--seed", "71"]
     feed = subprocess.Popen([*command, "--rate", str(RATE), "--speed", "1", *options], env=stack.env)
     try:
-        await_raw(stack, before + 2_000, feed)
+        await_raw(stack, before + 2 * RATE, feed)
         yield feed
     finally:
         feed.terminate()
