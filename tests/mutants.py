@@ -8,7 +8,8 @@ SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit
 FRAMES, DECLARED = "tests/unit/udfs/venues/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
 LETTERS, UIDS = "tests/unit/udfs/normalize/test_large_dead_letters.py", "tests/integration/jobs/test_manifests.py"
 VERDICT, ACCOUNTS = "tests/unit/cli/test_verify.py", "tests/unit/flink_jobs/test_accounts.py"
-ENDS = "tests/unit/batch/spark/test_topics.py"
+ENDS, PARTITIONS = "tests/unit/batch/spark/test_topics.py", "tests/unit/batch/spark/test_partitions.py"
+ENTRIES = "tests/unit/batch/verifying/test_entries.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"
 FILES, SILVER = (
     "connectors/hudi/src/test/java/io/polyglot/hudi/FilesCrashTest.java",
@@ -38,14 +39,14 @@ NOTICED = (
     ),
     Mutation(
         "proof: each number of a sequence is there once",
-        "batch/verifying/checks.py",
-        "AND seqs0 <=> ideal0 AND seqs1 <=> ideal1",
+        "batch/verifying/entries.py",
+        " & (one == ideal.low) & (two == ideal.high)",
         "",
-        ("tests/integration/batch/test_sequence_check.py",),
+        (ENTRIES,),
     ),
     Mutation(
         "proof: a digest is of all rows' hashes",
-        "batch/verifying/compare.py",
+        "batch/verifying/sums.py",
         "part & (1 << 64) - 1",
         "0",
         ("tests/unit/batch/verifying/test_digest.py",),
@@ -53,8 +54,8 @@ NOTICED = (
     Mutation(
         "proof: verify compares the store, not the replay with itself",
         "batch/verifying/compare.py",
-        "pool.map(of, (expected, actual))",
-        "pool.map(of, (expected, expected))",
+        "day_lines(expected.sums, actual.sums)",
+        "day_lines(expected.sums, expected.sums)",
         (SPOILED,),
     ),
     Mutation(
@@ -66,10 +67,45 @@ NOTICED = (
     ),
     Mutation(
         "proof: every row of a day is compared",
-        "batch/verifying/compare.py",
-        '_sums(row) for row in rows.groupBy("day")',
-        '_sums(row) for row in rows.where("xxhash64(row) > 0").groupBy("day")',
-        (SPOILED,),
+        "batch/verifying/sums.py",
+        "np.add.reduceat(half, starts)",
+        "half[starts]",
+        (ENTRIES, SPOILED),
+    ),
+    Mutation(
+        "proof: each column of a table is compared",
+        "batch/verifying/hashes.py",
+        "for column in columns:",
+        "for column in list(columns)[1:]:",
+        ("tests/unit/batch/verifying/test_hashes.py",),
+    ),
+    Mutation(
+        "proof: a null is no empty text",
+        "batch/verifying/hashes.py",
+        "if column.null_count:",
+        "if False:",
+        ("tests/unit/batch/verifying/test_hashes.py",),
+    ),
+    Mutation(
+        "proof: of an event that came again the first copy counts",
+        "batch/verifying/entries.py",
+        "np.minimum.reduceat(place[order], starts)",
+        "np.maximum.reduceat(place[order], starts)",
+        (ENTRIES,),
+    ),
+    Mutation(
+        "proof: of a bar's versions the highest counts",
+        "batch/verifying/entries.py",
+        "np.maximum.reduceat(version[order], starts)",
+        "np.minimum.reduceat(version[order], starts)",
+        (ENTRIES,),
+    ),
+    Mutation(
+        "proof: what may be equal is settled together",
+        "batch/verifying/entries.py",
+        'ranges = entries["group"] & np.uint64(self._ranges - 1)',
+        'ranges = entries["order"].view(np.uint64) & np.uint64(self._ranges - 1)',
+        (ENTRIES,),
     ),
     Mutation(
         "proof: the last record of a partition is read",
@@ -77,6 +113,20 @@ NOTICED = (
         "end = {extent.topic: {str(p): offset for p, offset in extent.end.items()} for extent in found}",
         "end = {extent.topic: {str(p): offset - 1 for p, offset in extent.end.items()} for extent in found}",
         (ENDS,),
+    ),
+    Mutation(
+        "proof: a worker reads a partition's last record",
+        "batch/spark/partitions.py",
+        "min(begin + PART, end)",
+        "min(begin + PART, end - 1)",
+        (PARTITIONS,),
+    ),
+    Mutation(
+        "proof: a worker reads what was committed",
+        "batch/spark/partitions.py",
+        '"isolation.level": "read_committed"',
+        '"isolation.level": "read_uncommitted"',
+        (PARTITIONS,),
     ),
     Mutation(
         "proof: a topic reaches to its last record",

@@ -20,7 +20,6 @@ from schemas import catalog
 from schemas.catalog import BARS, DATED_BY, DAY, NORMALIZED
 
 UNREADABLE = "(not readable)"
-_DATING = ("entity_id", "event_time", "ingest_date", "window_start", "window_end")
 
 
 @dataclass(frozen=True)
@@ -112,14 +111,12 @@ def nothing(like: View) -> View:
 def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> View:
     """Return the view of records with a column ``value`` as they are, one row a record."""
     names = (*catalog.columns(kind), VALUE)
-    within_span = within(kind, span, entity)
     # A record without a value still is a record: it must not hash to null.
     day, row = fn.coalesce(day_of(kind), fn.lit(UNREADABLE)).alias("day"), sha256(fn.coalesce(VALUE, fn.lit(b"")))
     decoded = rows.select(VALUE, topics.decoded(fn.col(VALUE), kind).alias("d"))
-    flat = within_span(decoded.select(VALUE, "d.*"))
+    flat = within(kind, span, entity)(decoded.select(VALUE, "d.*"))
     texts = [fn.col(f"`{name}`").cast("string") for name in names[:-1]] + [fn.hex(VALUE)]
     unreadable = fn.col("entity_id").isNull()
-    few = rows.select(VALUE, topics.decoded(fn.col(VALUE), kind, dating(kind)).alias("d")).select(VALUE, "d.*")
     return View(
         flat.select(
             day,
@@ -131,13 +128,7 @@ def of_values(rows: DataFrame, kind: str, span: Span, entity: str | None) -> Vie
             *([fn.col("version")] if versioned(kind) else []),
         ),
         names,
-        digested=within_span(few).select(day, row.alias("row")),
     )
-
-
-def dating(kind: str) -> tuple[str, ...]:
-    """Return the fields that say under which day a record is counted, and whether it is in a range."""
-    return tuple(name for name in catalog.columns(kind) if name in _DATING or name == DATED_BY.get(kind))
 
 
 def first_copies(view: View) -> View:
@@ -163,8 +154,8 @@ def table_names(store: str, kind: str) -> list[str]:
     return [*(["bar_key"] if store == "gold" else []), *catalog.columns(kind), "event_date"]
 
 
-def of_table(rows: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> View:
-    """Return the view of a table with a contract's columns; a column it lacks reads as null and therefore differs."""
+def typed(rows: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> DataFrame:
+    """Return a table's rows with a contract's columns and their types; a column it lacks is null."""
     names = table_names(store, kind)
     have = set(rows.columns)
     kinds = types(kind)
@@ -174,8 +165,13 @@ def of_table(rows: DataFrame, store: str, kind: str, span: Span, entity: str | N
         )
         for name in names
     }
-    typed = rows.select(*(column.alias(name) for name, column in columns.items()))
-    return _texts(within(kind, span, entity)(typed), names, kind, "ingest_date" if store == "silver" else "event_date")
+    return within(kind, span, entity)(rows.select(*(column.alias(name) for name, column in columns.items())))
+
+
+def of_table(rows: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> View:
+    """Return the view of a table; a column that it lacks differs, because it is null."""
+    day = "ingest_date" if store == "silver" else "event_date"
+    return _texts(typed(rows, store, kind, span, entity), table_names(store, kind), kind, day)
 
 
 def expected_table(values: DataFrame, store: str, kind: str, span: Span, entity: str | None) -> View:

@@ -1,50 +1,35 @@
-"""Compare two views: digests per day first, and where these differ, key by key and field by field.
+"""Compare a store with a replay: digests per day first, and where these differ, key by key and field by field.
 
-A digest does not depend on order, and needs no sort and no shuffle of rows: it is the sum of hashes of the rows'
-SHA-256, in four parts of 32 bits. Two runs with equal records have equal digests, on any machine. It finds mistakes of
-any size; it is no signature against somebody who makes up records in order to meet a sum.
+A digest does not depend on order, and needs no sort and no shuffle of rows: it is the sum of the rows' hashes, in four
+parts of 32 bits (`sums`). Two runs with equal records have equal digests, on any machine. It finds mistakes of any
+size; it is no signature against somebody who makes up records in order to meet a sum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as fn
 
 from batch.spark.views import View, half_sums
-
-Found = TypeVar("Found")
+from batch.verifying.sums import ByBucket, ByDay, Sums
 
 BUCKETS = 64
 #: What a difference is: only in the replay, only in the store, in both with other content, in the store too often; or
 #: nothing is known of the store's records, because it cannot be read.
 MISSING, EXTRA, DIFFERENT, REPEATED, UNREADABLE = "missing", "extra", "different", "repeated", "unreadable"
-_PARTS = 4
 
 
 @dataclass(frozen=True)
-class Sums:
-    """How many rows, and the sums of the parts of their hashes; sums of several parts of a table add up."""
+class Side:
+    """One side of a comparison: its sums, and how its rows are had if these differ."""
 
-    rows: int = 0
-    parts: tuple[int, ...] = (0,) * _PARTS
-
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(self.rows + other.rows, tuple(a + b for a, b in zip(self.parts, other.parts, strict=True)))
-
-    @property
-    def digest(self) -> str:
-        """Return 64 hexadecimal digits."""
-        return "".join(f"{part & (1 << 64) - 1:016x}" for part in self.parts)
-
-
-#: By day, or by day and bucket.
-ByDay = Mapping[str, Sums]
-ByBucket = Mapping[tuple[str, int], Sums]
+    sums: ByDay
+    rows: Callable[[], View]
 
 
 @dataclass(frozen=True)
@@ -102,34 +87,31 @@ class Comparison:
         return "equal" if self.replayed else "empty"
 
 
-def by_day(view: View) -> ByDay:
-    """Return the sums of each day."""
-    if view.empty:
-        return {}
+def of_view(view: View) -> Side:
+    """Return a side whose sums Spark makes of its rows: for what no worker reads itself."""
     rows = view.rows if view.digested is None else view.digested
-    return {row.day: _sums(row) for row in rows.groupBy("day").agg(*_summed()).collect()}
+    return Side({} if view.empty else {row.day: _sums(row) for row in _summed(rows, "day")}, lambda: view)
 
 
 def by_bucket(view: View) -> ByBucket:
     """Return the sums of each day and bucket of keys."""
     if view.empty:
         return {}
-    grouped = view.rows.groupBy("day", _bucket().alias("bucket")).agg(*_summed())
-    return {(row.day, row.bucket): _sums(row) for row in grouped.collect()}
+    rows = view.rows.withColumn("bucket", _bucket())
+    return {(row.day, row.bucket): _sums(row) for row in _summed(rows, "day", "bucket")}
 
 
 def _bucket() -> Column:
     return fn.pmod(fn.xxhash64("key"), fn.lit(BUCKETS)).cast("int")
 
 
-def _summed() -> list[Column]:
-    """Return the columns of `Sums`."""
-    parts = [part for salt in range(_PARTS // 2) for part in half_sums(fn.xxhash64("row", fn.lit(salt)))]
-    return [fn.count("*").alias("rows"), *(part.alias(f"part{n}") for n, part in enumerate(parts))]
+def _summed(rows: DataFrame, *by: str) -> list[Row]:
+    parts = [part for salt in range(2) for part in half_sums(fn.xxhash64("row", fn.lit(salt)))]
+    return rows.groupBy(*by).agg(fn.count("*").alias("rows"), fn.array(*parts).alias("parts")).collect()
 
 
-def _sums(row: Any) -> Sums:
-    return Sums(row["rows"], tuple(row[f"part{n}"] for n in range(_PARTS)))
+def _sums(row: Row) -> Sums:
+    return Sums(row["rows"], tuple(row.parts))
 
 
 def day_lines(expected: ByDay, actual: ByDay) -> list[DayLine]:
@@ -141,25 +123,24 @@ def day_lines(expected: ByDay, actual: ByDay) -> list[DayLine]:
     return lines
 
 
-def compare(table: str, expected: View, actual: View, *, limit: int = 20) -> Comparison:
-    """Compare a store's view with the replay's; at most `limit` differences are shown, all are counted."""
-    left, right = _both(by_day, expected, actual)
-    result = Comparison(table, day_lines(left, right))
-    if left != right:
-        places: tuple[ByBucket, ByBucket] = _both(by_bucket, expected, actual)
+def compare(table: str, expected: Side | View, actual: Side | View, *, limit: int = 20) -> Comparison:
+    """Compare a store with the replay; at most `limit` differences are shown, all are counted.
+
+    Rows are looked at only if sums differ. Two views are summed by Spark; a view and what a worker read do not compare.
+    """
+    expected, actual = (of_view(side) if isinstance(side, View) else side for side in (expected, actual))
+    result = Comparison(table, day_lines(expected.sums, actual.sums))
+    if not all(line.equal for line in result.days):
+        left, right = expected.rows(), actual.rows()
+        with ThreadPoolExecutor(2) as pool:  # while one side is planned, on one core, the other one is computed
+            places = list(pool.map(by_bucket, (left, right)))
         unequal = sorted(at for at in {*places[0], *places[1]} if places[0].get(at) != places[1].get(at))
         if unequal:
-            _explain(result, expected, actual, unequal, limit)
+            _explain(result, left, right, unequal, limit)
         if not result.differences:  # digests that differ must be explained: never report them away
             result.counts[DIFFERENT] = max(1, len(unequal))
             result.notes.append("digests differ but no key was found that does: the stores changed while being read")
     return result
-
-
-def _both(of: Callable[[View], Found], expected: View, actual: View) -> tuple[Found, Found]:
-    with ThreadPoolExecutor(2) as pool:  # while one side is planned, on one core, the other one is computed
-        left, right = pool.map(of, (expected, actual))
-    return left, right
 
 
 def unreadable(table: str, why: str) -> Comparison:

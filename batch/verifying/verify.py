@@ -1,6 +1,6 @@
 """Verify: replay a range from Bronze and compare every store's converged view with it, byte for byte.
 
-normalized.* ──► same key, same bytes (they may repeat)      silver_* ──► the columns, as canonical text
+normalized.* ──► same key, same bytes (they may repeat)      silver_* ──► the columns
 analytics.*  ──► the latest version per key                  gold_*, ClickHouse ──► the columns of the latest version
 deadletter.normalization.v1 ──► same bytes                   raw.* ──► the first copy of each event, in Bronze
 """
@@ -8,8 +8,9 @@ deadletter.normalization.v1 ──► same bytes                   raw.* ──�
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property, partial
+from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -18,15 +19,19 @@ from pyspark.sql import DataFrame, SparkSession
 from batch.corporate_actions import series as adjust
 from batch.corporate_actions import stores as adjust_stores
 from batch.ranges import Days, Span
-from batch.replaying.files import low_rate, low_rate_topics, records, rejected
+from batch.replaying.files import LOW_RATE, REJECTED, low_rate, low_rate_topics, records, rejected
 from batch.replaying.replay import Replayed, replay
-from batch.spark import clickhouse, topics, views
+from batch.spark import clickhouse, partitions, topics, views
 from batch.spark.bronze import RESUBMITTED, first_line, open_table, read_bronze, reason, table_exists
+from batch.spark.columns import VALUE
 from batch.verifying import checks
-from batch.verifying.compare import compare, unreadable
+from batch.verifying.compare import Side, compare, unreadable
+from batch.verifying.reading import Reading, UnreadableError, all_of
 from batch.verifying.result import DEAD_LETTERS, STORES, TOPICS, Say, Sources, StoreError, Verified
+from batch.verifying.scans import ENVELOPE, WIRE, Range, replayed
+from batch.verifying.sums import ByDay, added
 from schemas import catalog
-from schemas.catalog import ADJUSTED, ADJUSTED_BAR, BARS, BRONZE, CLICKHOUSE, FACTS, NORMALIZED, REVISIONS
+from schemas.catalog import ADJUSTED, ADJUSTED_BAR, BARS, BRONZE, CLICKHOUSE, FACTS, LOG, NORMALIZED, REVISIONS
 from schemas.domains import domains
 
 
@@ -59,27 +64,41 @@ def verify(
         run.result.checks.append(checks.balance_check(done.balance))
     else:
         run.result.skipped["the replay's balance"] = "Spark's workers count what became of each event, Flink's do not"
-    steps: dict[str, Callable[[], None]] = {
+    steps: dict[str, Callable[[], Step]] = {
         "bronze": run.bronze,
         "normalized": run.normalized,
         "low-rate": run.low_rate,
         "analytics": run.analytics,
         "deadletters": run.dead_letters,
-        "silver": lambda: run.lake("silver", NORMALIZED),
-        "gold": lambda: run.lake("gold", BARS),
+        "silver": run.silver,
+        "gold": run.gold,
         "clickhouse": run.clickhouse,
         "adjusted": run.adjusted,
     }
-    for name, step in steps.items():
-        if name in stores:
+    say("reading topics and tables")
+    began = time.perf_counter()
+    asked = {name: step() for name, step in steps.items() if name in stores}
+    for step in asked.values():
+        next(step, None)
+    run.read()
+    seconds = {"replay": done.seconds["total"], "reading": round(time.perf_counter() - began, 3)}
+    for name in steps:
+        if name in asked:
             began = time.perf_counter()
-            step()
-            run.result.seconds[name] = round(time.perf_counter() - began, 3)
+            next(asked[name], None)
+            seconds[name] = round(time.perf_counter() - began, 3)
         else:
             run.result.skipped[name] = "not asked for"
     run.keys()
-    run.result.seconds = {"replay": done.seconds["total"], **run.result.seconds}
+    run.result.seconds = seconds
     return run.result
+
+
+#: What a store's comparison is: up to its only ``yield`` it says what is to be read, behind that it compares.
+Step = Iterator[None]
+#: Opens wire values; nobody asks for them if nothing differs.
+Values = Callable[[], DataFrame]
+Opened = Callable[[SparkSession, Path, str], DataFrame]
 
 
 class _Run:
@@ -88,145 +107,226 @@ class _Run:
     def __init__(self, spark: SparkSession, sources: Sources, result: Verified, limit: int, say: Say) -> None:
         self.spark, self.sources, self.result, self.limit, self.say = spark, sources, result, limit, say
         self.span, self.entity = result.span, result.entity
-        self._logs: dict[str, DataFrame] = {}
+        self._reading = Reading(spark, sources.scratch / "reading", Range(self.span, self.entity))
+        self._forms: dict[str, list[str]] = {}
+        self._keyed: list[str] = []
 
-    def bronze(self) -> None:
+    def read(self) -> None:
+        """Read everything that was asked for, once."""
+        out = self.result.replayed.out
+        for what, forms in self._forms.items():
+            kind = "dead_letter" if what == REJECTED else what
+            self._reading.replayed(sorted((out / what).glob("*.parquet")), kind, forms)
+        self._reading.run()
+
+    def bronze(self) -> Step:
         """Compare Bronze with the first copy of every event in the raw topics."""
-        found = self._extents(domains().raw_topics())
+        found = {name: self._reach[name] for name in domains().raw_topics() if name in self._reach}
         cut = sorted(name for name, extent in found.items() if not extent.complete)
         if cut:
             self.result.skipped["bronze"] = f"retention has cut {', '.join(cut)}: Bronze knows more than the log"
             return
-        log = self._log(list(found.values()))
-        copies = checks.raw_copies(log)
         bronze = read_bronze(self.spark, self.sources.lake_uri)
+        for extent in found.values():
+            self._reading.topic(partitions.parts(self._broker(), extent))
+        self._reading.files(BRONZE, bronze.inputFiles(), "bronze", ENVELOPE, Days(None, None))
+        yield
+        self.say(f"comparing {BRONZE}")
         try:
-            rows, ids = checks.bronze_ids(bronze)
-        except (Py4JJavaError, PySparkException) as error:
+            self._bronze(list(found.values()), bronze)
+        except (Py4JJavaError, PySparkException, UnreadableError) as error:
             self.result.comparisons.append(unreadable(BRONZE, reason(error)))
-            return
-        again = checks.let_in_again(copies, bronze) if rows > ids else None
-        known = checks.raw_ids(self.spark, log)
+
+    def _bronze(self, found: list[topics.Extent], bronze: DataFrame) -> None:
+        span, entity = self.span, self.entity
+        raw = all_of(self._reading.settled(extent.topic) for extent in found)
+        copies = cache(lambda: checks.raw_copies(topics.read(self.spark, self._broker(), found)))
+        held = self._table(BRONZE, "bronze", ENVELOPE, lambda: checks.typed_bronze(bronze, span, entity))
+        rows, ids, again, expected = sum(sums.rows for sums in held.values()), raw.groups, None, raw.sums
+        if held != expected:
+            rows, ids = checks.bronze_ids(bronze)
+            again = checks.let_in_again(copies(), bronze) if rows > ids else None
+        if again is not None:
+            let_in = bronze.join(again.select(*LOG), list(LOG), "left_semi")
+            more = self._reading.sums_of(checks.typed_bronze(let_in, span, entity), "bronze", ENVELOPE)
+            expected = added((expected, more["bronze"]))
         self._compare(
             BRONZE,
-            checks.expected_bronze(copies, again, self.span, self.entity, known),
-            checks.actual_bronze(bronze, self.span, self.entity),
+            Side(expected, lambda: checks.expected_bronze(copies(), again, span, entity)),
+            Side(held, lambda: checks.actual_bronze(bronze, span, entity)),
         )
-        if not self.span.bounded and self.entity is None:
-            self.result.checks.append(checks.raw_check(copies, rows, ids, again.count() if again else 0, known))
+        if not span.bounded and entity is None:
+            self.result.checks.append(checks.raw_check(copies, raw, rows, ids, again.count() if again else 0))
 
-    def normalized(self) -> None:
+    def normalized(self) -> Step:
         """Compare trades and quotes; the same event may repeat, with the same bytes only."""
+        found = {kind: self._ask(TOPICS[kind]) for kind in NORMALIZED}
         for kind in NORMALIZED:
-            found, log = self._topic(TOPICS[kind])
-            view = self._of(found, log, kind)
-            repeated = True
-            if found and found.complete:
-                check = checks.sequence_check(log, kind, TOPICS[kind])
-                repeated = check.found["transport_duplicates"] > 0
-                self.result.checks.append(check)
-            elif found:
+            self._expect(kind, WIRE)
+        yield
+        for kind, extent in found.items():
+            if extent and extent.complete:
+                self._sequence(kind, extent)
+            elif extent:
                 self.result.skipped[f"entity_seq of {kind}"] = "retention has cut the topic"
-            self._compare(TOPICS[kind], self._expected(kind), views.first_copies(view) if repeated else view)
+            self._compare_topic(TOPICS[kind], kind, extent, self._replayed(kind))
 
-    def low_rate(self) -> None:
+    def low_rate(self) -> Step:
         """Compare the low-rate topics of normalization; a whole replay only: they depend on an entity's whole log."""
         if self.span.bounded or self.entity:
             self.result.skipped["low-rate"] = "compared only without --from, --to and --entity"
             return
-        for topic in domains().topics_of("normalization"):
-            if topic in (*TOPICS.values(), DEAD_LETTERS):
-                continue
+        names = [name for name in domains().topics_of("normalization") if name not in (*TOPICS.values(), DEAD_LETTERS)]
+        found = {name: self._ask(name) for name in names}
+        self._reading.low_rate(sorted((self.result.replayed.out / LOW_RATE).glob("*.parquet")))
+        yield
+        for topic, extent in found.items():
             kind = domains().topics[topic].contract
-            found, log = self._topic(topic)
-            if kind in REVISIONS and found and found.complete:
-                self.result.checks.append(checks.sequence_check(log, kind, topic))
-            rows = low_rate(self.spark, self.result.replayed.out, topic)
-            expected = self._values(rows, kind, none=topic not in self._low_rate_topics)
-            actual = self._of(found, log, kind)
-            pick = views.latest if views.versioned(kind) else views.first_copies
-            self._compare(topic, pick(expected), pick(actual))
+            if kind in REVISIONS and extent and extent.complete:
+                self._sequence(kind, extent)
+            expected = Side(self._reading.settled(replayed(topic)).sums, partial(self._low_rate, topic, kind))
+            self._compare_topic(topic, kind, extent, expected)
 
-    def analytics(self) -> None:
+    def _low_rate(self, topic: str, kind: str) -> views.View:
+        return _pick(kind)(self._view(low_rate(self.spark, self.result.replayed.out, topic), kind))
+
+    def analytics(self) -> Step:
         """Compare bars; the latest version of each counts."""
+        found = {kind: self._ask(TOPICS[kind]) for kind in BARS}
         for kind in BARS:
-            found, log = self._topic(TOPICS[kind])
-            self._compare(TOPICS[kind], self._expected(kind), views.latest(self._of(found, log, kind)))
+            self._expect(kind, WIRE)
+        yield
+        for kind, extent in found.items():
+            self._compare_topic(TOPICS[kind], kind, extent, self._replayed(kind))
 
-    def dead_letters(self) -> None:
+    def dead_letters(self) -> Step:
         """Compare rejected records; a whole replay only, since a rejected record's time is no bound to trust."""
         if self.span.bounded or self.entity:
             self.result.skipped["deadletters"] = "compared only without --from, --to and --entity"
             return
-        found, log = self._topic(DEAD_LETTERS)
-        expected = views.of_values(rejected(self.spark, self.result.replayed.out), "dead_letter", self.span, None)
-        actual = views.first_copies(self._of(found, log, "dead_letter"))
-        self._compare(DEAD_LETTERS, expected, actual)
+        found = self._ask(DEAD_LETTERS)
+        self._expect(REJECTED, WIRE)
+        yield
+        expected = self._side("dead_letter", lambda: rejected(self.spark, self.result.replayed.out))
+        self._compare_topic(DEAD_LETTERS, "dead_letter", found, expected)
 
-    def lake(self, store: str, kinds: tuple[str, ...]) -> None:
-        """Compare Hudi tables, row for row: a row that is there twice is a difference."""
-        for kind in kinds:
-            table = catalog.lake_table(kind)
-            bound, column = (self._ingest_days(), "ingest_date") if store == "silver" else (self._days(), "event_date")
-            rows = self._hudi(table)
-            if rows is not None and not (missing := {column} - set(rows.columns)):
+    def silver(self) -> Step:
+        """Compare Hudi tables of trades and quotes, row for row: a row that is there twice is a difference."""
+        days = self.span.ingest_days(domains().topics_becoming(*NORMALIZED))
+        found = {}
+        for kind in NORMALIZED:
+            rows = self._lake(kind, "ingest_date")
+            if rows is not None:
+                self._reading.files(catalog.lake_table(kind), rows.inputFiles(), "silver", kind, days)
                 # An event that was sent again arrived on whatever date that was.
-                rows = rows.where(f"({bound.sql(column)}) OR {RESUBMITTED}" if store == "silver" else bound.sql(column))
-            elif rows is not None:
-                raise StoreError(f"{table} has no column {missing}")
-            self._compare_table(table, store, kind, rows)
+                rows = rows.where(f"({days.sql('ingest_date')}) OR {RESUBMITTED}")
+            found[kind] = rows
+            self._expect(kind, "silver")
+        yield
+        for kind, rows in found.items():
+            self._compare_table(catalog.lake_table(kind), "silver", kind, rows)
 
-    def clickhouse(self) -> None:
-        """Compare what readers of ClickHouse see."""
-        if self.sources.clickhouse is None:
-            raise StoreError("ClickHouse is to be compared, but no endpoint is configured")
-        folder = self.sources.scratch / "clickhouse"
-        folder.mkdir(parents=True, exist_ok=True)
+    def gold(self) -> Step:
+        """Compare Hudi tables of bars, row for row."""
+        found = {}
         for kind in BARS:
-            target = folder / f"{kind}.parquet"
-            there = clickhouse.fetch(self.sources.clickhouse, CLICKHOUSE[kind], self._days(), target)
-            rows = self.spark.read.parquet(str(target)) if there else None
+            rows = self._lake(kind, "event_date")
+            found[kind] = rows if rows is None else rows.where(self.span.event_days().sql("event_date"))
+            self._expect_table(catalog.lake_table(kind), "gold", kind, found[kind])
+        yield
+        for kind, rows in found.items():
+            self._compare_table(catalog.lake_table(kind), "gold", kind, rows)
+
+    def clickhouse(self) -> Step:
+        """Compare what readers of ClickHouse see."""
+        found = {kind: self._fetched(kind) for kind in BARS}
+        for kind, rows in found.items():
+            self._expect_table(f"clickhouse.{CLICKHOUSE[kind]}", "clickhouse", kind, rows)
+        yield
+        for kind, rows in found.items():
             self._compare_table(f"clickhouse.{CLICKHOUSE[kind]}", "clickhouse", kind, rows)
 
-    def adjusted(self) -> None:
+    def _fetched(self, kind: str) -> DataFrame | None:
+        """Return the rows of a ClickHouse table; None: there are none."""
+        if self.sources.clickhouse is None:
+            raise StoreError("ClickHouse is to be compared, but no endpoint is configured")
+        target = self.sources.scratch / "clickhouse" / f"{kind}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        there = clickhouse.fetch(self.sources.clickhouse, CLICKHOUSE[kind], self.span.event_days(), target)
+        return self.spark.read.parquet(str(target)) if there else None
+
+    def adjusted(self) -> Step:
         """Compare adjusted series with those of the replayed actions and closes; a whole replay only."""
         if self.span.bounded or self.entity:
             self.result.skipped["adjusted"] = "compared only without --from, --to and --entity"
             return
         out = self.sources.scratch / "adjusted"
         inputs = [catalog.topic(kind) for kind in FACTS]
-        none = self._low_rate_topics.isdisjoint(inputs)
+        none = low_rate_topics(self.spark, self.result.replayed.out).isdisjoint(inputs)
         if none:
             adjust.compute_nothing(out)
         else:
             actions, closes = (low_rate(self.spark, self.result.replayed.out, topic) for topic in inputs)
             adjust.compute(self.spark, actions, closes, out, quality=self.sources.quality)
+        found = {kind: self._ask(catalog.topic(kind)) for kind in ADJUSTED}
+        tables = {kind: self._adjusted_tables(kind) for kind in ADJUSTED}
         for kind in ADJUSTED:
-            topic = catalog.topic(kind)
-            expected = adjust.results(self.spark, out, kind).select("value")
-            actual = views.latest(self._of(*self._topic(topic), kind))
-            self._compare(topic, self._values(expected, kind, none=none), actual)
-            wanted = views.expected_table(expected, "clickhouse", kind, self.span, None)
-            wanted = views.nothing(wanted) if none else wanted
-            table = catalog.lake_table(kind)
-            self._compare_rows(table, wanted, self._hudi(table), "clickhouse", kind)
-            if kind == ADJUSTED_BAR and self.sources.clickhouse is not None:
-                table = CLICKHOUSE[kind]
-                target = self.sources.scratch / f"{table}.parquet"
-                there = clickhouse.fetch(self.sources.clickhouse, table, self._days(), target)
-                found = adjust_stores.dated(self.spark.read.parquet(str(target)), kind) if there else None
-                self._compare_rows(f"clickhouse.{table}", wanted, found, "clickhouse", kind)
+            if not none:
+                self._reading.values(kind, adjust.results(self.spark, out, kind).select(VALUE), (WIRE, "clickhouse"))
+            for table, rows in tables[kind].items():
+                self._read_rows(table, "clickhouse", kind, rows)
+        yield
+        for kind in ADJUSTED:
+            values = partial(_values_of, adjust.results, self.spark, out, kind)
+            self._compare_topic(catalog.topic(kind), kind, found[kind], self._side(kind, values))
+            for table, rows in tables[kind].items():
+                self._compare_rows(table, "clickhouse", kind, rows, values)
+
+    def _adjusted_tables(self, kind: str) -> dict[str, DataFrame | None]:
+        found = {catalog.lake_table(kind): self._hudi(catalog.lake_table(kind))}
+        if kind == ADJUSTED_BAR and self.sources.clickhouse is not None:
+            rows = self._fetched(kind)
+            found[f"clickhouse.{CLICKHOUSE[kind]}"] = None if rows is None else adjust_stores.dated(rows, kind)
+        return found
 
     def keys(self) -> None:
         """Check the Kafka keys of the topics that were read; those of trades and quotes belong to `sequence_check`."""
-        rest = {name: log for name, log in self._logs.items() if name not in map(TOPICS.get, NORMALIZED)}
+        rest = {name: self._reading.settled(name) for name in self._keyed if name not in map(TOPICS.get, NORMALIZED)}
         if rest:
             self.result.checks.append(checks.key_check(rest))
 
-    # --- parts ---
+    # --- what is read ---
 
-    def _compare(self, table: str, expected: views.View, actual: views.View, note: str = "") -> None:
-        self.say(f"comparing {table}")
+    def _ask(self, topic: str) -> topics.Extent | None:
+        """Ask for a topic; return how far it reaches, None if it does not exist."""
+        found = self._reach.get(topic)
+        if found and not found.empty:
+            self._reading.topic(partitions.parts(self._broker(), found))
+            self._keyed.append(topic)
+        return found
+
+    def _expect(self, kind: str, form: str) -> None:
+        """Ask for what a replay has of a kind, or rejected, in a form."""
+        self._forms.setdefault(kind, []).append(form)
+
+    def _expect_table(self, table: str, store: str, kind: str, rows: DataFrame | None) -> None:
+        self._expect(kind, store)
+        self._read_rows(table, store, kind, rows)
+
+    def _read_rows(self, table: str, store: str, kind: str, rows: DataFrame | None) -> None:
+        if rows is not None:
+            self._reading.rows(table, views.typed(rows, store, kind, self.span, self.entity), store, kind)
+
+    def _table(self, table: str, store: str, kind: str, typed: Callable[[], DataFrame]) -> ByDay:
+        """Return a table's sums; if a worker could not read its files, Spark does, or says why not."""
+        try:
+            return self._reading.sums(table, store)
+        except UnreadableError:
+            return self._reading.sums_of(typed(), store, kind)[store]
+
+    # --- what is compared ---
+
+    def _compare(self, table: str, expected: Side, actual: Side, note: str = "") -> None:
         try:
             found = compare(table, expected, actual, limit=self.limit)
         except (Py4JJavaError, PySparkException) as error:
@@ -235,50 +335,77 @@ class _Run:
         found.notes += [note] if note else []
         self.result.comparisons.append(found)
 
+    def _compare_topic(self, topic: str, kind: str, extent: topics.Extent | None, expected: Side) -> None:
+        self.say(f"comparing {topic}")
+        try:
+            sums = self._reading.settled(topic).sums
+        except UnreadableError as error:
+            self.result.comparisons.append(unreadable(topic, reason(error)))
+            return
+        self._compare(topic, expected, Side(sums, lambda: _pick(kind)(self._view(self._log(extent), kind))))
+
     def _compare_table(self, table: str, store: str, kind: str, rows: DataFrame | None) -> None:
-        values = records(self.spark, self.result.replayed.out, kind).select("value")
-        expected = views.expected_table(values, store, kind, self.span, self.entity)
-        self._compare_rows(table, expected, rows, store, kind)
+        self._compare_rows(table, store, kind, rows, self._values(kind))
 
-    def _compare_rows(self, table: str, expected: views.View, rows: DataFrame | None, store: str, kind: str) -> None:
+    def _compare_rows(self, table: str, store: str, kind: str, rows: DataFrame | None, values: Values) -> None:
+        self.say(f"comparing {table}")
+        expected = Side(
+            self._reading.sums(replayed(kind), store),
+            lambda: views.expected_table(values(), store, kind, self.span, self.entity),
+        )
         if rows is None:
-            self._compare(table, expected, views.nothing(expected), "there is no such table, or it is empty")
-        else:
-            self._compare(table, expected, views.of_table(rows, store, kind, self.span, self.entity))
+            actual = Side({}, lambda: views.nothing(expected.rows()))
+            self._compare(table, expected, actual, "there is no such table, or it is empty")
+            return
+        try:
+            sums = self._table(table, store, kind, lambda: views.typed(rows, store, kind, self.span, self.entity))
+        except (Py4JJavaError, PySparkException) as error:
+            self.result.comparisons.append(unreadable(table, reason(error)))
+            return
+        actual = Side(sums, lambda: views.of_table(rows, store, kind, self.span, self.entity))
+        self._compare(table, expected, actual)
 
-    @cached_property
-    def _low_rate_topics(self) -> set[str]:
-        """The low-rate topics that the replay has records of."""
-        return low_rate_topics(self.spark, self.result.replayed.out)
+    def _replayed(self, kind: str) -> Side:
+        return self._side(kind, self._values(kind))
 
-    def _expected(self, kind: str) -> views.View:
-        values = records(self.spark, self.result.replayed.out, kind)
+    def _values(self, kind: str) -> Values:
+        return partial(_values_of, records, self.spark, self.result.replayed.out, kind)
+
+    def _side(self, kind: str, values: Values) -> Side:
+        """Return what was replayed of a kind, whose rows are wire values."""
+        return Side(self._reading.sums(replayed(kind)), lambda: self._view(values(), kind))
+
+    def _sequence(self, kind: str, extent: topics.Extent) -> None:
+        try:
+            read = self._reading.settled(extent.topic)
+        except UnreadableError:  # the comparison says it
+            return
+        self.result.checks.append(checks.sequence_check(lambda: self._log(extent), kind, extent.topic, read))
+
+    def _view(self, values: DataFrame, kind: str) -> views.View:
         return views.of_values(values, kind, self.span, self.entity)
 
-    def _values(self, rows: DataFrame, kind: str, *, none: bool) -> views.View:
-        view = views.of_values(rows, kind, self.span, self.entity)
-        return views.nothing(view) if none else view
-
-    def _of(self, found: topics.Extent | None, log: DataFrame, kind: str) -> views.View:
-        return self._values(log, kind, none=found is None or found.empty)
+    # --- stores ---
 
     def _broker(self) -> topics.Broker:
         if self.sources.kafka is None:
             raise StoreError("topics are to be compared, but no broker is configured")
         return self.sources.kafka
 
-    def _extents(self, names: list[str]) -> dict[str, topics.Extent]:
-        return topics.extents(self._broker(), names)
+    @cached_property
+    def _reach(self) -> dict[str, topics.Extent]:
+        """How far each topic reaches, asked once."""
+        return topics.extents(self._broker(), list(domains().topics))
 
-    def _log(self, found: list[topics.Extent]) -> DataFrame:
-        return topics.read(self.spark, self._broker(), found)
+    def _log(self, extent: topics.Extent | None) -> DataFrame:
+        return topics.read(self.spark, self._broker(), [extent] if extent else [])
 
-    def _topic(self, name: str) -> tuple[topics.Extent | None, DataFrame]:
-        found = self._extents([name])
-        log = self._log(list(found.values()))
-        if name in found and not found[name].empty:
-            self._logs[name] = log
-        return found.get(name), log
+    def _lake(self, kind: str, column: str) -> DataFrame | None:
+        table = catalog.lake_table(kind)
+        rows = self._hudi(table)
+        if rows is not None and column not in rows.columns:
+            raise StoreError(f"{table} has no column {column}")
+        return rows
 
     def _hudi(self, table: str) -> DataFrame | None:
         path = f"{self.sources.lake_uri}/{table}"
@@ -289,8 +416,11 @@ class _Run:
         except Exception as error:
             raise StoreError(f"{table} cannot be read: {type(error).__name__}: {first_line(error)}") from error
 
-    def _days(self) -> Days:
-        return self.span.event_days()
 
-    def _ingest_days(self) -> Days:
-        return self.span.ingest_days(domains().topics_becoming(*NORMALIZED))
+def _pick(kind: str) -> Callable[[views.View], views.View]:
+    """Return how a topic's records become those that count."""
+    return views.latest if views.versioned(kind) else views.first_copies
+
+
+def _values_of(opened: Opened, spark: SparkSession, out: Path, kind: str) -> DataFrame:
+    return opened(spark, out, kind).select(VALUE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def spark() -> Iterator[SparkSession]:
-    with TemporaryDirectory(prefix="polyglot-spark-") as scratch:
+    with TemporaryDirectory(prefix="polyglot-spark-") as scratch, pytest.MonkeyPatch.context() as patch:
+        # Workers import `support` as well: a topic in memory is read there.
+        patch.setenv("PYTHONPATH", str(FOLDER.parents[1]), prepend=os.pathsep)
         try:
             with spark_session(settings().cache_dir / "jars" / "spark", Path(scratch), memory_mb=1536) as session:
                 for name, value in SMALL.items():

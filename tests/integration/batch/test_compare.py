@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as fn
-from support import lake
+from support import lake, scanned
 from support.reducers.spark import reduced
 
 from batch.ranges import Span
@@ -19,7 +19,9 @@ from batch.replaying.replay import BAR_OF, Replayed, replay
 from batch.spark import views
 from batch.spark.bronze import BronzeError
 from batch.spark.topics import contents
-from batch.verifying.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, compare
+from batch.verifying.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, Side, compare
+from batch.verifying.reading import Reading
+from batch.verifying.scans import WIRE, Range
 from schemas import catalog
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
@@ -92,9 +94,22 @@ def test_rejected_frames_keep_their_bytes(spark: SparkSession, replayed: tuple[P
 
 def topic(rows: DataFrame, kind: str) -> Comparison:
     """Compare a topic's records, as they would be read, with the same replay's records."""
-    expected = views.of_values(rows_of(kind), kind, EVERYTHING, None)
     converge = views.latest if kind in catalog.BARS else views.first_copies
-    return compare(kind, expected, converge(views.of_values(rows, kind, EVERYTHING, None)))
+    log = [(None, row.value and bytes(row.value)) for row in rows.collect()]
+    sums = scanned.topic(catalog.topic(kind), log).sums
+    actual = Side(sums, lambda: converge(views.of_values(rows, kind, EVERYTHING, None)))
+    return compare(kind, replay_of(kind, EVERYTHING, None), actual)
+
+
+def replay_of(kind: str, span: Span, entity: str | None) -> Side:
+    return wire(rows_of(kind), kind, span, entity)
+
+
+def wire(rows: DataFrame, kind: str, span: Span, entity: str | None) -> Side:
+    """Return what a replay's records are compared by."""
+    values = [bytes(row.value) for row in rows.collect()]
+    sums = scanned.values(kind, values, WIRE, Range(span, entity))
+    return Side(sums, lambda: views.of_values(rows, kind, span, entity))
 
 
 rows_of: Callable[[str], DataFrame]
@@ -186,8 +201,20 @@ def stored(spark: SparkSession, out: Path, kind: str) -> tuple[str, DataFrame]:
 
 def table(spark: SparkSession, out: Path, kind: str, spoil: Callable[[DataFrame], DataFrame]) -> Comparison:
     store, rows = stored(spark, out, kind)
-    expected = views.expected_table(rows_of(kind), store, kind, EVERYTHING, None)
-    return compare(kind, expected, views.of_table(spoil(rows), store, kind, EVERYTHING, None))
+    return in_table(spark, store, kind, spoil(rows))
+
+
+def in_table(spark: SparkSession, store: str, kind: str, rows: DataFrame, limit: int = 20) -> Comparison:
+    """Compare a table's rows with those that the replay's records make."""
+    values = [bytes(row.value) for row in rows_of(kind).collect()]
+    expected = Side(
+        scanned.values(kind, values, store),
+        lambda: views.expected_table(rows_of(kind), store, kind, EVERYTHING, None),
+    )
+    typed = views.typed(rows, store, kind, EVERYTHING, None)
+    sums = Reading(spark, Path("unused"), Range(EVERYTHING)).sums_of(typed, store, kind)[store]
+    actual = Side(sums, lambda: views.of_table(rows, store, kind, EVERYTHING, None))
+    return compare(kind, expected, actual, limit=limit)
 
 
 @pytest.mark.parametrize("kind", [*catalog.NORMALIZED, *catalog.BARS])
@@ -210,8 +237,7 @@ def test_every_column_of_a_table_counts(spark: SparkSession, replayed: tuple[Pat
         changed = fn.concat(column, step) if kinds[name] == "string" else _last_digit(column, kinds[name])
         rows = rows.withColumn(name, fn.when(fn.expr(where), changed).otherwise(column))
         spoiled.append(name)
-    expected = views.expected_table(rows_of(kind), store, kind, EVERYTHING, None)
-    found = compare(kind, expected, views.of_table(rows, store, kind, EVERYTHING, None), limit=100)
+    found = in_table(spark, store, kind, rows, limit=100)
     assert found.counts == {DIFFERENT: len(spoiled)}
     assert sorted(name for sample in found.samples for name in sample.fields) == sorted(spoiled)
 
@@ -236,16 +262,25 @@ def test_a_column_that_a_table_lacks_differs_everywhere(spark: SparkSession, rep
 
 
 def test_nothing_against_nothing_is_empty_not_equal() -> None:
-    none = views.of_values(rows_of("trade").where("false"), "trade", EVERYTHING, None)
+    none = wire(rows_of("trade").where("false"), "trade", EVERYTHING, None)
     assert compare("trade", none, none).status == "empty"
-    assert compare("trade", views.nothing(none), views.nothing(none)).status == "empty"
+
+
+def test_two_views_are_summed_by_spark() -> None:
+    whole, part = (views.of_values(rows, "bar", EVERYTHING, None) for rows in (rows_of("bar"), rows_of("bar").limit(9)))
+    assert compare("bar", whole, whole).status == "equal"
+    found = compare("bar", whole, part)
+    assert found.counts == {MISSING: rows_of("bar").count() - 9}
+    assert (found.replayed, found.found) == (rows_of("bar").count(), 9)
+    assert compare("bar", views.nothing(whole), views.nothing(whole)).status == "empty"
 
 
 def test_a_store_known_to_be_empty_lacks_everything() -> None:
-    everything = views.of_values(rows_of("bar"), "bar", EVERYTHING, None)
+    everything = replay_of("bar", EVERYTHING, None)
+    nothing = Side({}, lambda: views.nothing(everything.rows()))
     count = rows_of("bar").count()
-    assert compare("bar", everything, views.nothing(everything)).counts == {MISSING: count}
-    assert compare("bar", views.nothing(everything), everything).counts == {EXTRA: count}
+    assert compare("bar", everything, nothing).counts == {MISSING: count}
+    assert compare("bar", nothing, everything).counts == {EXTRA: count}
 
 
 def test_a_bronze_without_a_commit_is_named(
@@ -276,8 +311,7 @@ def test_a_bounded_replay_is_the_same_part_of_the_whole(
     part = replay(spark, root.as_uri(), tmp_path / "part", span)
     for kind in (*catalog.NORMALIZED, *catalog.BARS):
         rows = records(spark, part.out, kind).select("value")
-        expected = views.of_values(rows_of(kind), kind, span, None)
-        found = compare(kind, expected, views.of_values(rows, kind, EVERYTHING, None))
+        found = compare(kind, replay_of(kind, span, None), wire(rows, kind, EVERYTHING, None))
         assert found.status == "equal", (kind, found)
         assert 0 < found.found < rows_of(kind).count()
 
@@ -290,5 +324,5 @@ def test_one_entity_alone_is_the_same_part_of_the_whole(
     assert part.records["trade"] == part.records["quote"] == 200
     for kind in (*catalog.NORMALIZED, *catalog.BARS):
         rows = records(spark, part.out, kind).select("value")
-        expected = views.of_values(rows_of(kind), kind, EVERYTHING, "sim:AAAUSDT")
-        assert compare(kind, expected, views.of_values(rows, kind, EVERYTHING, None)).status == "equal"
+        part_of = replay_of(kind, EVERYTHING, "sim:AAAUSDT")
+        assert compare(kind, part_of, wire(rows, kind, EVERYTHING, None)).status == "equal"

@@ -47,6 +47,7 @@ from support.spoiled import (
 )
 
 import batch.spark.clickhouse
+import batch.spark.partitions
 import batch.spark.topics
 import batch.verifying.verify
 import polyglot.cli.verify
@@ -117,6 +118,7 @@ def stores(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         patch.setenv("POLYGLOT_CLICKHOUSE__PASSWORD", "none")
         patch.setattr(batch.spark.topics, "extents", log.extents)
         patch.setattr(batch.spark.topics, "read", log.read)
+        patch.setattr(batch.spark.partitions, "parts", log.parts)
         patch.setattr(batch.spark.clickhouse.Endpoint, "client", lambda _: Client(engine))
         # The replay has tests of its own and takes most of the time: one is enough.
         patch.setattr(batch.verifying.verify, "replay", lambda *_, **__: done)

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.verifying.compare import DIFFERENT, Comparison, Sums, day_lines
+from batch.verifying.compare import DIFFERENT, Comparison, day_lines
+from batch.verifying.sums import Sums
 
 sums = st.builds(Sums, st.integers(1, 9), st.tuples(*[st.integers(-(1 << 62), 1 << 62)] * 4))
 found = st.dictionaries(st.sampled_from(["2024-08-08", "2024-08-09", "2024-08-10"]), sums, min_size=1)

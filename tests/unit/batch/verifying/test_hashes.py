@@ -1,0 +1,123 @@
+"""A row hashes to what its record's wire bytes hash to, if each field is equal, whatever types a file has them in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import fastavro
+import numpy as np
+import pyarrow as pa
+import pytest
+from support import scanned
+
+from batch.verifying.table_scans import columns_of, day_column, rows_found
+from schemas import catalog
+from schemas.contracts import contract
+
+START = 1_723_161_600_000_000
+KINDS = {"trade": "silver", "quote": "silver", "bar": "gold", "quote_bar": "gold"}
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def records(kind: str) -> list[dict[str, Any]]:
+    """Return some records of a kind with a value of its own in each field."""
+    found = []
+    for n in range(5):
+        record: dict[str, Any] = {}
+        for at, field in enumerate(contract(kind).schema["fields"]):
+            branches = field["type"] if isinstance(field["type"], list) else [field["type"]]
+            avro = next(branch for branch in branches if branch != "null")
+            logical = avro.get("logicalType") if isinstance(avro, dict) else None
+            if logical == "timestamp-micros":
+                record[field["name"]] = START + n * 1_000_000 + at
+            elif logical == "date":
+                record[field["name"]] = START // 86_400_000_000 + n % 2
+            elif logical == "decimal":
+                record[field["name"]] = Decimal(n * 1000 + at - 2000) / 10**3
+            else:
+                record[field["name"]] = f"{field['name']}-{n}" if avro == "string" else 100 * n + at
+        found.append(record)
+    return found
+
+
+def wire(kind: str, record: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, contract(kind).schema, record)
+    return contract(kind).header + out.getvalue()
+
+
+def day(us: int) -> str:
+    return (EPOCH + dt.timedelta(microseconds=us)).date().isoformat()
+
+
+def table(kind: str) -> pa.RecordBatch:
+    """Return the records as the rows of their table."""
+    store, rows = KINDS[kind], []
+    for record in records(kind):
+        row = dict(record)
+        if store == "silver":
+            row["ingest_date"] = day(record["ingest_date"] * 86_400_000_000)
+        else:
+            row["event_date"] = day(record["window_start"])
+            row["bar_key"] = "|".join(str(record[name]) for name in catalog.key(kind))
+        rows.append(row)
+    return pa.RecordBatch.from_pylist(rows, pa.schema(list(columns_of(store, kind).items())))
+
+
+def sums(kind: str, rows: pa.RecordBatch) -> Any:
+    store = KINDS[kind]
+    return rows_found(rows, columns_of(store, kind), day_column(store), None)
+
+
+def replaced(rows: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
+    at = rows.schema.get_field_index(name)
+    names = [pa.field(field.name, column.type if n == at else field.type) for n, field in enumerate(rows.schema)]
+    columns = [column if n == at else rows.column(n) for n in range(rows.num_columns)]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(names))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_their_records(kind: str) -> None:
+    expected = scanned.values(kind, [wire(kind, record) for record in records(kind)], KINDS[kind])
+    assert sums(kind, table(kind)) == expected
+    assert sum(one.rows for one in expected.values()) == 5
+
+
+SAME: dict[str, Callable[[pa.Array], pa.Array]] = {
+    "entity_id": lambda column: column.dictionary_encode(),
+    "venue": lambda column: pa.concat_arrays([column, column]).slice(5),
+    "event_time": lambda column: column.cast(pa.timestamp("us", "UTC")),
+    "price": lambda column: column.cast(pa.decimal128(38, 12)),
+    "ingest_date": lambda column: column.cast(pa.date32()).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_type_in_a_file_does_not_matter(name: str) -> None:
+    rows = table("trade")
+    assert sums("trade", replaced(rows, name, SAME[name](rows.column(name)))) == sums("trade", rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_column_counts(kind: str) -> None:
+    """Another value, none, and that of the next row: each is seen in each column."""
+    rows = table(kind)
+    for field in rows.schema:
+        column = rows.column(field.name)
+        order = np.array([1, 0, 2, 3, 4])
+        other = column.take(pa.array(order))
+        null = pa.array([None, *column.to_pylist()[1:]], field.type)
+        changed = [replaced(rows, field.name, null), rows.drop_columns([field.name])]
+        if other != column:
+            changed.append(replaced(rows, field.name, other))
+        assert sums(kind, rows) not in [sums(kind, one) for one in changed], field.name
+
+
+def test_a_null_is_no_empty_text() -> None:
+    rows = table("trade")
+    texts = [replaced(rows, "venue", pa.array([one] * 5, pa.string())) for one in ("", None)]
+    assert sums("trade", texts[0]) != sums("trade", texts[1])
