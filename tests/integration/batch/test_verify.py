@@ -22,6 +22,7 @@ from batch.replaying.replay import Replayed, replay
 from batch.spark import views
 from batch.spark.columns import VALUE
 from batch.spark.topics import contents
+from runtime.readers.log import decode
 from schemas import catalog
 from udfs.wire.envelope import encode_one
 
@@ -88,7 +89,8 @@ def written(stack: Stack, spark: SparkSession) -> tuple[Replayed, Producer]:
     done = replay(spark, root.as_uri(), root.parent / "written", Span())
     assert publish(spark, done.out, stack.settings.kafka.librdkafka())["trade"] == 60
     for letter in rejected(spark, done.out).collect():
-        producer.produce("deadletter.normalization.v1", bytes(letter.value), b"id")
+        name = decode("dead_letter", letter.value)["dead_letter_id"]
+        producer.produce("deadletter.normalization.v1", bytes(letter.value), name)
     for flag in low_rate(spark, done.out, FLAGS).collect():
         producer.produce(FLAGS, bytes(flag.value), b"sim:AUSDT")
     assert producer.flush(30) == 0
