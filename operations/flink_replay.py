@@ -35,7 +35,6 @@ from runtime.replay_order import NAMED, ReplayOrder, prefix
 
 #: Where the raw records are read from: from Kafka as far as it has them, all from Kafka, or all from Bronze.
 Source = Literal["auto", "kafka", "bronze"]
-JOBS = ("normalize", "analytics")
 
 
 def replay(
@@ -68,7 +67,7 @@ def replay(
         if parts.shards:
             placed = _placed(settings, console, spark, parts, own, entity, source)
             path.write_text(ReplayOrder(path.stem, placed, parts.copies).document())  # in place: the lock is on it
-            for job in JOBS:
+            for job in bounded.JOBS:
                 begun = time.perf_counter()
                 bounded.run(settings, console, job, timeout_s, replay=path)
                 seconds[job] = round(time.perf_counter() - begun, 3)

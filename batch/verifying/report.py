@@ -58,7 +58,10 @@ def document(result: Verified, *, fail_on_empty: bool) -> dict[str, Any]:
 
 
 def joined(documents: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the reports of several ranges, which do not overlap, as one: its range is from the first to the last."""
+    """Return the reports of several ranges, which do not overlap, as one: its range is from the first to the last.
+
+    How a replay went (``replay``, ``seconds``) is told of the first.
+    """
     first, *rest = documents
     if not rest:
         return first
@@ -68,6 +71,7 @@ def joined(documents: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         **first,
         **{name: found for name, found in every.items() if name in first},
+        **({"flink": joined([each["flink"] for each in documents])} if "flink" in first else {}),
         "passed": all(each["passed"] for each in documents),
         "range": {"from": first["range"]["from"], "to": documents[-1]["range"]["to"]},
         "records": sum(each["records"] for each in documents),
