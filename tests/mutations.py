@@ -1,6 +1,6 @@
 """Break each law on purpose, in a copy of the source, and see that a test turns red: ``make mutations``.
 
-What is broken is listed here and in ``mutants.py``.
+What is broken is listed here and in ``mutants.py``, ``replay_mutants.py`` and ``window_mutations.py``.
 
 First the same tests must be green in an unbroken copy. A mutation counts as noticed only if a test *fails*: an error of
 import or set-up, or no test at all, is none. Exits with 1 if a broken law goes unnoticed, or if a mutation no longer
@@ -21,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from mutants import NOTICED, Mutation
+from replay_mutants import OF_REPLAYS
 from window_mutations import BATCH_WINDOWS, OF_WINDOWS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -321,6 +322,7 @@ MUTATIONS = (
         ("tests/unit/udfs/test_purity.py",),
     ),
     *NOTICED,
+    *OF_REPLAYS,
     *(Mutation(*each) for each in OF_WINDOWS),
 )
 
