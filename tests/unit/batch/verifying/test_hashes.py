@@ -19,7 +19,10 @@ from schemas import catalog
 from schemas.contracts import contract
 
 START = 1_723_161_600_000_000
-KINDS = {"trade": "silver", "quote": "silver", "bar": "gold", "quote_bar": "gold"}
+KINDS = {
+    "trade": "silver", "quote": "silver", "bar": "gold", "quote_bar": "gold",
+    "adjustment_factor": "clickhouse", "adjusted_bar": "clickhouse",
+}  # fmt: skip
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -35,7 +38,7 @@ def records(kind: str) -> list[dict[str, Any]]:
             if logical == "timestamp-micros":
                 record[field["name"]] = START + n * 1_000_000 + at
             elif logical == "date":
-                record[field["name"]] = START // 86_400_000_000 + n % 2
+                record[field["name"]] = START // catalog.DAY + n % 2
             elif logical == "decimal":
                 record[field["name"]] = Decimal(n * 1000 + at - 2000) / 10**3
             else:
@@ -60,10 +63,12 @@ def table(kind: str) -> pa.RecordBatch:
     for record in records(kind):
         row = dict(record)
         if store == "silver":
-            row["ingest_date"] = day(record["ingest_date"] * 86_400_000_000)
+            row["ingest_date"] = day(record["ingest_date"] * catalog.DAY)
         else:
-            row["event_date"] = day(record["window_start"])
-            row["bar_key"] = "|".join(str(record[name]) for name in catalog.key(kind))
+            dated = record[catalog.DATED_BY[kind]]
+            row["event_date"] = day(dated if kind in catalog.BARS else dated * catalog.DAY)
+            if store == "gold":
+                row["bar_key"] = "|".join(str(record[name]) for name in catalog.key(kind))
         rows.append(row)
     return pa.RecordBatch.from_pylist(rows, pa.schema(list(columns_of(store, kind).items())))
 
