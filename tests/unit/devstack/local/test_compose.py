@@ -1,6 +1,5 @@
 """The compose file, offline: by the real tool where it is installed, and by its structure everywhere."""
 
-import inspect
 import os
 import re
 import shutil
@@ -9,7 +8,6 @@ import subprocess
 import pytest
 import yaml
 
-from batch.spark.session import spark_session
 from collectors.run import CHECKPOINTS
 from devstack.local.kafka import server_properties
 from runtime.config import ROOT, Settings
@@ -196,7 +194,7 @@ def test_the_volumes_folders_belong_to_the_images_user(services):
 
 
 def test_spark_fits_into_the_command_lines_container(services):
-    heap_mb = inspect.signature(spark_session).parameters["memory_mb"].default
+    heap_mb = Settings().spark.memory_mb
     limit = re.fullmatch(r"(\d+)g", services["cli"]["mem_limit"])
     # Beside the heap: the JVM's own memory, the driver's Python and two workers.
     assert int(limit[1]) * 1024 >= heap_mb + 1536

@@ -16,6 +16,8 @@ TARGETS = {
     "test-stacks", "test-search", "mutations", "coverage", "lint", "docs", "lock", "bench", "airflow", "airflow-setup",
     "test-airflow",
 }  # fmt: skip
+#: Parts of others, which `make` does not list.
+INTERNAL = {"test-airflow-or-say"}
 
 
 def make(*arguments, **env):
@@ -32,7 +34,7 @@ def test_make_alone_lists_every_target():
 
 def test_every_target_is_phony():
     text = (ROOT / "Makefile").read_text()
-    assert set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split()) == TARGETS
+    assert set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split()) == TARGETS | INTERNAL
 
 
 def test_captures_reach_the_demo():
