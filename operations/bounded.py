@@ -46,7 +46,7 @@ def run(settings: Settings, console: Console, name: str, timeout_s: float, *, re
         if rest.job(name + suffix):
             raise CommandError(f"{name}{suffix} runs already", code=Exit.USAGE)
         environment = _ENVIRONMENT | ({"POLYGLOT_FLINK__REPLAY": str(replay)} if replay else {})
-        (found,) = flink_run(settings, [f"flink_jobs.{name}"], suffix, environment=environment)
+        (found,) = flink_run(settings, console, [f"flink_jobs.{name}"], suffix, environment=environment)
         with console.progress(f"{found.name} runs", None):
             try:
                 return _ended(rest, found, deadline)

@@ -103,6 +103,7 @@ def start(settings: Settings, client: Client, origins: Mapping[str, str], drop: 
 
 def flink_run(
     settings: Settings,
+    console: Console,
     modules: Sequence[str],
     suffix: str = "",
     *,
@@ -112,15 +113,23 @@ def flink_run(
 
     Args:
         settings: settings.
+        console: for saying that the TaskManager is restarted.
         modules: the modules, in the order of submission.
         suffix: what is behind the names of their jobs.
         environment: variables for the client.
 
     Raises:
-        CommandError: the client failed, or the cluster does not list a new job for a module.
+        CommandError: the client failed, the cluster does not list a new job for a module, or jobs of other code run in
+            the same TaskManager.
     """
-    with Client(settings, pack(settings), [Order(module) for module in modules], suffix, environment) as client:
+    release = pack(settings)
+    built = [Order(module) for module in modules]
+    with (
+        FlinkRest(settings.flink.url) as rest,
+        Client(settings, release, built, suffix, environment) as client,
+    ):
         client.look({})
+        renew_taskmanager(settings, console, rest, release.code)
         return client.submit()
 
 

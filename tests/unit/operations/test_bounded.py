@@ -25,7 +25,7 @@ class Cluster:
     def __exit__(self, *_):
         pass
 
-    def flink_run(self, _settings, modules, suffix, *, environment):
+    def flink_run(self, _settings, _console, modules, suffix, *, environment):
         self.started = modules, suffix, environment
         return [JobInfo("2", "analytics-bounded", "CREATED", {})]
 
