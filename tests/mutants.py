@@ -89,15 +89,15 @@ NOTICED = (
     Mutation(
         "proof: of an event that came again the first copy counts",
         "batch/verifying/entries.py",
-        "np.minimum.reduceat(place[order], starts)",
-        "np.maximum.reduceat(place[order], starts)",
+        "return _foremost(entries, np.minimum)",
+        "return _foremost(entries, np.maximum)",
         (ENTRIES,),
     ),
     Mutation(
         "proof: of a bar's versions the highest counts",
         "batch/verifying/entries.py",
-        "np.maximum.reduceat(version[order], starts)",
-        "np.minimum.reduceat(version[order], starts)",
+        "keep = _foremost(entries, np.maximum)",
+        "keep = _foremost(entries, np.minimum)",
         (ENTRIES,),
     ),
     Mutation(

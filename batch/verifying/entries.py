@@ -147,13 +147,7 @@ class Settling:
 
 
 def _first(entries: Entries) -> Mask:
-    group, place = np.ascontiguousarray(entries["group"]), entries["order"]
-    order = np.argsort(group)
-    starts = _starts(group[order])
-    firsts = np.minimum.reduceat(place[order], starts) if len(starts) else place
-    keep = np.empty(len(entries), np.bool_)
-    keep[order] = place[order] == np.repeat(firsts, np.diff(starts, append=len(entries)))
-    return keep
+    return _foremost(entries, np.minimum)
 
 
 def _once(entries: Entries) -> Mask:
@@ -167,13 +161,19 @@ def _once(entries: Entries) -> Mask:
 
 
 def _latest(entries: Entries) -> Mask:
-    group, version = np.ascontiguousarray(entries["group"]), entries["order"]
+    keep = _foremost(entries, np.maximum)
+    keep[keep] = _once(entries[keep])
+    return keep
+
+
+def _foremost(entries: Entries, bound: np.ufunc) -> Mask:
+    """Return which entries have the lowest or the highest order of their group."""
+    group, place = np.ascontiguousarray(entries["group"]), entries["order"]
     order = np.argsort(group)
     starts = _starts(group[order])
-    newest = np.maximum.reduceat(version[order], starts) if len(starts) else version
+    bounds = bound.reduceat(place[order], starts) if len(starts) else place
     keep = np.empty(len(entries), np.bool_)
-    keep[order] = version[order] == np.repeat(newest, np.diff(starts, append=len(entries)))
-    keep[keep] = _once(entries[keep])
+    keep[order] = place[order] == np.repeat(bounds, np.diff(starts, append=len(entries)))
     return keep
 
 
