@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Producer
+from support.mock_broker import mock_broker
 
 from batch.spark import partitions
 from batch.spark.partitions import Part, parts
@@ -17,19 +17,14 @@ COUNTS = [40, 1, 0, 5]
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    """The client library's own broker, in this process."""
-    with_broker = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": 1, "log_level": 0})
-    places = with_broker.list_topics(timeout=10).brokers.values()
-    servers = ",".join(f"{place.host}:{place.port}" for place in places)
-    producer = Producer({"bootstrap.servers": servers})
-    for partition, count in enumerate(COUNTS):
-        for number in range(count):
-            key = None if number == 3 else b"key"
-            producer.produce(TOPIC, b"%d-%d" % (partition, number), key, partition=partition)
-    assert producer.flush(10) == 0
-    yield Broker({"bootstrap.servers": servers}, {})
-    partitions._consumer.cache_clear()  # it would look for its broker for ever
-    del with_broker
+    with mock_broker() as (servers, producer):
+        for partition, count in enumerate(COUNTS):
+            for number in range(count):
+                key = None if number == 3 else b"key"
+                producer.produce(TOPIC, b"%d-%d" % (partition, number), key, partition=partition)
+        assert producer.flush(10) == 0
+        yield Broker({"bootstrap.servers": servers}, {})
+        partitions._consumer.cache_clear()  # it would look for its broker for ever
 
 
 def read(part: Part) -> list[tuple[int, bytes | None, bytes | None]]:

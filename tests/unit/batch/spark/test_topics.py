@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from support.mock_broker import mock_broker
 
 from batch.spark.topics import Broker, Extent, extents, read
 
@@ -38,18 +38,14 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    """The client library's own broker, in this process, with records in some partitions of two topics."""
-    with_broker = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": 1, "log_level": 0})
-    places = with_broker.list_topics(timeout=10).brokers.values()
-    servers = ",".join(f"{place.host}:{place.port}" for place in places)
-    producer = Producer({"bootstrap.servers": servers})
-    for topic, counts in TOPICS.items():
-        for partition, count in enumerate(counts):
-            for _ in range(count):
-                producer.produce(topic, b"value", b"key", partition=partition)
-    assert producer.flush(10) == 0
-    yield Broker({"bootstrap.servers": servers}, {"bootstrap.servers": servers})
-    del with_broker
+    """A broker with records in some partitions of two topics."""
+    with mock_broker() as (servers, producer):
+        for topic, counts in TOPICS.items():
+            for partition, count in enumerate(counts):
+                for _ in range(count):
+                    producer.produce(topic, b"value", b"key", partition=partition)
+        assert producer.flush(10) == 0
+        yield Broker({"bootstrap.servers": servers}, {"bootstrap.servers": servers})
 
 
 def test_extents_are_what_the_broker_has(broker: Broker) -> None:
