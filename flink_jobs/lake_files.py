@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from flink_jobs.accounts import ACCEPTED, CONFLICTS, DEAD_LETTERS, DUPLICATES, RECORDS_IN, Counted
+from flink_jobs.fold_accounts import ACCEPTED, CONFLICTS, DEAD_LETTERS, DUPLICATES, RECORDS_IN, Counted
 from flink_jobs.operators.blocks import BYTES
 from flink_jobs.operators.fold import Work
 from flink_jobs.replies import dead_letter_records

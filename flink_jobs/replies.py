@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from flink_jobs.accounts import (
+from flink_jobs.fold_accounts import (
     ACCEPTED,
     CORRECTIONS,
     DEAD_LETTERS,

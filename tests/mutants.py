@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SPOILED, HORIZON = "tests/integration/batch/test_spoiled_stores.py", "tests/unit/udfs/gate/test_horizon.py"
 FRAMES, DECLARED = "tests/unit/udfs/venues/test_venue_frames.py", "tests/unit/flink_jobs/test_declared.py"
 LETTERS, UIDS = "tests/unit/udfs/normalize/test_large_dead_letters.py", "tests/integration/jobs/test_manifests.py"
-VERDICT, ACCOUNTS = "tests/unit/cli/test_verify.py", "tests/unit/flink_jobs/test_accounts.py"
+VERDICT, ACCOUNTS = "tests/unit/cli/test_verify.py", "tests/unit/flink_jobs/test_fold_accounts.py"
 ENDS, PARTITIONS = "tests/unit/batch/spark/test_topics.py", "tests/unit/batch/spark/test_partitions.py"
 ENTRIES = "tests/unit/batch/verifying/test_entries.py"
 COLUMNS, STATES = "tests/unit/clickhouse/test_columns.py", "tests/property/test_stored_states.py"

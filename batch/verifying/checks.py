@@ -17,7 +17,7 @@ from batch.ranges import Span
 from batch.spark import topics
 from batch.spark.bronze import ENVELOPE
 from batch.spark.views import UNREADABLE, View, canonical, iso_day, sha256
-from batch.verifying.reading import Topic
+from batch.verifying.one_pass import Topic
 from schemas.catalog import LOG
 from schemas.domains import domains
 

@@ -26,7 +26,7 @@ from batch.spark.bronze import RESUBMITTED, first_line, open_table, read_bronze,
 from batch.spark.columns import VALUE
 from batch.verifying import checks
 from batch.verifying.compare import Side, compare, unreadable
-from batch.verifying.reading import Reading, UnreadableError, all_of
+from batch.verifying.one_pass import Reading, UnreadableError, all_of
 from batch.verifying.result import DEAD_LETTERS, STORES, TOPICS, Say, Sources, StoreError, Verified
 from batch.verifying.scans import ENVELOPE, WIRE, Range, replayed
 from batch.verifying.sums import ByDay, added

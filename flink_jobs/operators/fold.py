@@ -17,7 +17,7 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext, TimeDomain
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from flink_jobs import worker
-from flink_jobs.accounts import Counted, account
+from flink_jobs.fold_accounts import Counted, account
 from udfs.quality import QualityStop
 from udfs.state.operator import Journal
 from udfs.wire.blocks import NO_WATERMARK, Part, Watermarks, read

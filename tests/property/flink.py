@@ -17,7 +17,7 @@ from typing import Any
 from pyflink.datastream import TimeDomain
 from support.blocks import NO_WATERMARK, Record, block
 
-from flink_jobs.accounts import BALANCE, RECORDS_IN
+from flink_jobs.fold_accounts import BALANCE, RECORDS_IN
 from flink_jobs.operators.fold import ShardFold
 
 Shard = tuple[str, int]  # topic, partition

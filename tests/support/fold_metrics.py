@@ -7,7 +7,7 @@ import math
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from flink_jobs.accounts import BALANCE, RECORDS_IN, WATERMARK_LAG
+from flink_jobs.fold_accounts import BALANCE, RECORDS_IN, WATERMARK_LAG
 from support.folds import FOLDS
 from support.patience import wait_for
 from support.stack import Stack

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from batch.ranges import Span
-from batch.verifying.reading import Reading, Topic
+from batch.verifying.one_pass import Reading, Topic
 from batch.verifying.scans import Found, Range, add_values
 from batch.verifying.sums import ByDay
 from support.memory_log import MemoryPart, Record

@@ -20,7 +20,7 @@ from batch.spark import views
 from batch.spark.bronze import BronzeError
 from batch.spark.topics import contents
 from batch.verifying.compare import DIFFERENT, EXTRA, MISSING, REPEATED, Comparison, Side, compare
-from batch.verifying.reading import Reading
+from batch.verifying.one_pass import Reading
 from batch.verifying.scans import WIRE, Range
 from schemas import catalog
 

@@ -8,9 +8,9 @@ import pytest
 from pyflink.datastream import TimeDomain
 from support.blocks import block, rows
 
-from flink_jobs import accounts, worker
-from flink_jobs.accounts import Counted
+from flink_jobs import fold_accounts, worker
 from flink_jobs.environment import python_options
+from flink_jobs.fold_accounts import Counted
 from flink_jobs.operators.fold import SOON_MS, TICK_MS, ShardFold, Ticks, Work
 from flink_jobs.replies import joined
 from runtime.config import ROOT, Settings
@@ -238,7 +238,7 @@ def test_state_bytes_are_those_that_are_kept_also_after_a_restore():
 
 def test_what_nobody_declared_is_not_counted_silently():
     with pytest.raises(KeyError, match="told"):
-        accounts.account(("in",), [Counted([], {"told": 1})], 0, 0)
+        fold_accounts.account(("in",), [Counted([], {"told": 1})], 0, 0)
 
 
 def test_other_code_than_was_submitted_is_refused(monkeypatch):

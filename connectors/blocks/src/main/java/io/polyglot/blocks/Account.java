@@ -16,7 +16,7 @@ import org.apache.flink.types.Row;
  * <p>What Python registers takes one way to Flink from a process and another from a thread, where a gauge calls back into
  * the interpreter. So each row brings along what was counted for it, and both modes are the same. Its form,
  * little-endian, 8 bytes each: the bytes of the state that the fold keeps, its watermark in µs, and what each counter
- * rises by. {@code flink_jobs/accounts.py} writes it.
+ * rises by. {@code flink_jobs/fold_accounts.py} writes it.
  */
 final class Account extends RichMapFunction<Row, Row> {
   private static final long serialVersionUID = 1L;

@@ -19,7 +19,7 @@ from batch.ranges import Days, Span
 from batch.replaying.bronze_files import local
 from batch.replaying.files import arrow_schema, normalized_schema
 from batch.spark.columns import VALUE
-from batch.verifying.reading import UnreadableError
+from batch.verifying.one_pass import UnreadableError
 from batch.verifying.scans import ENVELOPE, WIRE, Range, replayed
 from batch.verifying.sums import ByDay
 from schemas import catalog
