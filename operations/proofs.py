@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from confluent_kafka import Producer
-
+from batch.publishing.sender import PublishError, Sender
 from flink_jobs.worker import CODE
 from operations.releases import project_version
 from runtime.config import Settings
@@ -116,19 +115,9 @@ _NO_DAY: Mapping[str, Any] = {"day": "", "replayed": 0, "found": 0, "replay_dige
 
 
 def _send(settings: Settings, found: Sequence[Mapping[str, Any]]) -> None:
-    failed: list[str] = []
-
-    def delivered(error: object, _message: object) -> None:
-        if error is not None:
-            failed.append(str(error))
-
-    # The partitioner of the JVM clients; a verification's records share a key, so they keep their order.
-    conf = {"enable.idempotence": True, "partitioner": "murmur2_random", "delivery.timeout.ms": 60_000}
-    producer = Producer({**settings.kafka.librdkafka(), **conf})
-    for one in found:
-        at = one["proved_at"] // 1000
-        producer.produce(TOPIC, encode("proof", one), one["proof_id"], timestamp=at, on_delivery=delivered)
-        producer.poll(0)
-    left = producer.flush(90)
-    if failed or left:
-        raise CommandError(f"Kafka: {len(failed) + left} proofs were not taken: {failed[:1]}")
+    try:
+        with Sender(settings.kafka.librdkafka()) as sender:
+            for one in found:  # they share a key, so they keep their order
+                sender.send(TOPIC, one["proof_id"], encode("proof", one), one["proved_at"] // 1000)
+    except PublishError as error:
+        raise CommandError(f"Kafka did not take all proofs: {error}") from error
