@@ -15,6 +15,7 @@ from __future__ import annotations
 from functools import partial
 
 from flink_jobs.environment import Job, start
+from flink_jobs.filling import steps
 from flink_jobs.io import stores, topics
 from flink_jobs.lake_files import SilverFiles
 from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
@@ -33,8 +34,15 @@ def main() -> None:
     raw = topics.read(job, "raw topics", domains().raw_topics(normalized_only=True), "polyglot-normalize")
     quality = load(job.settings.quality_file)
     copies = job.replay.redriven if job.replay else {}
-    restore = partial(Normalizer.restore, quality=quality, copies=copies)
-    work = Work(restore, normalized_records, joined, (STATE_VERSION,), NORMALIZER_COUNTERS)
+    fill = job.settings.flink.fill
+    work = Work(
+        restore=partial(Normalizer.restore, quality=quality, copies=copies),
+        process=normalized_records,
+        emit=joined,
+        states=(STATE_VERSION,),
+        counters=NORMALIZER_COUNTERS,
+        before=partial(steps, fill.resolve()) if fill else None,
+    )
     folded = fold_shards(job, raw, work, {"reply": BYTES}, name="normalize")
     topics.write(job, unpacked(folded, 0, name="normalize: records"), "normalized topics")
     for kind in ("trade", "quote") if job.settings.lake.enabled else ():

@@ -26,6 +26,7 @@ from udfs.windows.kernels import layout as at
 from udfs.wire import envelope
 from udfs.wire.blocks import NO_TIME, Part, Records, Watermarks, reply
 from udfs.wire.dead_letters import DeadLetter
+from udfs.wire.envelope import Envelopes
 
 #: What is counted of normalization, and of windows.
 NORMALIZER_COUNTERS = (RECORDS_IN, ACCEPTED, DUPLICATES, DEAD_LETTERS, PASSED_OVER, LATE)
@@ -46,13 +47,18 @@ def normalized_records(fold: Normalizer, part: Part, marks: Watermarks) -> Count
     Values that are no envelope are the ingest job's dead letters, not this one's.
     """
     envelopes, _, bad = envelope.decode(part.values)
+    return normalized(fold, envelopes, len(bad))
+
+
+def normalized(fold: Normalizer, envelopes: Envelopes, bad: int = 0) -> Counted:
+    """Fold envelopes into records for the wire sink; ``bad`` are records beside them that are none."""
     out = fold.process(envelopes)
     counts = {
-        RECORDS_IN: len(part.values),
+        RECORDS_IN: len(envelopes) + bad,
         ACCEPTED: out.frames,
         DUPLICATES: out.duplicates,
         DEAD_LETTERS: len(out.dead_letters),
-        PASSED_OVER: out.not_normalized + len(bad),
+        PASSED_OVER: out.not_normalized + bad,
         LATE: sum(letter.reason == "late" for letter in out.dead_letters),
     }
     found = dead_letter_records(catalog.dead_letters("normalization"), out.dead_letters)

@@ -13,17 +13,21 @@ TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class GroupLag:
-    """Records between what a consumer group committed and the ends of its partitions."""
+    """Records between what a consumer group committed and the ends of its partitions.
+
+    ``expired`` are those that retention has cut before the group had read them: a job that starts does not get them.
+    """
 
     group: str
     topics: dict[str, int]
+    expired: int = 0
 
     @property
     def lag(self) -> int:
         return sum(self.topics.values())
 
     def document(self) -> dict[str, Any]:
-        return {"group": self.group, "lag": self.lag}
+        return {"group": self.group, "lag": self.lag, "expired": self.expired}
 
 
 def collect_groups(settings: Settings) -> list[GroupLag]:
@@ -42,12 +46,16 @@ def collect_groups(settings: Settings) -> list[GroupLag]:
             committed = [one for one in futures[name].result().topic_partitions if one.offset >= 0]
             if not committed:
                 continue
-            ends = client.list_offsets({one: OffsetSpec.latest() for one in committed}, request_timeout=TIMEOUT_S)
-            by_partition = {(one.topic, one.partition): future.result().offset for one, future in ends.items()}
+            begins, ends = (
+                client.list_offsets(dict.fromkeys(committed, spec), request_timeout=TIMEOUT_S)
+                for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+            )
             behind: Counter[str] = Counter()
+            expired = 0
             for one in committed:
-                behind[one.topic] += max(by_partition[one.topic, one.partition] - one.offset, 0)
-            lags.append(GroupLag(name, dict(behind)))
+                behind[one.topic] += max(ends[one].result().offset - one.offset, 0)
+                expired += max(begins[one].result().offset - one.offset, 0)
+            lags.append(GroupLag(name, dict(behind), expired))
     except KafkaException:
         return []
     return lags

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 
 from operations.client import Client, Order
 from operations.code import renew_taskmanager
+from operations.expired import cuts, refuse
 from operations.releases import pack
 from operations.runs import Runs, known, latest_checkpoint, remember
 from runtime.config import Settings
@@ -41,12 +43,24 @@ def submit(
     from_savepoint: str = "",
     fresh: bool = False,
     package: str = "flink_jobs",
+    skip_expired: bool = False,
+    fill: Path | None = None,
 ) -> list[Submitted]:
     """Submit jobs (modules of ``package``) that do not run yet and wait until all their tasks do.
 
+    Args:
+        settings: settings.
+        console: console.
+        names: the jobs.
+        from_savepoint: what one job starts from, in place of its last checkpoint.
+        fresh: start them from the beginning of the topics, without state.
+        package: whose modules they are.
+        skip_expired: where retention has cut what a job has not read, go on behind that.
+        fill: the folder of what normalize is to read in place of it (`operations.expired`).
+
     Raises:
         CommandError: the data-quality rules cannot be right, the client failed, what a job is to start from is not
-            whole, or a job's tasks do not come up.
+            whole, retention has cut what it has not read, or a job's tasks do not come up.
     """
     rules(settings)
     with FlinkRest(settings.flink.url) as rest:
@@ -54,6 +68,9 @@ def submit(
         done = [Submitted(n, running[n], "", already_running=True) for n in names if n in running]
         missing = [n for n in names if n not in running]
         origins = {name: "" if fresh else from_savepoint or latest_checkpoint(settings, name) for name in missing}
+        skips = skip_expired or fill is not None
+        if not skips and not from_savepoint:  # a group's place says nothing of another checkpoint than the last
+            refuse(cuts(settings, [name for name, origin in origins.items() if origin]))
         for name, origin in origins.items():
             console.info(f"submitting {name}" + (f" from {origin}" if origin else ""))
         if fresh:
@@ -61,7 +78,9 @@ def submit(
                 remember(settings, name, Runs())
         if missing:
             release = pack(settings)
-            with Client(settings, release, orders(settings, missing, package)) as client:
+            variables = {"POLYGLOT_FLINK__EXPIRED": "skip"} if skips else {}
+            variables |= {"POLYGLOT_FLINK__FILL": str(fill)} if fill else {}
+            with Client(settings, release, orders(settings, missing, package), environment=variables) as client:
                 renew_taskmanager(settings, console, rest, release.code)
                 started = start(settings, client, origins)
             done += [Submitted(job.name, job.id, origins[job.name], already_running=False) for job in started]

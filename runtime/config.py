@@ -222,6 +222,16 @@ class FlinkSettings(BaseModel):
         None,
         description="what a bounded replay asks of its jobs, a file of `polyglot replay --engine flink`",
     )
+    expired: Literal["fail", "skip"] = Field(
+        "fail",
+        description="what a job does that starts from a checkpoint whose place in a topic retention has cut: it fails, "
+        "or goes on where the topic now begins. `polyglot submit` sets it when told to",
+    )
+    fill: Path | None = Field(
+        None,
+        description="folder of what normalize reads before a shard's first record: Bronze's copy of what retention has "
+        "cut. `polyglot submit --fill` makes it",
+    )
     python_mode: Literal["process", "thread"] = Field(
         "thread",
         description="where kernels run: in threads of the TaskManager, or in worker processes beside it. Threads spare "

@@ -1,6 +1,6 @@
 """Break each law on purpose, in a copy of the source, and see that a test turns red: ``make mutations``.
 
-What is broken is listed here and in ``mutants.py``, ``replay_mutants.py`` and ``window_mutations.py``.
+What is broken is listed here, in ``*_mutants.py`` and in ``window_mutations.py``.
 
 First the same tests must be green in an unbroken copy. A mutation counts as noticed only if a test *fails*: an error of
 import or set-up, or no test at all, is none. Exits with 1 if a broken law goes unnoticed, or if a mutation no longer
@@ -22,6 +22,7 @@ from xml.etree import ElementTree as ET
 
 from mutants import NOTICED, Mutation
 from replay_mutants import OF_REPLAYS
+from retention_mutants import OF_RETENTION
 from window_mutations import BATCH_WINDOWS, OF_WINDOWS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -323,6 +324,7 @@ MUTATIONS = (
     ),
     *NOTICED,
     *OF_REPLAYS,
+    *OF_RETENTION,
     *(Mutation(*each) for each in OF_WINDOWS),
 )
 

@@ -106,21 +106,23 @@ def pieces(uri: str, wanted: Wanted, again: Span) -> list[Piece]:
     return found
 
 
-def read(step: Step, wanted: Wanted) -> Iterator[tuple[ShardKey, pa.RecordBatch]]:
-    """Yield the envelopes of a step's shards, each shard's in order of its log."""
+def read(step: Step, wanted: Wanted, kept: Sequence[str] = ENVELOPE) -> Iterator[tuple[ShardKey, pa.RecordBatch]]:
+    """Yield the envelopes of a step's shards, each shard's in order of its log; ``kept`` are their columns."""
     columns = [*dict.fromkeys((*LOG, "ingest_date", *ENVELOPE))]
     if step.sort:
         tables = [pq.read_table(local(uri), columns=columns, read_dictionary=["topic"]) for uri in step.files]
         rows = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-        yield from _by_shard(rows, step, wanted)
+        yield from _by_shard(rows, step, wanted, kept)
         return
     for uri in step.files:
         file = pq.ParquetFile(local(uri), read_dictionary=["topic"])
         for batch in file.iter_batches(_ROWS, columns=columns):
-            yield from _by_shard(batch, step, wanted)
+            yield from _by_shard(batch, step, wanted, kept)
 
 
-def _by_shard(rows: pa.Table | pa.RecordBatch, step: Step, wanted: Wanted) -> Iterator[tuple[ShardKey, pa.RecordBatch]]:
+def _by_shard(
+    rows: pa.Table | pa.RecordBatch, step: Step, wanted: Wanted, kept: Sequence[str]
+) -> Iterator[tuple[ShardKey, pa.RecordBatch]]:
     """Cut rows by shard, with those that are wanted only; each shard's rows stay in their order, or are sorted."""
     shards, codes = _codes(rows, ("topic", "kafka_partition"))
     offsets = _longs(rows, "kafka_offset")
@@ -134,7 +136,7 @@ def _by_shard(rows: pa.Table | pa.RecordBatch, step: Step, wanted: Wanted) -> It
     order = chosen[np.lexsort(keys)]  # stable
     if not len(order):
         return
-    found = rows.select(list(ENVELOPE)).take(pa.array(order))
+    found = rows.select(list(kept)).take(pa.array(order))
     sorted_codes = codes[order]
     bounds = [*np.flatnonzero(np.diff(sorted_codes, prepend=-1)).tolist(), len(order)]
     for first, end in pairwise(bounds):

@@ -56,6 +56,8 @@ def consumer(config: Settings, fetch: Fetch) -> dict[str, str]:
         **config.kafka.java(shading=FLINK_SHADING),
         # As the replay reads: what a transaction that was aborted has left in the log was never sent.
         "isolation.level": "read_committed",
+        # Of a checkpoint whose place in the log is gone: retention has cut what the job has not read.
+        "auto.offset.reset": "earliest" if config.flink.expired == "skip" else "none",
         "max.partition.fetch.bytes": str(fetch.partition_bytes),
         "fetch.max.bytes": str(4 * config.kafka.max_message_bytes),
         "fetch.min.bytes": str(fetch.min_bytes),

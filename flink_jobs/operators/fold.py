@@ -52,7 +52,9 @@ class Work:
     its state, of which the last one is written. ``process`` folds one topic's part of a block, and
     is given the watermarks. ``emit`` makes the fields of an output row of all that became of a block; of nothing,
     fields that say nothing. ``counters`` are the names of what is counted. ``name`` is that of the fold that a topic
-    belongs to. ``flush`` hands over what a fold has kept until the next checkpoint, or None.
+    belongs to. ``flush`` hands over what a fold has kept until the next checkpoint, or None. ``before`` says what is
+    folded ahead of a topic's first part since the fold was made or restored: steps, each of which returns as
+    ``process`` does.
     """
 
     restore: Callable[[str, Iterable[bytes]], Any]
@@ -63,11 +65,15 @@ class Work:
     name: Callable[[str], str] = str
     flush: Callable[[Any], Any] | None = None
     ticks: Ticks | None = None
+    before: Callable[[Any, Part], Iterable[Callable[[], Counted]]] | None = None
 
 
 @dataclass(slots=True)
 class _Shard:
-    """A shard's folds by name, and their logs; ``timer`` is when the next tick is due, 0 for never."""
+    """A shard's folds by name, and their logs.
+
+    ``timer`` is when the next tick is due, 0 for never; ``begun`` are the topics that it got something of.
+    """
 
     folds: dict[str, Any]  # `udfs.state.operator.Operator`; those that tick have ``waiting`` as well
     journals: dict[str, Journal]
@@ -75,6 +81,7 @@ class _Shard:
     watermark: int = NO_WATERMARK
     timer: int = 0
     fed: bool = False  # since the last tick
+    begun: set[str] = field(default_factory=set)
 
 
 class ShardFold(KeyedProcessFunction):
@@ -105,6 +112,8 @@ class ShardFold(KeyedProcessFunction):
             return
         if self._work.ticks and not known:
             ctx.timer_service().register_event_time_timer(_END_MS)
+        if self._work.before:
+            yield from self._before(shard, block.parts)
         yield from self._row(shard, lambda: [self._process(shard, part, marks) for part in block.parts])
         shard.fed = True
         if self._work.ticks and not shard.timer and _waiting(shard):
@@ -135,13 +144,26 @@ class ShardFold(KeyedProcessFunction):
             if more or _waiting(shard):
                 self._set_timer(shard, ctx, SOON_MS if more else TICK_MS)
 
+    def _before(self, shard: _Shard, parts: list[Part]) -> Iterator[Row]:
+        """Fold what comes ahead of a topic's first part, a row for each step: it may be much."""
+        for part in parts:
+            if part.topic in shard.begun or self._work.before is None:
+                continue
+            shard.begun.add(part.topic)
+            for step in self._work.before(self._fold(shard, part.topic), part):
+                yield from self._row(shard, lambda step=step: [step()])  # type: ignore[misc]
+
     def _process(self, shard: _Shard, part: Part, marks: Watermarks) -> Counted:
-        name = self._work.name(part.topic)
+        return self._work.process(self._fold(shard, part.topic), part, marks)
+
+    def _fold(self, shard: _Shard, topic: str) -> Any:
+        """Return the fold of a topic, which is about to change."""
+        name = self._work.name(topic)
         if name not in shard.folds:
             shard.folds[name] = self._work.restore(name, ())
             shard.journals[name] = Journal()
         shard.changed.add(name)
-        return self._work.process(shard.folds[name], part, marks)
+        return shard.folds[name]
 
     def _row(self, shard: _Shard, outs: Callable[[], list[Counted]]) -> Iterator[Row]:
         """Yield what became of something; a stop is handed on, and the state stays as the last checkpoint has it."""

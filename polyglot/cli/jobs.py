@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,12 +48,20 @@ def submit(
             help="Read the topics from their beginning to where they end now, write to topics only, and end.",
         ),
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for a bounded run.")] = 3600.0,
+    skip_expired: Annotated[
+        bool,
+        typer.Option("--skip-expired", help="Where retention has cut what a job has not read, go on behind that."),
+    ] = False,
+    fill: Annotated[
+        bool, typer.Option("--fill", help="Have normalize read Bronze's copy of what retention has cut before it.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a bounded run, or for Bronze.")] = 3600.0,
     json_output: JsonOption = False,
 ) -> None:
     """Submit the jobs through `flink run`, each from its last checkpoint; what runs already is left alone."""
     from operations.bounded import JOBS as BOUNDED  # noqa: PLC0415
     from operations.bounded import run  # noqa: PLC0415
+    from operations.expired import FILLED  # noqa: PLC0415
     from operations.jobs import JOBS  # noqa: PLC0415 - keeps --help instant
     from operations.lifecycle import submit as start  # noqa: PLC0415
     from operations.upgrade.history import alone  # noqa: PLC0415
@@ -64,20 +73,62 @@ def submit(
     if from_savepoint and len(wanted) != 1:
         raise CommandError("a savepoint belongs to one job: name it", code=Exit.USAGE)
     if bounded:
-        if from_savepoint or fresh:
+        if from_savepoint or fresh or fill or skip_expired:
             raise CommandError("a bounded run has no state to begin with", code=Exit.USAGE)
         ended = [run(Settings(), console, name, timeout) for name in names or BOUNDED]
         console.table(["job", "id", "state"], [[job.name, job.id, job.state] for job in ended])
         console.result([vars(job) for job in ended])
         return
+    if fill and (wanted != [FILLED] or fresh or from_savepoint):
+        raise CommandError(f"--fill is for {FILLED} alone, from its last checkpoint", code=Exit.USAGE)
     settings = Settings()
     with alone(settings):
-        done = start(settings, console, wanted, from_savepoint=from_savepoint, fresh=fresh)
+        if fill or skip_expired:
+            _end_stuck(settings, wanted)
+        folder = _fill(settings, console, timeout) if fill else None
+        done = start(
+            settings, console, wanted,
+            from_savepoint=from_savepoint, fresh=fresh, skip_expired=skip_expired, fill=folder,
+        )  # fmt: skip
     console.table(
         ["job", "id", "restored from"],
         [[s.name, s.job_id, "already running" if s.already_running else s.restored_from or "-"] for s in done],
     )
     console.result([vars(s) for s in done])
+
+
+def _end_stuck(settings: Settings, names: list[str]) -> None:
+    """Cancel those of the jobs that try in vain to go on in topics that do not have what they want to read."""
+    from operations.expired import cuts  # noqa: PLC0415
+    from operations.upgrade.apply import cancel  # noqa: PLC0415
+    from runtime.flink_rest import FlinkRest  # noqa: PLC0415
+
+    with FlinkRest(settings.flink.url) as rest:
+        trying = {job.name: job for job in rest.jobs(live=True) if job.name in names and not job.running}
+        stuck = {cut.job for cut in cuts(settings, trying)} if trying else set()
+        cancel(rest, [trying[name] for name in sorted(stuck)])
+
+
+def _fill(settings: Settings, console: Console, timeout: float) -> Path | None:
+    from batch.replaying.fill import extract  # noqa: PLC0415
+    from batch.spark.bronze import read_bronze  # noqa: PLC0415
+    from operations.drain import await_bronze  # noqa: PLC0415
+    from operations.expired import FILLED, cuts, fill  # noqa: PLC0415
+    from polyglot.cli.replay import spark  # noqa: PLC0415
+    from runtime.flink_rest import FlinkRest  # noqa: PLC0415
+
+    with FlinkRest(settings.flink.url) as rest:
+        if rest.job(FILLED):
+            raise CommandError(f"{FILLED} runs", hint=f"Stop it first: polyglot savepoint {FILLED} --stop")
+    if not cuts(settings, [FILLED]):
+        console.info("retention has cut nothing that is not read yet")
+        return None
+    await_bronze(settings, console, timeout)
+    with spark(settings, console, "fill") as session:
+        files = read_bronze(session, settings.lake_uri).inputFiles()
+        folder, count = fill(settings, lambda spans, where: extract(files, spans, where))
+    console.info(f"Bronze has {count:,} records of what {FILLED} has not read")
+    return folder
 
 
 def jobs(json_output: JsonOption = False) -> None:

@@ -124,7 +124,11 @@ def status(json_output: JsonOption = False) -> None:
             ["job", "state", "id", "tasks", "running for", "cause"], [job.row() for job in jobs], title="jobs"
         )
     if groups:
-        console.table(["consumer group", "lag"], [[one.group, f"{one.lag:,}"] for one in groups], title="lag (records)")
+        console.table(
+            ["consumer group", "lag", "expired unread"],
+            [[one.group, f"{one.lag:,}", f"{one.expired:,}" if one.expired else ""] for one in groups],
+            title="lag (records)",
+        )
     if waiting:
         console.table(["what", "count", "answered by"], waiting.rows(), title="attention")
     console.result(

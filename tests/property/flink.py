@@ -172,17 +172,28 @@ class FoldJob:
 
     def fold(self, partition: int, parts: dict[str, Sequence[bytes]], watermark_ms: int = NO_WATERMARK) -> Fields:
         """Hand one block of a partition's topics to its task, with a watermark; return the fields that come out."""
+        (fields,) = self.fold_all(partition, parts, watermark_ms)
+        return fields
+
+    def fold_all(
+        self, partition: int, parts: dict[str, Sequence[bytes]], watermark_ms: int = NO_WATERMARK
+    ) -> list[Fields]:
+        """As `fold`, for an operator that may hand on several rows."""
         records = []
         for topic, values in parts.items():
             at = self.offsets.get((topic, partition), 0)
             records += [(topic, offset, 0, value) for offset, value in enumerate(values, at)]
             self.offsets[topic, partition] = at + len(values)
-        return self.fold_records(partition, records, watermark_ms)
+        return self.records_all(partition, records, watermark_ms)
 
     def fold_records(self, partition: int, records: Sequence[Record], watermark_ms: int = NO_WATERMARK) -> Fields:
         """Hand records over as they are, with their offsets and times."""
-        (fields,) = self._task(partition).process(partition, block(partition, records, watermark_ms))
+        (fields,) = self.records_all(partition, records, watermark_ms)
         return fields
+
+    def records_all(self, partition: int, records: Sequence[Record], watermark_ms: int = NO_WATERMARK) -> list[Fields]:
+        """As `fold_records`, for an operator that may hand on several rows."""
+        return self._task(partition).process(partition, block(partition, records, watermark_ms))
 
     def saved_entries(self) -> list[bytes]:
         """Return the entries of all keys' logs, as of the last checkpoint."""

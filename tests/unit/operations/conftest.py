@@ -34,6 +34,10 @@ class Cluster:
         return self._log("asked")
 
     @property
+    def environment(self):
+        return self._log("environment")
+
+    @property
     def origins(self):
         return self._log("origins")
 

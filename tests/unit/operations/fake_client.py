@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ def wait(name):
 asked = json.loads((desk / "jobs.json").read_text())
 names = [one["module"].rsplit(".", 1)[-1] for one in asked]
 log("asked", asked)
+log("environment", {name: value for name, value in os.environ.items() if name.startswith("POLYGLOT_FLINK__")})
 if wishes["breaks"]:
     sys.exit("it broke")
 for name in names:

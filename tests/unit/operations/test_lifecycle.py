@@ -8,6 +8,7 @@ from support.patience import patient
 
 from operations import lifecycle
 from operations.client import Client, Order
+from operations.expired import Cut
 from operations.releases import pack
 from operations.runs import known, latest_checkpoint
 from runtime.console import CommandError, Console
@@ -57,6 +58,7 @@ def submit(settings, cluster, monkeypatch):
     monkeypatch.setattr(lifecycle, "rules", lambda _: None)
     monkeypatch.setattr(lifecycle, "renew_taskmanager", lambda *_: None)
     monkeypatch.setattr(lifecycle, "await_running", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "cuts", lambda *_: [])
     return lambda names, **how: lifecycle.submit(settings, Console(quiet=True), names, **how)
 
 
@@ -76,6 +78,23 @@ def test_one_client_submits_all_each_from_its_own_checkpoint(settings, cluster, 
     assert found.job_ids == ["one", "id-ingest"]
     assert found.manifest == {"job": "ingest", "operators": {"fold": {"kind": "KEYED PROCESS", "states": [3]}}}
     assert (settings.var_dir / "releases" / found.release / "flink_jobs" / "ingest.py").exists()
+
+
+def test_a_job_does_not_start_behind_what_it_has_not_read_unless_it_is_told_to(settings, cluster, submit, monkeypatch):
+    gone = Cut("ingest", "polyglot-ingest", "raw.sim.trade.v1", 0, 40, 100, 400)
+    monkeypatch.setattr(lifecycle, "cuts", lambda _, jobs: [gone] if "ingest" in jobs else [])
+    submit(["ingest"])  # it never ran: it begins where the topic does
+    complete(Layout.at(settings.var_dir).checkpoints / "id-ingest" / "chk-4", 100)
+    (cluster.folder / "went.log").unlink()
+    with pytest.raises(CommandError, match=r"at most 60 of raw\.sim\.trade\.v1/0"):
+        submit(["normalize", "ingest"])
+    assert len(cluster.asked) == 1
+    submit(["ingest"], skip_expired=True)
+    submit(["normalize"], fill=settings.var_dir / "fill")
+    skips, folder = "POLYGLOT_FLINK__EXPIRED", "POLYGLOT_FLINK__FILL"
+    assert [(one.get(skips), one.get(folder)) for one in cluster.environment] == [
+        (None, None), ("skip", None), ("skip", str(settings.var_dir / "fill")),
+    ]  # fmt: skip
 
 
 def test_fresh_jobs_forget_what_was_before(settings, cluster, submit):

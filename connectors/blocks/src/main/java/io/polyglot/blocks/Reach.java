@@ -53,14 +53,14 @@ public final class Reach {
     return prefix;
   }
 
-  <T> KafkaSourceBuilder<T> applied(KafkaSourceBuilder<T> builder, List<String> topics) {
+  <T> KafkaSourceBuilder<T> applied(KafkaSourceBuilder<T> builder, List<String> topics, Oldest oldest) {
     if (!begins.isEmpty()) {
       return builder
           .setPartitions(new HashSet<>(begins.keySet())) // a map's own set cannot be serialized
           .setStartingOffsets(OffsetsInitializer.offsets(begins))
           .setBounded(OffsetsInitializer.offsets(ends));
     }
-    builder.setTopics(topics).setStartingOffsets(OffsetsInitializer.earliest());
+    builder.setTopics(topics).setStartingOffsets(oldest);
     return bounded ? builder.setBounded(OffsetsInitializer.latest()) : builder;
   }
 }

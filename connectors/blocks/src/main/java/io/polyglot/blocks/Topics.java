@@ -17,13 +17,19 @@ import org.apache.flink.table.data.RowData;
 
 /** Topics as streams, and back; called through PyFlink's gateway. Names are uids as well. */
 public final class Topics {
+  /** Of a consumer's properties: what it does whose place in a partition is gone; see {@link Oldest}. */
+  private static final String RESET = "auto.offset.reset";
+
+  private static final String SKIP = "earliest";
+
   private Topics() {}
 
   /**
    * Reads topics from their beginning, or from where a checkpoint was; the group's offsets are committed with each
    * checkpoint.
    *
-   * @param properties of the consumer, as librdkafka and Java name them: the Java ones
+   * @param properties of the consumer, as Java's client names them; with auto.offset.reset = earliest it goes on where
+   *     the log begins, if its place is gone, otherwise it fails
    * @param group of the consumer
    * @param boundMs how far a partition's watermark is behind its newest record; negative: no watermarks
    * @param idleMs a partition without records for so long does not hold up the others' watermark
@@ -71,7 +77,8 @@ public final class Topics {
       Reach reach) {
     KafkaSourceBuilder<RowData> builder =
         KafkaSource.<RowData>builder().setProperties(filled(properties)).setGroupId(group).setDeserializer(records);
-    return env.fromSource(reach.applied(builder, topics).build(), marks, name).uid(name);
+    Oldest oldest = new Oldest(SKIP.equals(properties.get(RESET)));
+    return env.fromSource(reach.applied(builder, topics, oldest).build(), marks, name).uid(name);
   }
 
   private static WatermarkStrategy<RowData> marks(long boundMs, long idleMs) {
