@@ -9,9 +9,11 @@ import psutil
 import pytest
 from support.patience import patient, wait_for
 from support.playbooks import DO, FOLDER, LOOK, OVER, commands, follow
-from support.stack import Stack
+from support.retention import cut
+from support.stack import started
 
 from runtime.flink_rest import FlinkRest
+from runtime.offsets import OffsetReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(3600)]
 
@@ -22,24 +24,15 @@ action = "fail"
 field = "price"
 most = "{}"
 """
-NO_PRICE_IS, NONE_IS_DEARER = "1", "1000000000"
+NO_PRICE_IS, NONE_IS_DEARER = "0.000000000001", "1000000000"
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("playbooks")
-    one = Stack(folder, memory_mb=2560, slots=8)
-    one.rules = folder / "quality.toml"
-    one.rules.write_text("")
-    one.env["POLYGLOT_QUALITY_FILE"] = str(one.rules)
-    try:
-        one.json("up")
-        one.json("submit")
+    with started(tmp_path_factory.mktemp("playbooks"), rules="") as one:
         one.json(*feed(1, 3_000))
         one.json("drain")
         yield one
-    finally:
-        one.close()
 
 
 def feed(seed, frames, hour=10):
@@ -150,3 +143,49 @@ def test_new_venue(stack, tmp_path):
         files[f"history-{number}.gz"] = str(tmp_path / f"{number}.gz")
     follow(stack, "new-venue.md", LOOK, DO, OVER, instead=files)
     assert counted_trades(stack, "sim:NEWUSDT") == 400
+
+
+def states(stack):
+    with FlinkRest(stack.settings.flink.url) as rest:
+        return {job.name: job.state for job in rest.jobs(live=True)}
+
+
+def expired(stack):
+    return {one["group"]: one["expired"] for one in stack.json("status")["groups"] if one["expired"]}
+
+
+def test_expired_offsets(stack):
+    """First analytics' topics are cut, then normalize's; what either had not read, and no more than that, is gone."""
+    raw, trades = "raw.sim.trade.v1", "normalized.trade.v1"
+    stack.json("savepoint", "analytics", "--stop")
+    stack.json(*feed(5, 1_000, 14))
+    read(stack, "polyglot-normalize", raw)
+    read(stack, "polyglot-silver_trade", trades)
+    stack.json("savepoint", "normalize", "--stop")
+    cut(stack.settings, trades, left=20)
+    stack.json(*feed(6, 1_000, 15))
+    read(stack, "polyglot-ingest", raw)
+    cut(stack.settings, raw, left=20)
+    stack.json(*feed(7, 300, 16))
+    assert set(expired(stack)) == {"polyglot-normalize", "polyglot-analytics-trade"}
+    said = follow(stack, "expired-offsets.md", LOOK)
+    assert f"of {raw}/" in said["polyglot submit"]
+    assert f"of {trades}/" in said["polyglot submit"]
+    assert states(stack) == {"ingest": "RUNNING"}
+    follow(stack, "expired-offsets.md", DO, OVER)
+    assert expired(stack) == {}
+    proof = json.loads((stack.layout.var / "report" / "verify.json").read_text())
+    assert list(proof["skipped"]) == ["bronze", "entity_seq of trade"]
+    days = {one["table"]: one["days"] for one in proof["tables"]}["silver_trade"]
+    assert counted_trades(stack) == sum(day["replayed"] for day in days) > 0
+
+
+def read(stack, group, topic):
+    """Wait until a group has read a topic and a checkpoint says so."""
+    reader = OffsetReader(stack.settings)
+
+    def done():
+        ends = reader.ends([topic])
+        return all(reader.committed(group, ends).get(place, 0) >= end for place, end in ends.items() if end)
+
+    wait_for(done, 180, f"{group} does not read {topic}", every=1)
