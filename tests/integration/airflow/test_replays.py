@@ -1,7 +1,11 @@
-"""Airflow's own scheduler on a real stack: a replay that is killed is retried; the proof finds no difference."""
+"""Airflow's own scheduler on a real stack: a replay killed in each task and retried, a day's proof.
+
+The proofs find no difference.
+"""
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -14,16 +18,20 @@ import psutil
 import pytest
 from support.absent import absent
 from support.patience import patient, wait_for
-from support.stack import Stack
+from support.stack import Stack, started
 
 from devstack.airflow import home
 from runtime.config import ROOT
 from runtime.ports import free_ports
 
 # A stack of its own, and Airflow beside it: every night, not on every commit.
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 FRAMES = 4_000
+#: The days of what is fed, and a run's state for each of them.
+DAYS = ("2026-01-05", "2026-01-06")
+#: What a task's command says when it is well under way.
+UNDER_WAY = {"settled": "", "recompute": "publishing", "through": "", "parity": "replaying Bronze"}
 #: `.ci/airflow` leaves it where Airflow could not be fetched.
 UNREACHABLE = ROOT / "ci-artifacts" / "airflow.unreachable"
 
@@ -62,14 +70,17 @@ class Airflow:
         token = self.http.post("/auth/token", json=login).raise_for_status().json()["access_token"]
         self.http.headers["Authorization"] = f"Bearer {token}"
 
-    def trigger(self, dag_id: str, run_id: str, conf: dict) -> None:
-        # The DAG processor has to have read it.
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run, once the DAG processor has read it."""
         path = f"/api/v2/dags/{dag_id}"
         wait_for(
             lambda: self.http.patch(path, json={"is_paused": False}).is_success, 180, f"there is no {dag_id}", every=1
         )
+
+    def trigger(self, dag_id: str, run_id: str, conf: dict) -> None:
+        self.unpause(dag_id)
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        self.http.post(f"{path}/dagRuns", json=body).raise_for_status()
+        self.http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status()
 
     def state(self, dag_id: str, run_id: str) -> str:
         return self.http.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}").raise_for_status().json()["state"]
@@ -86,7 +97,8 @@ class Airflow:
 
     def attempts(self, run_id: str, task: str) -> list[Path]:
         """Return the folders of a task's attempts, oldest first."""
-        return sorted(self.runs.glob(f"*+{run_id}+{task}+*/[0-9]*"), key=lambda path: int(path.name))
+        name = re.sub(r"[^A-Za-z0-9._-]", lambda found: f"={ord(found[0]):x}=", run_id)  # `runs.named` of the provider
+        return sorted(self.runs.glob(f"*+{name}+{task}+*/[0-9]*"), key=lambda path: int(path.name))
 
     def document(self, run_id: str, task: str) -> dict:
         return json.loads((self.attempts(run_id, task)[-1] / "out.json").read_bytes())
@@ -107,15 +119,11 @@ def stack(tmp_path_factory):
         if UNREACHABLE.exists():
             pytest.skip(UNREACHABLE.read_text())
         absent("Airflow is not installed: make airflow-setup")
-    one = Stack(tmp_path_factory.mktemp("airflow"), memory_mb=2560, slots=8)
-    try:
-        one.json("up")
-        one.json("submit")
-        one.json("feed", "sim", "--simulate", str(FRAMES), "--seed", "7")
+    with started(tmp_path_factory.mktemp("airflow")) as one:
+        for day in DAYS:
+            one.json("feed", "sim", "--simulate", str(FRAMES), "--seed", "7", "--start", f"{day}T10:00:00")
         one.json("drain", "--timeout", "600")
         yield one
-    finally:
-        one.close()
 
 
 @pytest.fixture(scope="module")
@@ -138,19 +146,34 @@ def says(attempts, number: int, text: str) -> bool:
     return len(attempts) == number and text in (attempts[-1] / "progress.log").read_text()
 
 
-def test_a_replay_killed_while_it_publishes_is_retried_without_a_difference(airflow):
-    def attempts() -> list[Path]:
-        return airflow.attempts("killed", "recompute")
+def kill(airflow, run_id: str, task: str) -> None:
+    """Kill the command of a task's first attempt, under way, and wait for the second one."""
 
+    def killed() -> bool:
+        attempts = airflow.attempts(run_id, task)
+        if not says(attempts, 1, UNDER_WAY[task]):
+            return False
+        command_of(attempts[0]).kill()
+        return True
+
+    wait_for(killed, 900, f"{task} does not begin", every=0.05)
+    wait_for(lambda: len(airflow.attempts(run_id, task)) == 2, 600, f"{task} is not tried again")
+
+
+def test_a_replay_killed_in_each_task_is_retried_without_a_difference(airflow):
     airflow.trigger("polyglot_replay", "killed", {})
-    wait_for(lambda: says(attempts(), 1, "publishing"), 600, "the replay does not publish")
-    command_of(attempts()[0]).kill()
-    wait_for(lambda: says(attempts(), 2, "replaying Bronze"), 600, "there is no retry")
-    # The task waits in the triggerer: whoever follows that one finds the command, and starts none.
-    os.kill(airflow.pid("triggerer"), signal.SIGKILL)
+    for task in UNDER_WAY:
+        kill(airflow, "killed", task)
+        if task == "recompute":
+            again = airflow.attempts("killed", task)
+            wait_for(lambda again=again: says(again, 2, "replaying Bronze"), 600, "it does not run")
+            # The task waits in the triggerer: whoever follows that one finds the command, and starts none.
+            os.kill(airflow.pid("triggerer"), signal.SIGKILL)
     airflow.await_success("polyglot_replay", "killed")
-    assert [path.name for path in attempts()] == ["1", "2"]
-    assert json.loads((attempts()[0] / "result.json").read_bytes())["code"] == -signal.SIGKILL
+    for task in UNDER_WAY:
+        attempts = airflow.attempts("killed", task)
+        assert [path.name for path in attempts] == ["1", "2"], task
+        assert json.loads((attempts[0] / "result.json").read_bytes())["code"] == -signal.SIGKILL
     proof = airflow.document("killed", "parity")
     assert (proof["passed"], proof["differences"]) == (True, 0)
     assert proof["records"] > FRAMES / 2
