@@ -320,7 +320,7 @@ NOTICED = (
     Mutation(
         "law 1: staged files are swept when nothing refers to them any more",
         "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
-        "if (!swept && batch.checkpoint() > restored) {",
+        "if (!swept && batch.checkpoint() > run.restored()) {",
         "if (!swept) {",
         (FILES,),
     ),
