@@ -35,6 +35,14 @@ DEFAULTS = {
     "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
 }
 
+#: A run that has an end must not try for ever what cannot work: somebody waits for it. A TaskManager that dies costs
+#: one of these attempts, however long the next one takes to come.
+BOUNDED = {
+    "restart-strategy.type": "fixed-delay",
+    "restart-strategy.fixed-delay.attempts": "5",
+    "restart-strategy.fixed-delay.delay": "2 s",
+}
+
 #: Option that says from which checkpoint or savepoint a job starts.
 ORIGIN = "execution.state-recovery.path"
 
@@ -106,6 +114,7 @@ def start(name: str, options: dict[str, str] | None = None) -> Job:
     name += config.flink.suffix
     merged = {
         **DEFAULTS,
+        **(BOUNDED if config.flink.bounded or config.flink.replay else {}),
         **python_options(config),
         "pipeline.name": name,
         "parallelism.default": str(order.parallelism or config.flink.parallelism),
