@@ -49,10 +49,14 @@ class Step:
 
 
 def wanted_config(topic: Topic, *, retention_ms: int | None, max_message_bytes: int) -> dict[str, str]:
-    """Return a topic's broker-side configuration; `retention_ms` overrides the contract's unless None."""
+    """Return a topic's broker-side configuration; `retention_ms` overrides the contract's unless None.
+
+    A broker knows nothing of holds and archives: what it may not cut by age alone it keeps (`operations.retention`).
+    """
+    kept_ms = topic.retention_ms if retention_ms is None else retention_ms
     return {
         "cleanup.policy": "delete",
-        "retention.ms": str(topic.retention_ms if retention_ms is None else retention_ms),
+        "retention.ms": str(kept_ms if topic.cut_by_broker else -1),
         "retention.bytes": "-1",
         "compression.type": "producer",
         "max.message.bytes": str(max_message_bytes),

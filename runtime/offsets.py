@@ -47,6 +47,11 @@ class OffsetReader:
         """Return the offsets of the oldest records that are still there."""
         return self._offsets(wanted, OffsetSpec.earliest())
 
+    def since(self, wanted: Iterable[str], time_ms: int) -> Offsets:
+        """Return the offsets of the first records of a time, ms UTC, or of a later one; the end where there is none."""
+        found, ends = self._offsets(wanted, OffsetSpec.for_timestamp(time_ms)), self.ends(wanted)
+        return {place: ends[place] if offset < 0 else offset for place, offset in found.items()}
+
     def newest_ms(self, wanted: Iterable[str]) -> int:
         """Return the newest record time in these topics, ms UTC; -1 if they hold nothing."""
         return max((found.timestamp for found in self._listed(wanted, OffsetSpec.max_timestamp()).values()), default=-1)

@@ -27,7 +27,11 @@ class Domain:
 
 @dataclass(frozen=True)
 class Topic:
-    """One Kafka topic as its contract wants it. Times in milliseconds."""
+    """One Kafka topic as its contract wants it. Times in milliseconds.
+
+    ``hold`` is why nothing of it may be cut, a lawsuit for example; empty for none. ``archive`` is the table that must
+    have a record before it is cut; empty where the broker cuts by age alone.
+    """
 
     name: str
     domain: str
@@ -39,6 +43,13 @@ class Topic:
     max_skew_ms: int
     horizon_ms: int
     gap_grace_ms: int = 0
+    hold: str = ""
+    archive: str = ""
+
+    @property
+    def cut_by_broker(self) -> bool:
+        """Whether the broker may cut what is older than the retention, whoever has read it."""
+        return not self.hold and not self.archive
 
 
 @dataclass(frozen=True)
@@ -151,6 +162,8 @@ def _topic(name: str, domain: str, spec: dict[str, Any], defaults: dict[str, Any
         max_skew_ms=merged["max_skew_ms"],
         horizon_ms=merged["horizon_ms"],
         gap_grace_ms=merged["gap_grace_ms"],
+        hold=merged.get("hold", ""),
+        archive=merged.get("archive", ""),
     )
 
 

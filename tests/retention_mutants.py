@@ -1,9 +1,10 @@
-"""Mutants of what becomes of a job that retention has overtaken."""
+"""Mutants of what retention cuts, and of what becomes of a job that it has overtaken."""
 
 from __future__ import annotations
 
 from mutants import Mutation
 
+RETENTION = "tests/unit/operations/test_retention.py"
 FILLING = "tests/unit/flink_jobs/test_filling.py"
 
 OF_RETENTION = (
@@ -34,5 +35,26 @@ OF_RETENTION = (
         "skipping ? OffsetResetStrategy.EARLIEST : OffsetResetStrategy.NONE",
         "OffsetResetStrategy.EARLIEST",
         ("connectors/blocks/src/test/java/io/polyglot/blocks/OldestTest.java",),
+    ),
+    Mutation(
+        "law 1: raw topics are cut behind Bronze, and behind every job",
+        "operations/retention.py",
+        "limits = {AGE: old, **read}",
+        "limits = {AGE: old}",
+        (RETENTION,),
+    ),
+    Mutation(
+        "law 1: of a topic on hold nothing is cut",
+        "operations/retention.py",
+        "if topic.hold:",
+        "if topic.hold == topic.name:",
+        (RETENTION,),
+    ),
+    Mutation(
+        "law 1: no broker cuts a raw topic by age alone",
+        "operations/topics.py",
+        "str(kept_ms if topic.cut_by_broker else -1)",
+        "str(kept_ms)",
+        (RETENTION,),
     ),
 )
