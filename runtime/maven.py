@@ -81,7 +81,7 @@ def connector_jars() -> list[Path]:
         built = [
             jar
             for jar in (module / "target").glob("polyglot-*.jar")
-            if not jar.stem.endswith(("-sources", "-tests", "-javadoc"))
+            if not jar.stem.endswith(("-sources", "-tests", "-javadoc", "-lock"))
         ]
         # An older version's jar may still lie there: the newest counts.
         jars += sorted(built, key=lambda jar: jar.stat().st_mtime)[-1:]

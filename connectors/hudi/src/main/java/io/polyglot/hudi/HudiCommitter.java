@@ -34,6 +34,8 @@ final class HudiCommitter implements Committer<HudiCommittable> {
         this.table = HudiTable.open(spec, codec);
         this.committedRows = metrics.counter("committedRows");
         metrics.gauge("lastCommitMillis", () -> lastCommitMillis);
+        // What is pending is an attempt's that died while it committed; its rows come again.
+        table.rollbackPending();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.polyglot.hudi;
 
+import io.polyglot.lake.TableLock;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.avro.Schema;
@@ -11,12 +12,17 @@ import org.apache.hudi.keygen.constant.KeyGeneratorType;
 import org.apache.hudi.storage.StorageConfiguration;
 import org.apache.hudi.storage.hadoop.HadoopStorageConfiguration;
 
-/** Hudi and Hadoop settings of one table: defaults chosen for many small commits by one writer, then the table's own. */
+/** Hudi and Hadoop settings of one table: defaults chosen for many small commits, then the table's own. */
 final class HudiConfigs {
     private static final Map<String, String> DEFAULTS = Map.ofEntries(
-            // One writer with file:// needs no server beside it, and its classes are not in the jar.
+            // A writer with file:// needs no server beside it, and its classes are not in the jar.
             Map.entry("hoodie.embed.timeline.server", "false"),
             Map.entry("hoodie.write.markers.type", "DIRECT"),
+            // Spark's table services work beside the sink: whoever changes the timeline has the table's lock meanwhile.
+            Map.entry("hoodie.write.concurrency.mode", "OPTIMISTIC_CONCURRENCY_CONTROL"),
+            Map.entry("hoodie.write.lock.provider", TableLock.class.getName()),
+            // What another writer has not finished is none of ours; ours is rolled back when the table is opened.
+            Map.entry("hoodie.clean.failed.writes.policy", "LAZY"),
             // The metadata table costs several more files per commit; these tables have few files to list.
             Map.entry("hoodie.metadata.enable", "false"),
             // Each instant sleeps this long to outwait other hosts' clocks; there is one host per table.

@@ -121,12 +121,13 @@ final class HudiTable implements AutoCloseable {
 
     /** Writes and commits rows by key. Repeating it after a crash stores the same rows again, which changes nothing. */
     void upsert(List<HoodieRecord<Object>> records) {
-        // Rolls back what a crashed attempt left behind.
         var instant = client.startCommit();
         List<HoodieWriteStat> stats;
         if (spec.type() == HoodieTableType.MERGE_ON_READ) {
             var table = forWriting();
             toInflight(metaClient.createNewInstant(HoodieInstant.State.REQUESTED, metaClient.getCommitActionType(), instant));
+            // Else each earlier commit of ours counts as concurrent with this one, and as a conflict.
+            client.preWrite(instant, WriteOperationType.UPSERT, metaClient);
             stats = BucketUpsert.write(config, table, instant, spec.keyFields(), records);
         } else {
             stats = client.upsert(records, instant).stream().map(HudiTable::checked).toList();
