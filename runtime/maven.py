@@ -88,11 +88,16 @@ def connector_jars() -> list[Path]:
     return jars
 
 
+def lock_jar() -> Path:
+    """Return the jar with the lock of the lake's tables, for a Spark that has a Hudi of its own."""
+    return CONNECTORS / "hudi" / "target" / "polyglot-connector-hudi-lock.jar"
+
+
 def connectors_ready(cache: Path) -> bool:
     """Whether every connector has been built from the sources as they are now."""
     stamp = cache / "connectors.stamp"
     fresh = stamp.exists() and stamp.read_text() == digest(connector_sources(), ROOT)
-    return fresh and len(connector_jars()) == len(connector_modules())
+    return fresh and len(connector_jars()) == len(connector_modules()) and lock_jar().exists()
 
 
 def build_connectors(settings: Settings) -> bool:

@@ -53,8 +53,27 @@ class Topic:
 
 
 @dataclass(frozen=True)
+class Upkeep:
+    """When a table's services are due. Sizes in bytes, times in milliseconds.
+
+    A file below ``small_file`` is small. ``small_files`` of these in a partition make clustering due, which makes files
+    of ``file_size`` of them. ``log_files`` in a file group make compaction due. What was replaced is kept for
+    ``kept_ms``, for queries and replays that still read it; then cleaning is due.
+    """
+
+    small_file: int
+    file_size: int
+    small_files: int
+    log_files: int
+    kept_ms: int
+
+
+@dataclass(frozen=True)
 class Table:
-    """One Hudi table: record key, partition column and write mode (``append`` or ``upsert``)."""
+    """One Hudi table: record key, partition column and write mode (``append`` or ``upsert``).
+
+    ``sorted_by`` is the order that clustering gives rows, so that readers skip files.
+    """
 
     name: str
     domain: str
@@ -62,6 +81,8 @@ class Table:
     partition: str
     mode: str
     contract: str | None
+    sorted_by: tuple[str, ...]
+    upkeep: Upkeep
 
 
 @dataclass(frozen=True)
@@ -149,6 +170,42 @@ def duration_ms(text: str) -> int:
     return int(match[1]) * _UNIT_MS[match[2]]
 
 
+def size_bytes(text: str) -> int:
+    """Parse ``"128MB"``, ``"64kB"`` … to bytes, by powers of two.
+
+    Raises:
+        ValueError: not a whole number with kB, MB or GB.
+    """
+    match = re.fullmatch(r"(\d+)(kB|MB|GB)", text)
+    if not match:
+        raise ValueError(f"a size is a whole number with kB, MB or GB; got {text!r}")
+    return int(match[1]) << {"kB": 10, "MB": 20, "GB": 30}[match[2]]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _table(name: str, domain: str, spec: dict[str, Any], defaults: dict[str, Any]) -> Table:
+    merged = {**defaults, **spec}
+    return Table(
+        name=name,
+        domain=domain,
+        key=_names(merged["key"]),
+        partition=merged["partition"],
+        mode=merged["mode"],
+        contract=merged.get("contract"),
+        sorted_by=_names(merged["sorted_by"]),
+        upkeep=Upkeep(
+            small_file=size_bytes(merged["small_file"]),
+            file_size=size_bytes(merged["file_size"]),
+            small_files=merged["small_files"],
+            log_files=merged["log_files"],
+            kept_ms=duration_ms(merged["kept"]),
+        ),
+    )
+
+
 def _topic(name: str, domain: str, spec: dict[str, Any], defaults: dict[str, Any]) -> Topic:
     merged = {**defaults, **spec}
     return Topic(
@@ -206,6 +263,5 @@ def parse(text: str) -> Domains:
         for name, topic in spec.get("topics", {}).items():
             topics[name] = _topic(name, domain, topic, defaults)
         for name, table in spec.get("tables", {}).items():
-            key = tuple(part.strip() for part in table["key"].split(","))
-            tables[name] = Table(name, domain, key, table["partition"], table["mode"], table.get("contract"))
+            tables[name] = _table(name, domain, table, doc["tables"])
     return Domains(venues, owned, topics, tables)

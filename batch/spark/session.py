@@ -15,6 +15,7 @@ from tempfile import gettempdir
 from pyspark.sql import SparkSession
 
 from runtime.config import SparkSettings
+from runtime.maven import lock_jar
 
 __all__ = ["ROOT", "SparkSession", "SparkUnavailableError", "spark_session"]
 
@@ -96,7 +97,7 @@ def spark_session(
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     conf = {
         # Not spark.jars: a local executor would fetch a copy of each from its own driver.
-        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in (*jars, lock_jar())),
         "spark.driver.memory": f"{memory_mb or where.memory_mb}m",
         "spark.driver.extraJavaOptions": " ".join([f"-Dlog4j2.configurationFile=file:{log4j}", *_JAVA]),
         "spark.ui.enabled": "false",

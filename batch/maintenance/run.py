@@ -1,0 +1,91 @@
+"""One round of upkeep: each table's due services, one after the other, by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyarrow import fs
+from pyspark.sql import SparkSession
+
+from batch.maintenance import services
+from batch.maintenance.due import CLEANING, CLUSTERING, COMPACTION, Condition, condition
+from batch.maintenance.layout import read
+from schemas.domains import Table
+
+
+class MaintenanceBusyError(RuntimeError):
+    """Another process maintains this lake."""
+
+
+def look(lake_uri: str, tables: Sequence[Table]) -> list[Condition]:
+    """Return the condition of each table that there is.
+
+    Raises:
+        LayoutError: a table cannot be read.
+    """
+    files, root = fs.FileSystem.from_uri(lake_uri)
+    found = ((table, read(files, f"{root}/{table.name}")) for table in tables)
+    return [condition(table, layout) for table, layout in found if layout is not None]
+
+
+def maintain(
+    spark: SparkSession, lake_uri: str, tables: Sequence[Table], said: Callable[[str], None] = lambda _text: None
+) -> dict[str, list[str]]:
+    """Run what is due; return the services that were run of each table.
+
+    What a run that died has left is finished first. A service makes another one due (what clustering replaces is to be
+    cleaned one day), so the table is looked at before each.
+
+    Args:
+        spark: a session.
+        lake_uri: the lake's root.
+        tables: which.
+        said: is told what begins.
+
+    Raises:
+        LayoutError: a table cannot be read.
+    """
+    done: dict[str, list[str]] = {}
+    for table in tables:
+        path = f"{lake_uri}/{table.name}"
+        for service in (COMPACTION, CLUSTERING, CLEANING):
+            for found in look(lake_uri, [table]):
+                if service in found.due:
+                    said(f"{table.name}: {service}")
+                    _run(spark, service, table, path, found)
+                    done.setdefault(table.name, []).append(service)
+    return done
+
+
+def _run(spark: SparkSession, service: str, table: Table, path: str, found: Condition) -> None:
+    if service == COMPACTION:
+        if COMPACTION in found.unfinished:
+            services.compact(spark, path, unfinished=True)
+        if found.most_log_files >= table.upkeep.log_files:
+            services.compact(spark, path)
+    elif service == CLUSTERING:
+        if CLUSTERING in found.unfinished:
+            services.cluster(spark, table, path, (), unfinished=True)
+        if found.partitions:
+            services.cluster(spark, table, path, found.partitions)
+    else:
+        services.clean(spark, table, path, all_old=found.all_old)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other runs away meanwhile; the lock ends with this process, however it ends.
+
+    Raises:
+        MaintenanceBusyError: one is under way.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "maintenance.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MaintenanceBusyError("another maintenance of this lake is under way") from None
+        yield

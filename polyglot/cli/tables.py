@@ -1,0 +1,117 @@
+"""``polyglot tables`` and ``polyglot tables maintain``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyglot.cli import JsonOption
+from polyglot.cli.replay import spark
+from runtime.config import Settings
+from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from schemas.domains import domains
+
+if TYPE_CHECKING:
+    from batch.maintenance.due import Condition
+    from schemas.domains import Table
+
+PANEL = "Data"
+NameArgument = Annotated[list[str] | None, typer.Argument(metavar="TABLE…", help="Only these; by default all.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(
+        no_args_is_help=True,
+        help=f"The lake's tables: what is in them, what is due, and doing it.\n\n{EXIT_CODES_HELP}",
+        rich_markup_mode="markdown",
+    )
+    for name, command, examples in (
+        ("ls", ls, "polyglot tables ls\n\npolyglot tables ls bronze_raw --json"),
+        ("maintain", maintain, "polyglot tables maintain --dry-run\n\npolyglot tables maintain gold_bar"),
+    ):
+        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
+        group.command(name, help=f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}")(command)
+    app.add_typer(group, name="tables", rich_help_panel=PANEL)
+
+
+def ls(names: NameArgument = None, json_output: JsonOption = False) -> None:
+    """Show each table's files and what is due: small files, log files, what was replaced, when a service ran last.
+
+    The bounds are in schemas/domains.toml. Only names of files are read, so it costs nothing beside a running stream.
+    """
+    settings, console = Settings(), Console(json_output=json_output)
+    found = _look(settings, _tables(names))
+    _show(console, found)
+    console.result([one.document() for one in found])
+
+
+def maintain(
+    names: NameArgument = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, and do nothing.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Do what is due, beside the running stream: compaction, clustering, cleaning.
+
+    What an earlier run left unfinished is finished first. Two runs at once are refused.
+    """
+    settings, console = Settings(), Console(json_output=json_output)
+    tables = _tables(names)
+    before = _look(settings, tables)
+    due = {one.table: list(one.due) for one in before if one.due}
+    if dry_run or not due:
+        _show(console, before)
+        console.result({"dry_run": dry_run, "done": {}, "due": due})
+        console.info("nothing is due" if not due else "; ".join(f"{name}: {', '.join(due[name])}" for name in due))
+        return
+    from batch.maintenance.run import MaintenanceBusyError, alone  # noqa: PLC0415 - keeps --help instant
+    from batch.maintenance.run import maintain as carry_out  # noqa: PLC0415
+
+    try:
+        with alone(settings.var_dir), spark(settings, console, "maintain") as session:
+            done = carry_out(session, settings.lake_uri, [one for one in tables if one.name in due], console.info)
+    except MaintenanceBusyError as error:
+        raise CommandError(str(error), code=Exit.FAILED) from None
+    after = _look(settings, tables)
+    _show(console, after)
+    console.result({"dry_run": False, "done": done, "due": {one.table: list(one.due) for one in after if one.due}})
+    console.success(f"{sum(map(len, done.values()))} services were run")
+
+
+def _tables(names: list[str] | None) -> list[Table]:
+    known = domains().tables
+    if unknown := [name for name in names or () if name not in known]:
+        raise CommandError(f"there is no table {unknown[0]}", hint=f"known: {', '.join(known)}", code=Exit.USAGE)
+    return [known[name] for name in names] if names else list(known.values())
+
+
+def _look(settings: Settings, tables: list[Table]) -> list[Condition]:
+    from batch.maintenance.layout import LayoutError  # noqa: PLC0415 - keeps --help instant
+    from batch.maintenance.run import look  # noqa: PLC0415
+
+    try:
+        return look(settings.lake_uri, tables)
+    except LayoutError as error:
+        raise CommandError(f"a table cannot be read: {error}", code=Exit.FAILED) from None
+
+
+def _show(console: Console, found: list[Condition]) -> None:
+    console.table(
+        ["table", "files", "MB", "small", "logs", "most in a group", "replaced", "MB", "last service", "due"],
+        [
+            [
+                one.table,
+                f"{one.files:,}",
+                f"{one.bytes / 1e6:,.1f}",
+                f"{one.small_files:,} ({one.small_share:.0%})",
+                f"{one.log_files:,}",
+                str(one.most_log_files),
+                f"{one.stale_files:,}",
+                f"{one.stale_bytes / 1e6:,.1f}",
+                max(one.last.values()) or "never",
+                ", ".join(one.due),
+            ]
+            for one in found
+        ],
+    )
