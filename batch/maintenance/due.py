@@ -62,7 +62,7 @@ def condition(table: Table, layout: Layout, now: datetime | None = None) -> Cond
         due.append(COMPACTION)
     limit = now - timedelta(milliseconds=upkeep.kept_ms)
     replaced = [datetime.strptime(one.replaced, _FORMAT).replace(tzinfo=UTC) for one in layout.stale]
-    if min(replaced, default=now) <= limit or "clean" in unfinished:
+    if (replaced and min(replaced) <= limit) or "clean" in unfinished:
         due.append(CLEANING)
     return Condition(
         table=table.name,
