@@ -344,6 +344,13 @@ class AdjustSettings(BaseModel):
     watch_s: float = Field(60.0, gt=0, description="how often it looks for new reference data, seconds")
 
 
+class MaintenanceSettings(BaseModel):
+    """``polyglot tables maintain --watch``: upkeep of the lake without an operator."""
+
+    enabled: bool = Field(False, description="whether `polyglot up` starts it; with Spark it takes 1 to 2 GB at times")
+    watch_s: float = Field(300.0, gt=0, description="how often it looks what is due, seconds")
+
+
 class AirflowSettings(BaseModel):
     """``make airflow``: Airflow on loopback, in an environment of its own."""
 
@@ -393,6 +400,7 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     repair: RepairSettings = RepairSettings()
     adjust: AdjustSettings = AdjustSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     airflow: AirflowSettings = AirflowSettings()
     spark: SparkSettings = SparkSettings()
 

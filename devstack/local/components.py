@@ -12,7 +12,7 @@ from devstack.local.flink import jobmanager, taskmanager
 from devstack.local.kafka import broker
 from devstack.local.redis import cache
 from devstack.local.registry import registry
-from devstack.local.watchers import adjust, metrics, repair
+from devstack.local.watchers import adjust, maintenance, metrics, repair
 from runtime.config import Settings
 from runtime.console import CommandError, Exit
 
@@ -24,6 +24,7 @@ BUILDERS = {
     "redis": cache,
     "repair": repair,
     "adjust": adjust,
+    "maintenance": maintenance,
     "metrics": metrics,
 }
 #: What a user may name; the two halves of the cluster only make sense together.
@@ -34,10 +35,11 @@ NAMES = {
     "redis": ("redis",),
     "repair": ("repair",),
     "adjust": ("adjust",),
+    "maintenance": ("maintenance",),
     "metrics": ("metrics",),
 }
 #: Those that run only where the settings or a command ask for them.
-OPTIONAL = ("repair", "adjust", "metrics")
+OPTIONAL = ("repair", "adjust", "maintenance", "metrics")
 
 
 def components(settings: Settings, only: Sequence[str] = (), more: Sequence[str] = ()) -> list[Component]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from devstack.local.component import Answer, Component
@@ -23,6 +24,11 @@ def repair(settings: Settings) -> Component:
 def adjust(settings: Settings) -> Component:
     """Return what adjusts series as reference data come."""
     return _watcher(settings, "adjust", "--watch", str(settings.adjust.watch_s))
+
+
+def maintenance(settings: Settings) -> Component:
+    """Return what keeps the lake's tables in shape."""
+    return _watcher(settings, "maintenance", "--watch", str(settings.maintenance.watch_s), of=("tables", "maintain"))
 
 
 def metrics(settings: Settings) -> Component:
@@ -46,11 +52,12 @@ def metrics(settings: Settings) -> Component:
     )
 
 
-def _watcher(settings: Settings, name: str, *options: str) -> Component:
+def _watcher(settings: Settings, name: str, *options: str, of: Sequence[str] = ()) -> Component:
+    """Return the command ``of`` as a component; by default that of the component's name."""
     layout = Layout.at(settings.var_dir)
     return Component(
         name=name,
-        command=(*_command(name), *options),
+        command=(*_command(*(of or (name,))), *options),
         logs_in=True,
         url="",
         ports={},
@@ -60,8 +67,8 @@ def _watcher(settings: Settings, name: str, *options: str) -> Component:
     )
 
 
-def _command(name: str) -> tuple[str, ...]:
-    return sys.executable, "-m", "polyglot.cli", name
+def _command(*names: str) -> tuple[str, ...]:
+    return sys.executable, "-m", "polyglot.cli", *names
 
 
 def _alive(layout: Layout, name: str) -> Answer:

@@ -57,7 +57,8 @@ def up(
         list[str] | None, typer.Option(help="Start only this: kafka, flink, clickhouse or redis (repeatable).")
     ] = None,
     more: Annotated[
-        list[str] | None, typer.Option("--with", help="Start this, too: repair, adjust or metrics (repeatable).")
+        list[str] | None,
+        typer.Option("--with", help="Start this, too: repair, adjust, maintenance or metrics (repeatable)."),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait until everything answers.")] = 120.0,
     with_build: Annotated[
@@ -68,8 +69,8 @@ def up(
     """Start the local stack and wait until every service answers.
 
     What runs already is left alone. One background process stays behind and restarts whatever dies. `repair` and
-    `adjust` restate bars and adjusted series without an operator, `metrics` serves `polyglot metrics`; settings start
-    them, too (repair.enabled …).
+    `adjust` restate bars and adjusted series without an operator, `maintenance` keeps the lake's tables in shape,
+    `metrics` serves `polyglot metrics`; settings start them, too (repair.enabled …).
     """
     from devstack.local.control import up as start  # noqa: PLC0415 - keeps --help instant
     from devstack.local.status import collect  # noqa: PLC0415

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyglot.cli import JsonOption
+from polyglot.cli._signals import until_stopped
 from polyglot.cli.replay import spark
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
@@ -50,14 +51,25 @@ def ls(names: NameArgument = None, json_output: JsonOption = False) -> None:
 def maintain(
     names: NameArgument = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, and do nothing.")] = False,
+    watch: Annotated[float, typer.Option(min=0, help="Stay, and look every so many seconds (0: once).")] = 0.0,
     json_output: JsonOption = False,
 ) -> None:
     """Do what is due, beside the running stream: compaction, clustering, cleaning.
 
-    What an earlier run left unfinished is finished first. Two runs at once are refused.
+    What an earlier run left unfinished is finished first. Two runs at once are refused. Spark runs only while something
+    is due.
     """
     settings, console = Settings(), Console(json_output=json_output)
     tables = _tables(names)
+    if watch:
+        if json_output or dry_run:
+            raise CommandError("--watch has no end: neither --json nor --dry-run goes with it", code=Exit.USAGE)
+        stop = until_stopped()
+        while not stop.is_set():
+            if any(one.due for one in _look(settings, tables)):
+                _carry_out(settings, console, tables)
+            stop.wait(watch)
+        return
     before = _look(settings, tables)
     due = {one.table: list(one.due) for one in before if one.due}
     if dry_run or not due:
@@ -65,18 +77,23 @@ def maintain(
         console.result({"dry_run": dry_run, "done": {}, "due": due})
         console.info("nothing is due" if not due else "; ".join(f"{name}: {', '.join(due[name])}" for name in due))
         return
+    done = _carry_out(settings, console, tables)
+    after = _look(settings, tables)
+    _show(console, after)
+    console.result({"dry_run": False, "done": done, "due": {one.table: list(one.due) for one in after if one.due}})
+
+
+def _carry_out(settings: Settings, console: Console, tables: list[Table]) -> dict[str, list[str]]:
     from batch.maintenance.run import MaintenanceBusyError, alone  # noqa: PLC0415 - keeps --help instant
     from batch.maintenance.run import maintain as carry_out  # noqa: PLC0415
 
     try:
         with alone(settings.var_dir), spark(settings, console, "maintain") as session:
-            done = carry_out(session, settings.lake_uri, [one for one in tables if one.name in due], console.info)
+            done = carry_out(session, settings.lake_uri, tables, console.info)
     except MaintenanceBusyError as error:
         raise CommandError(str(error), code=Exit.FAILED) from None
-    after = _look(settings, tables)
-    _show(console, after)
-    console.result({"dry_run": False, "done": done, "due": {one.table: list(one.due) for one in after if one.due}})
     console.success(f"{sum(map(len, done.values()))} services were run")
+    return done
 
 
 def _tables(names: list[str] | None) -> list[Table]:

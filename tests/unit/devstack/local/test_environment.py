@@ -41,7 +41,12 @@ def test_every_password_of_the_settings_is_known():
 
 def test_only_our_own_commands_log_in(tmp_path):
     settings = Settings(var_dir=tmp_path)
-    assert {name for name, build in BUILDERS.items() if build(settings).logs_in} == {"repair", "adjust", "metrics"}
+    assert {name for name, build in BUILDERS.items() if build(settings).logs_in} == {
+        "repair",
+        "adjust",
+        "maintenance",
+        "metrics",
+    }
 
 
 def test_flinks_processes_have_no_password_and_the_gateway_only_those_of_its_users(tmp_path, monkeypatch):
