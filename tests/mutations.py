@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from lake_mutants import OF_THE_LAKE
 from mutants import NOTICED, Mutation
 from replay_mutants import OF_REPLAYS
 from retention_mutants import OF_RETENTION
@@ -325,6 +326,7 @@ MUTATIONS = (
     *NOTICED,
     *OF_REPLAYS,
     *OF_RETENTION,
+    *OF_THE_LAKE,
     *(Mutation(*each) for each in OF_WINDOWS),
 )
 

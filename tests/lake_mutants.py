@@ -1,0 +1,52 @@
+"""Mutants of the lake's upkeep: who may write beside whom, what counts as read, and what is due."""
+
+from __future__ import annotations
+
+from mutants import Mutation
+
+LAYOUT, DUE, SERVICES = (f"tests/unit/batch/maintenance/test_{name}.py" for name in ("layout", "due", "services"))
+
+OF_THE_LAKE = (
+    Mutation(
+        "lake: a table's writers take one lock",
+        "batch/maintenance/services.py",
+        '"io.polyglot.lake.TableLock"',
+        '"org.apache.hudi.client.transaction.lock.InProcessLockProvider"',
+        (SERVICES,),
+    ),
+    Mutation(
+        "lake: one process has a table's lock",
+        "connectors/hudi/src/main/java/io/polyglot/lake/TableLock.java",
+        "return false; // by another client in this JVM",
+        "return true;",
+        ("connectors/hudi/src/test/java/io/polyglot/lake/TableLockTest.java",),
+    ),
+    Mutation(
+        "lake: what only began is no part of a table",
+        "batch/maintenance/layout.py",
+        "if ended and file.instant not in timeline.pending:",
+        "if True:",
+        (LAYOUT,),
+    ),
+    Mutation(
+        "lake: a log behind a base file is read, one before it is not",
+        "batch/maintenance/layout.py",
+        "under = file.instant < base or",
+        "under = file.instant > base or",
+        (LAYOUT,),
+    ),
+    Mutation(
+        "lake: what was replaced is kept for its time",
+        "batch/maintenance/due.py",
+        "min(replaced) <= limit) or",
+        "min(replaced) <= now) or",
+        (DUE,),
+    ),
+    Mutation(
+        "lake: only what is old in all its parts is deleted regardless of commits",
+        "batch/maintenance/due.py",
+        "all_old=max(replaced, default=limit) <= limit,",
+        "all_old=min(replaced, default=limit) <= limit,",
+        (DUE,),
+    ),
+)
