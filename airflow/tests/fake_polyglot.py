@@ -40,6 +40,8 @@ WELL = {
     "deadletters": {"dry_run": False, "sent": 1, "copies": [{"id": "1"}], "skipped": []},
     "plan": {"nothing": False, "before": "a", "after": "b", "refused": []},
     "apply": {"release": "b", "pause_s": 5.0, "savepoints": {}},
+    "tables": {"dry_run": False, "done": {"gold_bar": ["compaction"]}, "due": {}},
+    "retention": {"applied": True, "cut": 0, "partitions": []},
     "query": {"columns": ["age"], "rows": [[3]]},
     "status": {
         "components": [{"name": "kafka", "health": "healthy"}],

@@ -34,7 +34,7 @@ def run(dag, fake):
 
 def test_all_are_there_without_errors(bag):
     assert bag.import_errors == {}
-    names = "amend backfill freshness kubernetes redrive repair replay restate upgrade verify_daily"
+    names = "amend backfill freshness kubernetes maintenance redrive repair replay restate upgrade verify_daily"
     assert set(bag.dags) == {f"polyglot_{name}" for name in names.split()}
     for dag in bag.dags.values():
         assert dag.doc_md and dag.description
@@ -147,6 +147,11 @@ def test_a_repair_proves_the_days_that_it_restated(run, fake):
 
 
 AMENDMENT = {"entity": "sim:A", "from": "2024-08-08", "to": "2024-08-09"}
+
+
+def test_tables_are_maintained_before_topics_are_cut(run, fake):
+    assert run("polyglot_maintenance")[""] == "success"
+    assert fake.calls == [["tables", "maintain", "--json"], ["retention", "--apply", "--json"]]
 
 
 def test_an_amendment_that_was_approved_is_recorded_and_proven(run, fake):

@@ -8,6 +8,8 @@ import gzip
 import json
 
 import pytest
+from support.patience import wait_for
+from support.upgrades import feeding
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
@@ -104,6 +106,18 @@ def test_a_corporate_action_that_came_late_restates_adjusted_closes(airflow, sta
     proven(airflow, "split")
     query = "select toString(adjusted_close) from adjusted_bars_latest where date = '2024-05-01' order by as_of desc"
     assert stack.json("query", query)["rows"][0][0].startswith("50")
+
+
+def test_tables_are_maintained_and_topics_are_cut(airflow, stack):
+    def due():
+        return {one["table"]: one["due"] for one in stack.json("tables", "ls")}
+
+    with feeding(stack, "--start", "2026-01-09T00:00:00"):  # a file in Bronze for each checkpoint
+        wait_for(lambda: "clustering" in due()["bronze_raw"], 600, "Bronze does not become due", every=2)
+    airflow.run("polyglot_maintenance", "now", {})
+    assert airflow.document("now", "tables")["done"]["bronze_raw"] == ["clustering"]
+    assert "clustering" not in due()["bronze_raw"]
+    assert airflow.document("now", "retention")["applied"] is True
 
 
 def test_a_stream_that_is_well_keeps_its_promise(airflow):
