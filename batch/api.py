@@ -17,6 +17,7 @@ from batch.verifying.sources import sources
 from batch.verifying.verify import verify as _verify
 from runtime.config import Settings
 from runtime.quality import rules
+from runtime.readers.releases import schedule
 
 __all__ = ["STORES", "Replayed", "Verified", "open_session", "replay", "verify"]
 
@@ -53,6 +54,7 @@ def replay(
     end: str | None = None,
     entity: str | None = None,
     out: Path | None = None,
+    versions: str = "",
     settings: Settings | None = None,
     spark: SparkSession | None = None,
 ) -> Replayed:
@@ -63,6 +65,8 @@ def replay(
         end: the same, excluded.
         entity: only this entity, e.g. ``binance_usdm:BTCUSDT``.
         out: folder for the records, replaced; by default ``replay`` in the installation's ``var_dir``.
+        versions: which versions of behaviour hold where: a file that `polyglot versions --save` wrote, or ``current``,
+            this code's everywhere; by default what ``release.ingestion.v1`` says.
         settings: of the installation; by default those of the environment.
         spark: a session of `open_session`; without one Spark is started and stopped.
 
@@ -72,17 +76,19 @@ def replay(
     Raises:
         RangeError: ``start`` or ``end`` is no instant, or the range is empty.
         BronzeError: there is no Bronze table.
+        CommandError: the broker does not answer and no ``versions`` are given.
         BalanceError: a kernel lost records.
 
     Example:
-        >>> done = replay(settings=installation, spark=session)
+        >>> done = replay(versions="current", settings=installation, spark=session)
         >>> done.table("quote_bar").num_rows == done.records["quote_bar"] > 0
         True
     """
     found = settings or Settings()
     span, folder = Span.parse(start, end), out or found.replays_dir / "replay"
+    holds = schedule(found, versions)
     with _session(spark, found) as running:
-        return _replay(running, found.lake_uri, folder.resolve(), span, entity, quality=rules(found))
+        return _replay(running, found.lake_uri, folder.resolve(), span, entity, quality=rules(found), schedule=holds)
 
 
 def verify(
@@ -92,6 +98,7 @@ def verify(
     entity: str | None = None,
     stores: Sequence[str] = STORES,
     limit: int = 20,
+    versions: str = "",
     settings: Settings | None = None,
     spark: SparkSession | None = None,
 ) -> Verified:
@@ -103,6 +110,8 @@ def verify(
         entity: only this entity.
         stores: which of `batch.STORES` to compare; a store that is not named need not be there.
         limit: differences per table that are shown; all are counted.
+        versions: which versions of behaviour hold where: a file that `polyglot versions --save` wrote, or ``current``,
+            this code's everywhere; by default what ``release.ingestion.v1`` says.
         settings: of the installation; by default those of the environment.
         spark: a session of `open_session`; without one Spark is started and stopped.
 
@@ -112,11 +121,12 @@ def verify(
     Raises:
         RangeError, ValueError: ``start``, ``end`` or a store is none.
         BronzeError: there is no Bronze table.
+        CommandError: the broker does not answer and no ``versions`` are given.
         BalanceError: a kernel lost records.
         BrokerError, ClickHouseUnavailableError, StoreError: a store could not be read.
 
     Example:
-        >>> result = verify(stores=["silver", "gold"], settings=installation, spark=session)
+        >>> result = verify(stores=["silver", "gold"], versions="current", settings=installation, spark=session)
         >>> result.passed(), result.differences
         (True, 0)
         >>> [(each.table, each.status) for each in result.comparisons][:2]
@@ -125,6 +135,6 @@ def verify(
     if unknown := set(stores) - set(STORES):
         raise ValueError(f"no store {', '.join(sorted(unknown))}; there are {', '.join(STORES)}")
     found, asked = settings or Settings(), tuple(stores)
-    span, where = Span.parse(start, end), sources(found, asked)
+    span, where = Span.parse(start, end), sources(found, asked, versions)
     with _session(spark, found) as running:
         return _verify(running, where, span, entity, stores=asked, limit=limit)

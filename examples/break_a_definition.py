@@ -43,7 +43,7 @@ def broken() -> Definition:
 def proof(spark: SparkSession, folder: Path, bars: Definition) -> Verified:
     """Let the stream write its stores by a definition, and compare them with a replay."""
     settings = write(spark, folder, bars=bars)
-    return verify(stores=["silver", "gold"], limit=1_000, settings=settings, spark=spark)
+    return verify(stores=["silver", "gold"], limit=1_000, versions="current", settings=settings, spark=spark)
 
 
 def show(result: Verified) -> None:

@@ -20,6 +20,7 @@ from flink_jobs.operators.blocks import BYTES, fold_shards, unpacked
 from flink_jobs.operators.fold import Ticks, Work
 from flink_jobs.replies import WINDOW_COUNTERS, bar_records, bars_by_the_clock, joined, last_bars
 from schemas.quality import Quality, Rule, load
+from schemas.versions import Schedule
 from udfs.windows.definition import BARS, DEFINITIONS, QUOTE_BARS, Definition
 from udfs.windows.fold import WindowFold, restore
 from udfs.windows.saving import STATES
@@ -56,13 +57,14 @@ def windows(definition: Definition, quality: Quality, *, forget: bool = True) ->
         counters=WINDOW_COUNTERS,
         name=lambda _topic: name,
         ticks=Ticks(bars_by_the_clock, last_bars),
+        versioned=True,
     )
 
 
-def _endless(name: str, log: Iterable[bytes], rules: tuple[Rule, ...]) -> WindowFold:
+def _endless(name: str, log: Iterable[bytes], rules: tuple[Rule, ...], schedule: Schedule | None = None) -> WindowFold:
     """Rebuild the fold of a definition as `restore` does, but one that keeps windows for 36,000 years."""
     definition = DEFINITIONS[name]
-    return WindowFold.restore(definition, log, rules, replace(definition.limits(), horizon=1 << 60))
+    return WindowFold.restore(definition, log, rules, replace(definition.limits(), horizon=1 << 60), schedule)
 
 
 def _tails(job: Job, bar: str, name: str) -> None:

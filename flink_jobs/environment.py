@@ -11,7 +11,9 @@ from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 
 from runtime.config import ROOT, Settings, settings
+from runtime.readers.releases import schedule
 from runtime.replay_order import ReplayOrder
+from schemas.versions import PARAMETER, pack
 
 #: Options of all jobs. What goes from task to task is a block of records, so each is sent at once: threads that flush
 #: buffers by the clock would cost more, whether or not there is anything in them. A Python bundle is a few elements for
@@ -81,14 +83,22 @@ class Job:
     replay: ReplayOrder | None = None
 
     def submit(self) -> None:
-        """Run what was built, or hold it until the client says so."""
+        """Run what was built, or hold it until the client says so.
+
+        Where there is no client of ours, as in an application cluster, the job asks itself which versions hold.
+        """
         if held is None:
-            self.run()
+            self.run(versions=schedule(self.settings).text())
         else:
             held.append(self)
 
-    def run(self, origin: str = "") -> None:
-        """Run what was built as one detached job on the cluster, from a checkpoint or savepoint if there is one."""
+    def run(self, origin: str = "", versions: str = "") -> None:
+        """Run what was built as one detached job on the cluster, from a checkpoint or savepoint if there is one.
+
+        ``versions`` says which versions of behaviour hold where (`schemas.versions.Schedule.text`).
+        """
+        if versions:
+            self.stream.get_config().set_global_job_parameters({PARAMETER: pack(versions)})
         if origin:
             given = Configuration()
             given.set_string(ORIGIN, origin)

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flink_jobs.fold_accounts import Counted
-from flink_jobs.replies import normalized
+from flink_jobs.replies import normalized, together
 from runtime.fills import END, OFFSET, place
 from udfs.normalize.normalizer import Normalizer
 from udfs.wire.blocks import Part
@@ -37,4 +38,15 @@ def steps(folder: Path, fold: Normalizer, part: Part) -> Iterator[Callable[[], C
         for batch in file.iter_batches(_ROWS):
             rows = batch.filter(pc.less(batch.column(OFFSET), first))
             if rows.num_rows:
-                yield partial(normalized, fold, Envelopes.from_arrow(rows))
+                yield partial(_folded, fold, part.partition, rows)
+
+
+def _folded(fold: Normalizer, partition: int, rows: pa.RecordBatch) -> Counted:
+    """Fold records, each by the version that holds for its offset."""
+    offsets = rows.column(OFFSET).to_numpy(zero_copy_only=False)
+    return together(
+        [
+            normalized(fold, Envelopes.from_arrow(rows.slice(begin, end - begin)))
+            for begin, end in fold.turns(partition, offsets)
+        ]
+    )

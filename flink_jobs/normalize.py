@@ -41,6 +41,7 @@ def main() -> None:
         emit=joined,
         states=(STATE_VERSION,),
         counters=NORMALIZER_COUNTERS,
+        versioned=True,
         before=partial(steps, fill.resolve()) if fill else None,
     )
     folded = fold_shards(job, raw, work, {"reply": BYTES}, name="normalize")

@@ -46,8 +46,23 @@ def normalized_records(fold: Normalizer, part: Part, marks: Watermarks) -> Count
 
     Values that are no envelope are the ingest job's dead letters, not this one's.
     """
-    envelopes, _, bad = envelope.decode(part.values)
-    return normalized(fold, envelopes, len(bad))
+    found = []
+    for begin, end in fold.turns(part.partition, part.offsets):
+        values = part.values if end - begin == len(part.values) else part.values.take(np.arange(begin, end))
+        envelopes, _, bad = envelope.decode(values)
+        found.append(normalized(fold, envelopes, len(bad)))
+    return together(found)
+
+
+def together(found: Sequence[Counted]) -> Counted:
+    """Return the records of all, one behind the other, and what is counted of them."""
+    if len(found) == 1:
+        return found[0]
+    counts: dict[str, int] = {}
+    for one in found:
+        for name, count in one.counts.items():
+            counts[name] = counts.get(name, 0) + count
+    return Counted([records for one in found for records in one.out], counts)
 
 
 def normalized(fold: Normalizer, envelopes: Envelopes, bad: int = 0) -> Counted:

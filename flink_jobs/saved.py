@@ -6,6 +6,7 @@ all the same, and then fails again and again.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,13 +14,16 @@ from pyflink.java_gateway import get_gateway
 
 #: Handles that wrap the handle of a file.
 _WRAPPERS = frozenset({"KeyGroupsStateHandle", "KeyGroupsSavepointStateHandle", "OperatorStreamStateHandle"})
+#: Under which name Flink's sources keep what they have still to read.
+_SPLITS = "SourceReaderState"
 
 
 def contents(path: str) -> dict[str, Any]:
     """Return what `savepoints.saved.Saved` reads.
 
-    ``operators``: ``uid`` (the hexadecimal id where Flink has stored none) and ``bytes`` of each; ``missing``: files
-    that are not there, or not as long as they were.
+    ``operators``: of each its ``uid`` (the hexadecimal id where Flink has stored none) and ``bytes``, and of a source
+    ``offsets``: topic, partition and next offset of each. ``missing``: files that are not there, or not as long as they
+    were.
 
     Raises:
         Py4JJavaError: there is no checkpoint at ``path``, or its metadata cannot be read.
@@ -39,9 +43,12 @@ def contents(path: str) -> dict[str, Any]:
         operators.append({
             "uid": uid.get() if uid.isPresent() else state.getOperatorID().toHexString(),
             "bytes": state.getStateSize(),
+            "offsets": [],
         })  # fmt: skip
         for subtask in state.getStates().toArray():
-            missing += [name for name, size in _files(subtask) if _length(jvm, name) != size]
+            cut = [name for name, size in _files(subtask) if _length(jvm, name) != size]
+            missing += cut
+            operators[-1]["offsets"] += [] if cut else [split(one) for one in _splits(jvm, subtask)]
     return {"operators": operators, "missing": sorted(set(missing))}
 
 
@@ -55,6 +62,35 @@ def _files(subtask: Any) -> Iterator[tuple[str, int]]:
         inner = handle.getDelegateStateHandle() if kind in _WRAPPERS else handle
         if inner.getClass().getSimpleName().endswith("FileStateHandle"):
             yield inner.getFilePath().toString(), inner.getStateSize()
+
+
+def _splits(jvm: Any, subtask: Any) -> Iterator[bytes]:
+    """Yield what a source has still to read, as Flink has serialized it."""
+    for handle in subtask.getManagedOperatorState().toArray():
+        place = handle.getStateNameToPartitionOffsets().get(_SPLITS)
+        if place is None:
+            continue
+        stream = handle.openInputStream()
+        try:
+            data = jvm.java.io.DataInputStream(stream)
+            for offset in place.getOffsets():
+                stream.seek(offset)
+                yield bytes(data.readNBytes(data.readInt()))
+        finally:
+            stream.close()
+
+
+def split(serialized: bytes) -> tuple[str, int, int]:
+    """Return topic, partition and next offset of a split of Flink's Kafka source; below 0: from the beginning.
+
+    Raises:
+        ValueError: it is of a version that is not known here.
+    """
+    version, _, size = struct.unpack_from(">iiH", serialized)
+    if version:
+        raise ValueError(f"a split of a Kafka source has version {version}, expected 0")
+    partition, offset = struct.unpack_from(">iq", serialized, 10 + size)
+    return serialized[10 : 10 + size].decode(), partition, offset
 
 
 def _length(jvm: Any, name: str) -> int:

@@ -8,6 +8,7 @@ The desk is a folder where the client and whoever started it leave each other fi
 - ``NAME.json`` of each job that is built, its manifest; then ``built``
 - ``origins.json``, which the client waits for: ``{"NAME": "path of a checkpoint or savepoint, or empty", …}``
 - ``NAME.saved.json``, what is there, or an ``error``; then ``looked``
+- ``versions.json``, there before ``go`` if it is there at all: which versions of behaviour hold where
 - ``go``, which it waits for; then it submits the jobs and ends
 
 A client that waits costs nothing, and the job that it is to replace runs on meanwhile. Whoever started it holds a lock
@@ -49,8 +50,10 @@ def main(arguments: Sequence[str]) -> None:
             (desk / f"{name}.saved.json").write_text(json.dumps(_saved(origin)))
     (desk / "looked").touch()
     _await(desk, "go")
+    versions = desk / "versions.json"
+    text = versions.read_text() if versions.exists() else ""
     for job in jobs:
-        job.run(origins[job.name])
+        job.run(origins[job.name], text)
 
 
 def _await(desk: Path, name: str) -> None:

@@ -127,6 +127,10 @@ class Client:
             found[name] = Saved.of(document)
         return found
 
+    def tell(self, versions: str) -> None:
+        """Say which versions of behaviour hold where (`schemas.versions.Schedule.text`)."""
+        replace(self._desk / "versions.json", versions)
+
     def submit(self, listed: Callable[[JobInfo], None] = lambda _job: None) -> list[JobInfo]:
         """Submit the jobs; return them.
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from operations.client import Client, Order
 from operations.code import renew_taskmanager
+from operations.cutovers import Cut, planned, record
 from operations.expired import cuts, refuse
 from operations.releases import pack
 from operations.runs import Runs, known, latest_checkpoint, remember
@@ -18,11 +19,15 @@ from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import FlinkRest, JobInfo
 from runtime.layout import Layout
 from runtime.quality import rules
+from runtime.readers.releases import schedule
 from savepoints.compatibility import faults
 
 _START_DEADLINE_S = 120.0
 _SAVE_DEADLINE_S = 600.0
 _POLL_S = 0.25
+_SUBMIT = Cut()
+#: Uid of the source whose offsets say which frames a job has read.
+FRAMES = "raw topics"
 
 
 @dataclass(frozen=True)
@@ -95,22 +100,31 @@ def orders(settings: Settings, names: Sequence[str], package: str = "flink_jobs"
     return [Order(f"{package}.{name}", one.parallelism, tuple(one.job_ids)) for name, one in runs.items()]
 
 
-def start(settings: Settings, client: Client, origins: Mapping[str, str], drop: Collection[str] = ()) -> list[JobInfo]:
-    """Let a client submit its jobs; remember them.
+def start(
+    settings: Settings, client: Client, origins: Mapping[str, str], drop: Collection[str] = (), cut: Cut = _SUBMIT
+) -> list[JobInfo]:
+    """Let a client submit its jobs; record from where their versions hold, and remember the jobs.
 
     Args:
         settings: settings.
         client: with jobs that it builds.
         origins: by job, the checkpoint or savepoint that it starts from, or an empty string.
         drop: uids of operators whose state may be lost.
+        cut: why they are started, and from where windows get newer versions.
 
     Raises:
-        CommandError: what a job is to start from is not whole or not its own, or the client failed.
+        CommandError: what a job is to start from is not whole or not its own, no version can hold from where it was
+            asked for, or the client failed.
     """
     manifests = client.manifests()
-    for name, saved in client.look(origins).items():
+    looked = client.look(origins)
+    for name, saved in looked.items():
         if found := faults(saved, manifests[name], drop):
             raise CommandError(f"{name} cannot start from {origins[name]}: {'; '.join(found)}")
+    read = {name: saved.offsets[FRAMES] for name, saved in looked.items() if FRAMES in saved.offsets}
+    holds, new = planned(settings, client.release, client.names, cut, read)
+    record(settings, new)
+    client.tell(holds.text())
 
     def listed(job: JobInfo) -> None:
         runs = known(settings, job.name)
@@ -148,6 +162,7 @@ def flink_run(
         Client(settings, release, built, suffix, environment) as client,
     ):
         client.look({})
+        client.tell(schedule(settings).text())
         renew_taskmanager(settings, console, rest, release.code)
         return client.submit()
 

@@ -82,6 +82,12 @@ def contract(name: str, version: int | None = None) -> Contract:
 
 
 @lru_cache(maxsize=64)
+def versions(name: str) -> tuple[Contract, ...]:
+    """Return all versions of a contract, oldest first; their records are in its topic side by side."""
+    return tuple(sorted((c for c in all_contracts() if c.name == name), key=lambda c: c.version))
+
+
+@lru_cache(maxsize=64)
 def by_id(schema_id: int) -> Contract | None:
     """Return the contract with this id, or None."""
     return next((c for c in all_contracts() if c.id == schema_id), None)

@@ -292,8 +292,8 @@ NOTICED = (
     Mutation(
         "law 1: of several jobs each starts from its own checkpoint",
         "flink_jobs/together.py",
-        "job.run(origins[job.name])",
-        "job.run(next(iter(origins.values())))",
+        "job.run(origins[job.name], text)",
+        "job.run(next(iter(origins.values())), text)",
         ("tests/unit/flink_jobs/test_together.py",),
     ),
     Mutation(

@@ -29,7 +29,8 @@ from batch.replaying.shards import topics_of
 from batch.spark.topics import plain_field
 from schemas import catalog
 from schemas.catalog import REVISIONS
-from schemas.contracts import contract
+from schemas.contracts import contract, versions
+from schemas.versions import RAISED
 
 Offsets = dict[tuple[str, int], int]
 #: Consumer groups of the jobs and what they read of revisions, upstream first.
@@ -38,6 +39,8 @@ GROUPS = (
     ("polyglot-analytics-trade", tuple(catalog.topic(kind) for kind in REVISIONS)),
 )
 BARS = catalog.topic("bar")
+#: The events behind a bar: its version, without what restatements have raised it by.
+_EVENTS = f"version % {RAISED}"
 #: Entity, interval, window start in µs.
 Key = tuple[str, str, int]
 _KEY = catalog.key("bar")
@@ -61,7 +64,7 @@ def publishable(bars: DataFrame, kafka: Mapping[str, Any], timeout_s: float = 12
     """
     revised = {
         (row.entity_id, row.interval, row.window_start): row.version
-        for row in bars.where("version <> trade_count").select(*_KEY, "version").collect()
+        for row in bars.where(f"{_EVENTS} <> trade_count").select(*_KEY, "version").collect()
     }
     if not revised:
         return bars
@@ -77,7 +80,7 @@ def publishable(bars: DataFrame, kafka: Mapping[str, Any], timeout_s: float = 12
     above = [key for key, version in revised.items() if version > known.get(key, 0)]
     keys = bars.sparkSession.createDataFrame(above, "entity_id STRING, interval STRING, window_start BIGINT")
     kept = bars.join(fn.broadcast(keys), list(_KEY), "left_semi")
-    return bars.where("version = trade_count").unionByName(kept)
+    return bars.where(f"{_EVENTS} = trade_count").unionByName(kept)
 
 
 def await_taken_in(
@@ -137,7 +140,7 @@ def _published(admin: AdminClient, kafka: Mapping[str, Any], wanted: Iterable[Ke
 
 def read_bar(value: bytes) -> dict[str, Any]:
     """Read a record of the ``bar`` contract; times stay µs."""
-    bar: Any = fastavro.schemaless_reader(io.BytesIO(value[5:]), _WRITTEN, _PLAIN)
+    bar: Any = fastavro.schemaless_reader(io.BytesIO(value[5:]), _WRITTEN[value[:5]], _PLAIN)
     return dict(bar)
 
 
@@ -161,7 +164,11 @@ def _values(kafka: Mapping[str, Any], ends: Offsets, entities: set[bytes]) -> It
 
 
 _BAR = contract("bar").schema
-_WRITTEN = fastavro.parse_schema({**_BAR, "fields": [plain_field(each) for each in _BAR["fields"]]})
+#: By the header of a record's version.
+_WRITTEN = {
+    one.header: fastavro.parse_schema({**one.schema, "fields": [plain_field(each) for each in one.schema["fields"]]})
+    for one in versions("bar")
+}
 #: Only what names a bar, and its version.
 _PLAIN = fastavro.parse_schema(
     {

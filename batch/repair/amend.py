@@ -25,6 +25,7 @@ from batch.spark.topics import contents, decoded, frame_id
 from schemas import catalog
 from schemas.catalog import DAY, REVISIONS
 from schemas.quality import Quality
+from schemas.versions import Schedule
 from udfs.gate import judge as gate
 from udfs.gate.amendments import REASONS, Amendment
 from udfs.gate.resubmitted import AMEND, SUFFIX, copy_id, original_id
@@ -91,9 +92,15 @@ class Found:
 
 
 def find(
-    spark: SparkSession, lake_uri: str, scratch: Path, entity: str, span: Span, quality: Quality | None = None
+    spark: SparkSession,
+    lake_uri: str,
+    scratch: Path,
+    entity: str,
+    span: Span,
+    quality: Quality | None = None,
+    schedule: Schedule | None = None,
 ) -> Found:
-    """Fold the entity's log with the present rules, and collect the events that came too late.
+    """Fold the entity's log with the rules that hold for it, and collect the events that came too late.
 
     `span` is bounded; `scratch` is a local folder (replaced).
 
@@ -105,7 +112,9 @@ def find(
         raise ValueError("an amendment is bounded in time")
     # A frame may hold several events, so its own may lie around it.
     wider = Span(span.start - DAY, span.end + DAY)
-    done = replay(spark, lake_uri, scratch, wider, entity, reduce=False, to_the_end=True, quality=quality)
+    done = replay(
+        spark, lake_uri, scratch, wider, entity, reduce=False, to_the_end=True, quality=quality, schedule=schedule
+    )
     late = _late(rejected(spark, done.out), span)
     bronze = read_bronze(spark, lake_uri).where(fn.col("entity_id") == entity)
     topics = {name for kind in (*KINDS, "revision") for name in topics_of(kind)}

@@ -25,6 +25,8 @@ from batch.spark.bronze import ENVELOPE, BronzeError
 from schemas.catalog import LOG
 from udfs.gate.resubmitted import PREFIX
 
+#: Where a frame lay in its partition.
+OFFSET = LOG[2]
 _ROWS = 32_768
 _REPEATED = ["topic", "ingest_date", "entity_id"]
 

@@ -42,6 +42,7 @@ from batch.spark.bronze import Which, newest_instant, read_bronze
 from schemas import catalog
 from schemas.catalog import REVISIONS
 from schemas.quality import Quality, default_quality
+from schemas.versions import Schedule
 
 KINDS: tuple[Kind, ...] = ("trade", "quote")
 BARS: tuple[Bar, ...] = ("bar", "quote_bar")
@@ -98,8 +99,12 @@ def replay(
     reduce: bool = True,
     to_the_end: bool = False,
     quality: Quality | None = None,
+    schedule: Schedule | None = None,
 ) -> Replayed:
     """Recompute a range from Bronze into `out` (a local folder, replaced), by `quality` or the project's own rules.
+
+    `schedule` says which versions of behaviour hold where, and has the rules that judged frames; without one this
+    code's versions hold everywhere.
 
     Trades and quotes are those whose event time lies in `span`; bars those whose whole window does (without `reduce`:
     none). Dead letters are those of all dates that are read; with `to_the_end`, of the span's first and all after it.
@@ -125,7 +130,7 @@ def replay(
     def normalize(kind: Folded, span: Span, *, to_the_end: bool = False) -> None:
         began = time.perf_counter()
         work = plan(found, kind, span, entity, to_the_end=to_the_end)
-        folded = fold(kind, out, span, rules, copies)
+        folded = fold(kind, out, span, rules, copies, schedule or Schedule())
         counted = tasks(spark, work, entity).mapInArrow(folded, COUNTS_SCHEMA) if work.shards else None
         _normalize(result, kind, work, counted)
         result.seconds[kind] = round(time.perf_counter() - began, 3)
@@ -135,7 +140,7 @@ def replay(
         if revisions:
             revisions.result()
         if reduce:
-            _aggregate(spark, result, kind, BAR_OF[kind], span, rules)
+            _aggregate(spark, result, kind, BAR_OF[kind], span, rules, schedule)
 
     # Kinds side by side: while one waits for its last shard, another uses the core.
     with ThreadPoolExecutor(1 + len(KINDS)) as pool:
@@ -160,7 +165,15 @@ def _normalize(result: Replayed, kind: Folded, work: Plan, counted: DataFrame | 
         result.records[kind] = found.get(WRITTEN, 0)
 
 
-def _aggregate(spark: SparkSession, result: Replayed, kind: Kind, bar: Bar, span: Span, quality: Quality) -> None:
+def _aggregate(
+    spark: SparkSession,
+    result: Replayed,
+    kind: Kind,
+    bar: Bar,
+    span: Span,
+    quality: Quality,
+    schedule: Schedule | None,
+) -> None:
     began = time.perf_counter()
     files = sorted((result.out / kind).glob("*.parquet"))
     resolved: Resolved = {}
@@ -173,7 +186,9 @@ def _aggregate(spark: SparkSession, result: Replayed, kind: Kind, bar: Bar, span
         paths = spark.createDataFrame([(str(path),) for path in files], windows.PATHS_SCHEMA)
         parts = paths.mapInArrow(windows.fold_files(bar, resolved), windows.WINDOWS_SCHEMA)
         sorted_parts = parts.repartition(*windows.MEET).sortWithinPartitions(*windows.MEET)
-        counted = sorted_parts.mapInArrow(windows.merge_windows(bar, result.out, span, quality), COUNTS_SCHEMA)
+        counted = sorted_parts.mapInArrow(
+            windows.merge_windows(bar, result.out, span, quality, schedule), COUNTS_SCHEMA
+        )
         found = sum(row["count"] for row in counted.collect())
     result.records[bar] = found
     result.seconds[bar] = round(time.perf_counter() - began, 3)

@@ -24,6 +24,7 @@ from batch.spark.columns import VALUE
 from schemas import catalog
 from schemas.catalog import REVISIONS
 from schemas.quality import Quality
+from schemas.versions import Schedule
 from udfs.kernels.slices import Slices
 from udfs.windows.definition import DEFINITIONS, Definition, Reader
 from udfs.windows.fold import WindowFold
@@ -102,17 +103,17 @@ def _revisions(path: Path) -> Iterator[tuple[Reader, Slices]]:
             yield as_events(kind), Slices.of_arrow(those.column(VALUE))
 
 
-def merge_windows(bar: Bar, out: Path, span: Span, quality: Quality) -> ArrowFunction:
+def merge_windows(bar: Bar, out: Path, span: Span, quality: Quality, schedule: Schedule | None = None) -> ArrowFunction:
     """Return the function that merges windows and writes bars: windows in, Parquet files under ``out`` and counts out.
 
     Windows must come sorted by ``MEET``; memory is some hundred thousand of them. Only those that lie in ``span`` as a
-    whole are written.
+    whole are written, each by the version that holds for it.
     """
     schema = to_arrow_schema(bar_schema(bar))
 
     def run(batches: Batches) -> Iterator[pa.RecordBatch]:
         definition, rules = _definition(bar), quality.of(catalog.topic(bar))
-        fold, written = batch_fold(definition, rules), 0
+        fold, written = batch_fold(definition, rules, schedule), 0
         with Spool(out / bar / f"{task_name(bar)}.parquet", schema) as bars:
 
             def write(fold: WindowFold) -> int:
@@ -132,7 +133,7 @@ def merge_windows(bar: Bar, out: Path, span: Span, quality: Quality) -> ArrowFun
                     rest = batch.slice(cut)
                     if rest.num_rows:
                         written += write(fold)
-                        fold = batch_fold(definition, rules)
+                        fold = batch_fold(definition, rules, schedule)
                 merge(fold, rest)
                 last = _day(batch, batch.num_rows - 1) if batch.num_rows else last
             written += write(fold)

@@ -91,8 +91,10 @@ def fetch(endpoint: Endpoint, table: str, days: Days, target: Path) -> bool:
 
 
 def _expression(name: str, kind: str) -> str:
-    if kind.startswith("DateTime"):
-        return f"toUnixTimestamp64Micro(CAST(`{name}` AS DateTime64(6, 'UTC'))) AS `{name}`"
+    for before, behind in (("", ""), ("Nullable(", ")")):
+        if kind.startswith(f"{before}DateTime"):
+            exact = f"{before}DateTime64(6, 'UTC'){behind}"
+            return f"toUnixTimestamp64Micro(CAST(`{name}` AS {exact})) AS `{name}`"
     wide = kind.startswith("Decimal(") and int(kind[8:].split(",", maxsplit=1)[0]) > _ARROW_DIGITS
     if wide or kind.startswith(("Date", "LowCardinality", "FixedString", "Enum")):
         return f"toString(`{name}`) AS `{name}`"

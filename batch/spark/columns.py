@@ -22,6 +22,8 @@ VALUE = "value"
 
 def spark_type(avro: Any) -> DataType:
     """Return the column type of an Avro field: times stay µs in a BIGINT, dates days in an INT, decimals exact."""
+    if isinstance(avro, list):  # null, or something
+        (avro,) = [branch for branch in avro if branch != "null"]
     if isinstance(avro, dict) and avro.get("logicalType") == "decimal":
         return DecimalType(avro["precision"], avro["scale"])
     base = avro["type"] if isinstance(avro, dict) else avro

@@ -15,7 +15,7 @@ from pyspark.sql import functions as fn
 from pyspark.sql.avro.functions import from_avro
 from pyspark.sql.types import BinaryType, IntegerType, LongType, StringType, StructField, StructType
 
-from schemas.contracts import contract
+from schemas.contracts import contract, versions
 
 _TIMEOUT_S = 20.0
 _ALL = 2_147_483_647
@@ -119,12 +119,17 @@ def decoded(value: Column, name: str, only: tuple[str, ...] = ()) -> Column:
 
     Times stay µs and dates stay days. With `only`, other fields are skipped, not decoded.
     """
-    found = contract(name)
-    reader = copy.deepcopy(found.schema)
+    reader = copy.deepcopy(contract(name).schema)
     reader["fields"] = [plain_field(f) for f in reader["fields"] if not only or f["name"] in only]
     options = {"mode": "PERMISSIVE", "avroSchema": json.dumps(reader)}
-    header, body = value.substr(1, 5) == fn.lit(found.header), value.substr(6, _ALL)
-    return from_avro(fn.when(header, body), json.dumps(found.schema), options)
+    header, body = value.substr(1, 5), value.substr(6, _ALL)
+    # A record of an older version is read as the newest one: fields that it lacks have their defaults.
+    return fn.coalesce(
+        *(
+            from_avro(fn.when(header == fn.lit(written.header), body), json.dumps(written.schema), options)
+            for written in versions(name)
+        )
+    )
 
 
 def contents(values: DataFrame, name: str) -> DataFrame:
@@ -139,7 +144,11 @@ def frame_id() -> Column:
 
 def plain_field(avro: dict[str, Any]) -> dict[str, Any]:
     """Return a field without the logical types of times, which engines would turn into types of their own."""
-    kind = avro["type"]
-    if isinstance(kind, dict) and kind.get("logicalType") in ("timestamp-micros", "date"):
-        return {**avro, "type": kind["type"]}
-    return avro
+
+    def plain(kind: Any) -> Any:
+        if isinstance(kind, list):
+            return [plain(branch) for branch in kind]
+        is_time = isinstance(kind, dict) and kind.get("logicalType") in ("timestamp-micros", "date")
+        return kind["type"] if is_time else kind
+
+    return {**avro, "type": plain(avro["type"])}

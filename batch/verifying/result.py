@@ -15,6 +15,7 @@ from schemas import catalog
 from schemas.catalog import ADJUSTED, ADJUSTED_BAR, BARS, CLICKHOUSE, NORMALIZED
 from schemas.domains import domains
 from schemas.quality import Quality
+from schemas.versions import Schedule
 
 DEAD_LETTERS = catalog.dead_letters("normalization")
 #: Topics of the hot path; each has records in any run that is worth a comparison.
@@ -43,6 +44,8 @@ class Sources:
     kafka: topics.Broker | None
     clickhouse: clickhouse.Endpoint | None
     quality: Quality | None = None
+    #: Which versions of behaviour hold where; None: this code's everywhere.
+    schedule: Schedule | None = None
 
 
 @dataclass

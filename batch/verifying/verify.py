@@ -57,7 +57,8 @@ def verify(
     """
     if replayed is None:
         say("replaying Bronze")
-        replayed = replay(spark, sources.lake_uri, sources.scratch / "replay", span, entity, quality=sources.quality)
+        out, rules = sources.scratch / "replay", sources.quality
+        replayed = replay(spark, sources.lake_uri, out, span, entity, quality=rules, schedule=sources.schedule)
     done = replayed
     run = _Run(spark, sources, Verified(span, entity, done), limit, say)
     if done.balance:

@@ -16,7 +16,7 @@ from flink_jobs.environment import Job
 from flink_jobs.io import topics
 from runtime.config import Settings
 from schemas import catalog
-from schemas.contracts import contract
+from schemas.contracts import contract, versions
 from schemas.domains import domains
 
 _OF_AVRO = {"string": "STRING", "long": "BIGINT", "int": "INT", "bytes": "BYTES", "boolean": "BOOLEAN"}
@@ -36,6 +36,12 @@ def columns(name: str, *, times: str = "BIGINT") -> str:
         return times if logical == "timestamp-micros" else _OF_AVRO[avro["type"] if isinstance(avro, dict) else avro]
 
     return ", ".join(f"`{field['name']}` {kind(field['type'])}" for field in contract(name).schema["fields"])
+
+
+def added(name: str) -> list[str]:
+    """Return the fields that the first version of a contract does not have."""
+    first = {field["name"] for field in versions(name)[0].schema["fields"]}
+    return [field for field in catalog.columns(name) if field not in first]
 
 
 def _of_arrow(kind: Any) -> str:
@@ -75,8 +81,8 @@ def gold(job: Job, bar: str, name: str) -> None:
     topic = f"{bar} topic for Gold".replace("_", " ")
     rows = topics.tail(job, topic, bar, columns(bar), f"polyglot-{table}", fetch=topics.STORES)
     rows.setParallelism(1)  # as the writer: nothing has to cross to another task
-    path = f"{job.settings.lake_uri}/{table}"
-    _hudi().upsert(rows, name, path, table, "bar_key", list(layout.key), layout.partition, "window_start", "version")
+    path, key, date = f"{job.settings.lake_uri}/{table}", list(layout.key), layout.partition
+    _hudi().upsert(rows, name, path, table, "bar_key", key, date, "window_start", "version", added(bar))
 
 
 def clickhouse(job: Job, bar: str, name: str) -> None:

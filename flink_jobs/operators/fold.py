@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pyflink.common import Row, Types
@@ -18,6 +19,7 @@ from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from flink_jobs import worker
 from flink_jobs.fold_accounts import Counted, account
+from schemas.versions import PARAMETER, Schedule, unpack
 from udfs.quality import QualityStop
 from udfs.state.operator import Journal
 from udfs.wire.blocks import NO_WATERMARK, Part, Watermarks, read
@@ -49,15 +51,15 @@ class Work:
     """What a job does with a shard's blocks.
 
     ``restore`` makes the fold of a name from the entries of its log, which may be of any of ``states``, the versions of
-    its state, of which the last one is written. ``process`` folds one topic's part of a block, and
-    is given the watermarks. ``emit`` makes the fields of an output row of all that became of a block; of nothing,
-    fields that say nothing. ``counters`` are the names of what is counted. ``name`` is that of the fold that a topic
-    belongs to. ``flush`` hands over what a fold has kept until the next checkpoint, or None. ``before`` says what is
-    folded ahead of a topic's first part since the fold was made or restored: steps, each of which returns as
-    ``process`` does.
+    its state, of which the last one is written; if the work is ``versioned``, it is given a ``schedule``, too, which
+    says which versions of behaviour hold where. ``process`` folds one topic's part of a block, and is given the
+    watermarks. ``emit`` makes the fields of an output row of all that became of a block; of nothing, fields that say
+    nothing. ``counters`` are the names of what is counted. ``name`` is that of the fold that a topic belongs to.
+    ``flush`` hands over what a fold has kept until the next checkpoint, or None. ``before`` says what is folded ahead
+    of a topic's first part since the fold was made or restored: steps, each of which returns as ``process`` does.
     """
 
-    restore: Callable[[str, Iterable[bytes]], Any]
+    restore: Callable[..., Any]
     process: Callable[[Any, Part, Watermarks], Counted]
     emit: Callable[[list[Any]], tuple[Any, ...]]
     states: tuple[int, ...]
@@ -66,6 +68,7 @@ class Work:
     flush: Callable[[Any], Any] | None = None
     ticks: Ticks | None = None
     before: Callable[[Any, Part], Iterable[Callable[[], Counted]]] | None = None
+    versioned: bool = False
 
 
 @dataclass(slots=True)
@@ -97,6 +100,9 @@ class ShardFold(KeyedProcessFunction):
         # write, while the output looks right.
         entry = Types.PICKLED_BYTE_ARRAY()
         self._log: MapState = runtime_context.get_map_state(MapStateDescriptor("log", Types.STRING(), entry))
+        self._restore = self._work.restore
+        if self._work.versioned:
+            self._restore = partial(self._restore, schedule=_schedule(runtime_context))
         self._shards: dict[int, _Shard] = {}
         self._state_bytes = 0
         self._stopped = False
@@ -160,7 +166,7 @@ class ShardFold(KeyedProcessFunction):
         """Return the fold of a topic, which is about to change."""
         name = self._work.name(topic)
         if name not in shard.folds:
-            shard.folds[name] = self._work.restore(name, ())
+            shard.folds[name] = self._restore(name, ())
             shard.journals[name] = Journal()
         shard.changed.add(name)
         return shard.folds[name]
@@ -193,7 +199,7 @@ class ShardFold(KeyedProcessFunction):
             shard = self._shards[partition] = _Shard({}, {})
             for name, log in logs.items():
                 entries = sorted(log.items())
-                shard.folds[name] = self._work.restore(name, [entry for _, entry in entries])
+                shard.folds[name] = self._restore(name, [entry for _, entry in entries])
                 shard.journals[name] = Journal(entries)
                 self._state_bytes += shard.journals[name].kept_bytes
         return shard
@@ -221,6 +227,22 @@ class ShardFold(KeyedProcessFunction):
 
 def _nothing(fold: Any) -> None:
     """Hand over what a fold keeps that keeps nothing back."""
+
+
+def _schedule(context: RuntimeContext) -> Schedule:
+    """Return which versions hold, as the job was told when it was submitted.
+
+    Raises:
+        RuntimeError: it was not told.
+    """
+    # In thread mode PyFlink 2.2.1 hands over two parameters of its own alone; the JVM's context has the job's.
+    java = getattr(context, "_runtime_context", None)
+    parameter = (
+        context.get_job_parameter(PARAMETER, "") if java is None else java.getGlobalJobParameters().get(PARAMETER)
+    )
+    if not parameter:
+        raise RuntimeError("the job was submitted without saying which versions of behaviour hold")
+    return Schedule.of_text(unpack(str(parameter)))
 
 
 def _waiting(shard: _Shard) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 
 from operations.client import Client
 from operations.code import renew_taskmanager
+from operations.cutovers import BACK, Cut
+from operations.cutovers import planned as cut_over
 from operations.lifecycle import await_running, orders, savepoints, start
 from operations.releases import Release, packed
 from operations.runs import known, latest_checkpoint, remember
@@ -33,7 +35,8 @@ class Wish:
     """What an operator wants.
 
     ``action`` is for the history. ``widths``: by job, its new parallelism. ``drop``: uids of operators whose state may
-    be lost. ``watch_s``: how long the new version is watched before it is kept.
+    be lost. ``watch_s``: how long the new version is watched before it is kept. ``since`` and ``earliest``: from where
+    windows get newer versions of their behaviour, see `operations.cutovers.Cut`.
     """
 
     action: str
@@ -42,6 +45,13 @@ class Wish:
     widths: Mapping[str, int]
     drop: tuple[str, ...] = ()
     watch_s: float = 60.0
+    since: int | None = None
+    earliest: bool = False
+
+    @property
+    def cut(self) -> Cut:
+        """Return why jobs are started, and from where windows get newer versions."""
+        return Cut(self.action, self.since, self.earliest)
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,7 @@ def apply(settings: Settings, console: Console, wish: Wish) -> Upgraded:
             not well, and the version before runs again.
     """
     with history.alone(settings), FlinkRest(settings.flink.url) as rest:
+        cut_over(settings, wish.release, wish.names, wish.cut, {})  # what cannot hold stops nothing
         with client_of(settings, wish) as client:
             found = planned(settings, rest, wish, client)
             before = _demand(settings, rest, wish, found)
@@ -140,7 +151,7 @@ def _started(
     for name in wish.names:
         remember(settings, name, replace(known(settings, name), parallelism=found.widths[name][1]))
     renew_taskmanager(settings, console, rest, wish.release.code)
-    return start(settings, client, entry.savepoints, wish.drop)
+    return start(settings, client, entry.savepoints, wish.drop, wish.cut)
 
 
 def _demand(settings: Settings, rest: FlinkRest, wish: Wish, found: Plan) -> Release:
@@ -207,7 +218,7 @@ def _resume(
         with Client(settings, before, orders(settings, list(origins))) as client:
             client.manifests()
             renew_taskmanager(settings, console, rest, before.code)
-            start(settings, client, origins)
+            start(settings, client, origins, cut=Cut(BACK))
         for name in origins:
             await_running(rest, name)
     return origins

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.cli.repair import Session, lazily, restate_all, show
+from polyglot.cli.repair import Session, answer_all, lazily, show
 from polyglot.cli.replay import PANEL
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
@@ -73,7 +73,7 @@ def amend(
             submit(settings, what, events, found.newest)
             settle(settings, [one.event_id for one in events])
             if with_repair:
-                _restate(settings, console, session, events, document, timeout)
+                _repair(settings, console, session, events, document, timeout)
     console.result({**document, "dry_run": dry_run})
     verb = "would be amended" if dry_run else "amended"
     console.success(f"{len(events):,} late events {verb}" if events else "there is nothing to amend")
@@ -105,9 +105,10 @@ def _horizon(text: str) -> int:
 
 def _find(settings: Settings, session: Session, entity: str, span: Span) -> Found:
     from batch.repair.amend import find  # noqa: PLC0415
+    from runtime.readers.releases import schedule  # noqa: PLC0415
 
     scratch = settings.replays_dir / "amend"
-    return find(session.get("amend"), settings.lake_uri, scratch, entity, span, rules(settings))
+    return find(session.get("amend"), settings.lake_uri, scratch, entity, span, rules(settings), schedule(settings))
 
 
 def _decide(
@@ -152,7 +153,7 @@ def _show(console: Console, document: dict[str, Any]) -> None:
     console.table(["", "events"], rows)
 
 
-def _restate(
+def _repair(
     settings: Settings,
     console: Console,
     session: Session,
@@ -169,7 +170,7 @@ def _restate(
     backlog = read_open(settings)
     # Also where no window asked for it: the request may have been answered before Bronze had the event.
     tasks = coalesce([*backlog.requests, *(request for one in events for request in one.requests())])
-    done = restate_all(settings, console, session.get("amend"), tasks)
+    done = answer_all(settings, console, session.get("amend"), tasks)
     commit(settings, backlog)
     show(console, done)
     document["repair"] = [one.as_json() for one in done]

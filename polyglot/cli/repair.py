@@ -19,9 +19,9 @@ from runtime.quality import rules
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from batch.repair.answers import Answered
     from batch.repair.coverage import Coverage
     from batch.repair.requests import Task
-    from batch.repair.restate import Restated
     from operations.repairs import Backlog
 
 #: Seconds between looks at the topic, and how long requests may keep coming before those that are there are answered.
@@ -71,7 +71,7 @@ def repair(
     answered = Coverage()
     with lazily(settings, console) as session:
 
-        def answer(backlog: Backlog) -> list[Restated]:
+        def answer(backlog: Backlog) -> list[Answered]:
             # Beside a watch, a second repair may be run by hand.
             scratch = "repair-watch" if watch else "repair"
             return _answer(settings, console, session, backlog, answered, scratch, timeout)
@@ -93,7 +93,7 @@ def repair(
 def follow(
     console: Console,
     look: Callable[[], Backlog],
-    answer: Callable[[Backlog], list[Restated]],
+    answer: Callable[[Backlog], list[Answered]],
     rest_s: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -165,7 +165,7 @@ def _answer(
     answered: Coverage,
     scratch: str,
     timeout: float,
-) -> list[Restated]:
+) -> list[Answered]:
     from batch.repair.requests import coalesce  # noqa: PLC0415
     from operations.drain import await_bronze  # noqa: PLC0415
     from operations.repairs import commit  # noqa: PLC0415
@@ -174,25 +174,26 @@ def _answer(
         console.warn(f"not a request that can be answered: {line}")
     ends = await_bronze(settings, console, timeout)
     tasks = coalesce(answered.unanswered(backlog.requests, ends))
-    done = restate_all(settings, console, session.get("repair"), tasks, scratch) if tasks else []
+    done = answer_all(settings, console, session.get("repair"), tasks, scratch) if tasks else []
     answered.note(tasks, ends)
     commit(settings, backlog)
     show(console, done)
     return done
 
 
-def restate_all(
+def answer_all(
     settings: Settings, console: Console, session: SparkSession, tasks: Sequence[Task], scratch_name: str = "repair"
-) -> list[Restated]:
+) -> list[Answered]:
     """Replay and publish; two that run at one time need scratch folders of their own."""
-    from batch.repair.restate import restate  # noqa: PLC0415
+    from batch.repair.answers import answer  # noqa: PLC0415
+    from runtime.readers.releases import schedule  # noqa: PLC0415
 
     scratch = settings.replays_dir / scratch_name
     kafka = settings.kafka.librdkafka()
-    return restate(session, settings.lake_uri, scratch, kafka, tasks, console.info, rules(settings))
+    return answer(session, settings.lake_uri, scratch, kafka, tasks, console.info, rules(settings), schedule(settings))
 
 
-def show(console: Console, done: Sequence[Restated]) -> None:
+def show(console: Console, done: Sequence[Answered]) -> None:
     """Write a line per replay."""
     rows = []
     for one in done:
@@ -204,15 +205,15 @@ def show(console: Console, done: Sequence[Restated]) -> None:
         console.table(["kind", "entities", "from", "days", "windows", "published"], rows, title="repaired")
 
 
-def _published(done: Sequence[Restated]) -> int:
+def _published(done: Sequence[Answered]) -> int:
     return sum(sum(one.published.values()) for one in done)
 
 
-def _summary(backlog: Backlog, done: Sequence[Restated]) -> str:
+def _summary(backlog: Backlog, done: Sequence[Answered]) -> str:
     return f"{len(backlog):,} requests answered, {_published(done):,} records published"
 
 
-def _document(backlog: Backlog, done: Sequence[Restated]) -> dict[str, Any]:
+def _document(backlog: Backlog, done: Sequence[Answered]) -> dict[str, Any]:
     return {
         "requests": len(backlog.requests),
         "unreadable": backlog.unreadable,

@@ -59,6 +59,15 @@ class Source(StrEnum):
 
 FromOption = Annotated[str | None, typer.Option("--from", help="ISO date or instant (UTC), included; default: all.")]
 ToOption = Annotated[str | None, typer.Option("--to", help="ISO date or instant (UTC), excluded; default: all.")]
+VersionsOption = Annotated[
+    str,
+    typer.Option(
+        "--versions",
+        metavar="FILE",
+        help="Which versions of behaviour hold where, as `polyglot versions --save` wrote it; 'current': this code's "
+        "everywhere. Default: what release.ingestion.v1 says.",
+    ),
+]
 EntityOption = Annotated[str | None, typer.Option(help="Only this entity, e.g. binance_usdm:BTCUSDT.")]
 
 
@@ -84,6 +93,7 @@ def replay(
         bool, typer.Option("--publish", help="Also send the records to their topics, with the same keys and bytes.")
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds that each of Flink's jobs may take.")] = 3600.0,
+    versions: VersionsOption = "",
     json_output: JsonOption = False,
 ) -> None:
     """Recompute trades, quotes and bars from Bronze, into var/replay as Parquet.
@@ -101,7 +111,9 @@ def replay(
     out = settings.replays_dir / "replay"
     document: dict[str, object] = {"range": span.as_json(), "entity": entity, "engine": engine.value}
     with spark(settings, console, "replay") as session:
-        done = recompute(settings, console, session, out, span, entity, engine, source=source, timeout_s=timeout)
+        done = recompute(
+            settings, console, session, out, span, entity, engine, source=source, timeout_s=timeout, versions=versions
+        )
         document |= done.as_json()
         if publish:
             console.info("publishing")
@@ -141,8 +153,9 @@ def recompute(
     *,
     source: Source = Source.AUTO,
     timeout_s: float = 3600.0,
+    versions: str = "",
 ) -> Replayed:
-    """Replay a range by an engine into a folder.
+    """Replay a range by an engine into a folder; Flink's jobs are told the versions that hold by the topic.
 
     Raises:
         CommandError: nothing is there, and cannot be: the range ends before Bronze begins, or it has no such entity.
@@ -150,6 +163,7 @@ def recompute(
     from batch.ranges import RangeError  # noqa: PLC0415
     from batch.replaying.emptiness import demand_possible  # noqa: PLC0415
     from batch.replaying.replay import replay as by_spark  # noqa: PLC0415
+    from runtime.readers.releases import schedule  # noqa: PLC0415
 
     console.info(f"replaying Bronze by {engine.value}")
     if engine is Engine.FLINK:
@@ -158,7 +172,8 @@ def recompute(
         interrupted_once()
         done = by_flink(settings, console, session, out, span, entity, source=source.value, timeout_s=timeout_s)
     else:
-        done = by_spark(session, settings.lake_uri, out, span, entity, quality=rules(settings))
+        holds = schedule(settings, versions)
+        done = by_spark(session, settings.lake_uri, out, span, entity, quality=rules(settings), schedule=holds)
     if not any(done.records.values()):
         try:
             demand_possible(session, settings.lake_uri, span, entity)

@@ -29,11 +29,22 @@ ExplainOption = Annotated[
 ]
 
 
+EffectiveOption = Annotated[
+    str,
+    typer.Option(
+        "--effective-from",
+        metavar="TIME",
+        help="Newer versions of behaviour hold for windows that start at or after this ISO date or instant (UTC), or "
+        "'earliest'. Default: the midnight behind all that is published.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command, examples in (
         (plan, "polyglot plan\n\npolyglot plan --json"),
-        (apply, "polyglot apply\n\npolyglot apply --watch 120\n\npolyglot apply --explain"),
+        (apply, "polyglot apply\n\npolyglot apply --watch 120\n\npolyglot apply --effective-from 2026-01-05T14:00"),
         (rescale, "polyglot rescale normalize 2"),
         (rollback, "polyglot rollback\n\npolyglot rollback --to 5f2c9ab01d3e"),
         (restore, "polyglot restore --last-checkpoint\n\npolyglot restore analytics --from PATH"),
@@ -48,19 +59,27 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    names: NamesArgument = None, parallelism: WidthOption = 0, drop: DropOption = None, json_output: JsonOption = False
+    names: NamesArgument = None,
+    parallelism: WidthOption = 0,
+    drop: DropOption = None,
+    effective: EffectiveOption = "",
+    json_output: JsonOption = False,
 ) -> None:
     """Show what `apply` would change: code, contracts, rules, parallelism, and what becomes of each job's state."""
+    from operations.cutovers import planned as cut_over  # noqa: PLC0415
+    from operations.cutovers import where  # noqa: PLC0415
     from operations.releases import pack  # noqa: PLC0415
     from operations.upgrade.apply import client_of, planned  # noqa: PLC0415
     from operations.upgrade.plan import lines  # noqa: PLC0415
     from runtime.flink_rest import FlinkRest  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
-    wish = _wish(settings, "plan", pack(settings), names, parallelism, drop or (), 0)
+    wish = _since(_wish(settings, "plan", pack(settings), names, parallelism, drop or (), 0), effective)
     with FlinkRest(settings.flink.url) as rest, client_of(settings, wish) as client:
         found = planned(settings, rest, wish, client)
-    console.table(["what", "runs", "would run"], lines(found))
+    _, new = cut_over(settings, wish.release, wish.names, wish.cut, {})
+    versions = [[f"{one['family']}: version", "", f"{one['version']} {where(one)}"] for one in new]
+    console.table(["what", "runs", "would run"], [*lines(found), *versions])
     console.result(
         {
             "nothing": found.nothing,
@@ -69,6 +88,7 @@ def plan(
             "files": found.files,
             "parallelism": found.widths,
             "refused": found.refused,
+            "versions": [{"family": one["family"], "version": one["version"], "where": where(one)} for one in new],
         }
     )
     if found.refused:
@@ -80,6 +100,7 @@ def apply(
     parallelism: WidthOption = 0,
     drop: DropOption = None,
     watch: WatchOption = 60.0,
+    effective: EffectiveOption = "",
     explain: ExplainOption = False,
     json_output: JsonOption = False,
 ) -> None:
@@ -87,7 +108,7 @@ def apply(
     from operations.releases import pack  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
-    wish = _wish(settings, "apply", pack(settings), names, parallelism, drop or (), watch)
+    wish = _since(_wish(settings, "apply", pack(settings), names, parallelism, drop or (), watch), effective)
     _carry_out(settings, console, wish, explain=explain)
 
 
@@ -232,6 +253,21 @@ def _wish(
     chosen = _running(settings, names)
     widths = dict.fromkeys(chosen, parallelism) if parallelism else {}
     return Wish(action, release, tuple(chosen), widths, tuple(drop), watch_s)
+
+
+def _since(wish: Wish, effective: str) -> Wish:
+    """Return the wish with the time from which newer versions hold."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from batch.ranges import RangeError, parse_instant  # noqa: PLC0415
+    from operations.cutovers import EARLIEST  # noqa: PLC0415
+
+    if not effective or effective == EARLIEST:
+        return replace(wish, earliest=effective == EARLIEST)
+    try:
+        return replace(wish, since=parse_instant(effective))
+    except RangeError as error:
+        raise CommandError(str(error), code=Exit.USAGE) from None
 
 
 def _known_jobs(names: Sequence[str]) -> None:

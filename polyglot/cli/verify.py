@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyglot.cli import JsonOption
-from polyglot.cli.replay import PANEL, Engine, EntityOption, FromOption, ToOption, asked_span, recompute, spark
+from polyglot.cli.replay import (
+    PANEL,
+    Engine,
+    EntityOption,
+    FromOption,
+    ToOption,
+    VersionsOption,
+    asked_span,
+    recompute,
+    spark,
+)
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
@@ -95,6 +105,7 @@ def verify(
     fail_on_empty: Annotated[
         bool, typer.Option("--fail-on-empty", help="A table with nothing on both sides fails: it proves nothing.")
     ] = False,
+    versions: VersionsOption = "",
     json_output: JsonOption = False,
 ) -> None:
     """Replay Bronze and compare every topic and table with it, byte for byte.
@@ -115,7 +126,7 @@ def verify(
     if since and (start or end or entity or store):
         raise CommandError("--since says itself what is compared: all stores, and what is new", code=Exit.USAGE)
     span = asked_span(start, end)
-    where = sources(settings, stores)
+    where = sources(settings, stores, versions)
     try:
         with spark(settings, console, "verify") as session:
             new = _new(settings, console, session, where) if since else None

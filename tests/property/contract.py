@@ -78,10 +78,11 @@ def topic(name: str) -> Topic:
 
 
 @cache
-def schema(name: str) -> tuple[bytes, dict[str, Any]]:
-    """Return the header of a contract's wire format and the text of its newest version."""
+def schema(name: str, version: int = 0) -> tuple[bytes, dict[str, Any]]:
+    """Return the header of a contract's wire format and the text of a version of it; 0: of its newest."""
     lock = json.loads((SCHEMAS / "ids.lock").read_text())["schemas"]
-    newest = max((one for one in lock if one["name"] == name), key=lambda one: int(one["version"]))
+    mine = [one for one in lock if one["name"] == name and version in (0, int(one["version"]))]
+    newest = max(mine, key=lambda one: int(one["version"]))
     return b"\0" + int(newest["id"]).to_bytes(4, "big"), json.loads((SCHEMAS / newest["file"]).read_text())
 
 

@@ -19,6 +19,7 @@ from support.blocks import NO_WATERMARK, Record, block
 
 from flink_jobs.fold_accounts import BALANCE, RECORDS_IN
 from flink_jobs.operators.fold import ShardFold
+from schemas.versions import PARAMETER, Schedule, pack
 
 Shard = tuple[str, int]  # topic, partition
 Fields = list[Any]  # of a row that comes out, without its account and the message of a stop
@@ -52,6 +53,9 @@ class _Task:
         return self.keyed.setdefault(self._key, _Keyed())
 
     # --- runtime context, state, context and timer service
+
+    def get_job_parameter(self, name: str, default: str) -> str:
+        return pack(self._job.schedule.text()) if name == PARAMETER else default
 
     def get_map_state(self, descriptor: Any) -> _Task:
         return self
@@ -121,8 +125,8 @@ class _Task:
 class FoldJob:
     """A job that folds topics' partitions."""
 
-    def __init__(self, make: Callable[[], ShardFold]) -> None:
-        self.make = make
+    def __init__(self, make: Callable[[], ShardFold], schedule: Schedule | None = None) -> None:
+        self.make, self.schedule = make, schedule or Schedule()
         #: What was counted since the beginning, or since the last crash or rescaling, by name; bytes of state.
         self.counts: Counter[str] = Counter()
         self.state_bytes = 0

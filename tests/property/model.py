@@ -43,16 +43,22 @@ class Raw(NamedTuple):
 
 
 @cache
-def _contract(name: str) -> tuple[bytes, Any]:
-    (pinned,) = [one for one in json.loads((SCHEMAS / "ids.lock").read_text())["schemas"] if one["name"] == name]
-    return b"\0" + pinned["id"].to_bytes(4, "big"), fastavro.parse_schema(
-        json.loads((SCHEMAS / pinned["file"]).read_text())
-    )
+def _contracts(name: str) -> dict[bytes, Any]:
+    """Return the versions of a contract, by the header of their records."""
+    pinned = [one for one in json.loads((SCHEMAS / "ids.lock").read_text())["schemas"] if one["name"] == name]
+    return {
+        b"\0" + one["id"].to_bytes(4, "big"): fastavro.parse_schema(json.loads((SCHEMAS / one["file"]).read_text()))
+        for one in pinned
+    }
 
 
 def avro(name: str, record: dict[str, Any]) -> bytes:
-    """Write a record in Confluent wire format."""
-    header, schema = _contract(name)
+    """Write a record in Confluent wire format, of the version that has its fields."""
+    ((header, schema),) = [
+        (header, schema)
+        for header, schema in _contracts(name).items()
+        if {field["name"] for field in schema["fields"]} == record.keys()
+    ]
     out = io.BytesIO()
     out.write(header)
     fastavro.schemaless_writer(out, schema, record)
@@ -60,10 +66,8 @@ def avro(name: str, record: dict[str, Any]) -> bytes:
 
 
 def read(name: str, value: bytes) -> dict[str, Any]:
-    """Read a record in Confluent wire format."""
-    header, schema = _contract(name)
-    assert value[:5] == header
-    record = fastavro.schemaless_reader(io.BytesIO(value[5:]), schema, None)
+    """Read a record in Confluent wire format, of whichever version."""
+    record = fastavro.schemaless_reader(io.BytesIO(value[5:]), _contracts(name)[value[:5]], None)
     assert isinstance(record, dict)
     return record
 

@@ -18,15 +18,15 @@ FOREVER = 1 << 62
 
 
 @cache
-def _schema(name: str) -> Any:
-    return fastavro.parse_schema(schema(name)[1])
+def _schema(name: str, version: int = 0) -> Any:
+    return fastavro.parse_schema(schema(name, version)[1])
 
 
-def avro(name: str, record: dict[str, Any]) -> bytes:
-    """Write a record with fastavro, in wire format."""
+def avro(name: str, record: dict[str, Any], version: int = 0) -> bytes:
+    """Write a record with fastavro, in wire format; 0: as the contract's newest version."""
     out = io.BytesIO()
-    out.write(schema(name)[0])
-    fastavro.schemaless_writer(out, _schema(name), record)
+    out.write(schema(name, version)[0])
+    fastavro.schemaless_writer(out, _schema(name, version), record)
     return out.getvalue()
 
 

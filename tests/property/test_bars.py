@@ -66,12 +66,12 @@ def test_bars_are_exact_and_of_no_order(trades: list[Trade], random: Random) -> 
         assert bar.window_start == START // INTERVALS[bar.interval] * INTERVALS[bar.interval]
 
 
-def _avro(name: str, bar: Bar | QuoteBar, decimals: tuple[str, ...]) -> bytes:
+def _avro(name: str, bar: Bar | QuoteBar, decimals: tuple[str, ...], version: int = 1) -> bytes:
     record = {field: getattr(bar, field) for field in type(bar).__slots__}
     with localcontext(prec=60):
         for field in decimals:
             record[field] = Decimal(record[field]).scaleb(-13 if field == "mid" else -12)
-    return avro(name, record)
+    return avro(name, record, version)
 
 
 @given(TRADES)

@@ -97,7 +97,7 @@ def test_primitives(number: int, text: str, scaled: int) -> None:
     decimals = dict.fromkeys(("open", "high", "low", "close", "volume", "vwap", "buy_volume"), value)
     body = [write_text(text)] * 2 + [write_long(number)] * 2 + [price] * 4 + [total, write_text(text), price]
     body += [write_long(number), write_text(text), write_text(text), total, write_text(text), write_long(number)]
-    assert avro("bar", schema | decimals)[5:] == b"".join(body)
+    assert avro("bar", schema | decimals, 1)[5:] == b"".join(body)
 
 
 @given(st.lists(LONGS, max_size=30) | st.lists(st.integers(10**15, 10**15 + 70_000), max_size=30))

@@ -62,7 +62,7 @@ class Laws(RuleBasedStateMachine):
         self.raw, self.members = self.venue.raw, self.venue.members
         self.events = 0
         self.normalized: dict[Shard, list[Verdict]] = defaultdict(list)
-        work = Work(Normalizer.restore, normalized_records, joined, (1,), NORMALIZER_COUNTERS)
+        work = Work(Normalizer.restore, normalized_records, joined, (1,), NORMALIZER_COUNTERS, versioned=True)
         self.normalize = FoldJob(lambda: ShardFold(work))
         self.ingest = FoldJob(lambda: ShardFold(BronzeFiles().work()))
         self.bronze: list[tuple[str, int, int]] = []

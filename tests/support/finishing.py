@@ -12,7 +12,7 @@ from udfs.values.times import SECOND
 from udfs.windows.bar_objects import Bar, QuoteBar
 from udfs.wire.avro import unscaled, write_decimal, write_long, write_text
 
-_BAR = contract("bar").header
+_BAR = contract("bar", 1).header
 _QUOTE_BAR = contract("quote_bar").header
 _VALUE = 28  # digits of a price or size
 _SUM = 38  # digits of a volume

@@ -16,7 +16,7 @@ from udfs.windows.definition import BARS, QUOTE_BARS
 
 def _normalize() -> Work:
     restore = partial(Normalizer.restore, quality=default_quality())
-    return Work(restore, normalized_records, joined, (STATE_VERSION,), NORMALIZER_COUNTERS)
+    return Work(restore, normalized_records, joined, (STATE_VERSION,), NORMALIZER_COUNTERS, versioned=True)
 
 
 #: By its name in the graph, which is the label ``fold`` of its metrics, how a fold's work is made.

@@ -1,6 +1,7 @@
 """The converged view of a topic, read with nothing but the Kafka client and fastavro."""
 
 import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,16 +9,22 @@ import fastavro
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from schemas.contracts import contract
+from schemas.contracts import contract, versions
 
 
 def records(bootstrap: str, topic: str, name: str) -> list[dict[str, Any]]:
     """Return every record of a topic in the order of its partitions, times as µs."""
-    fields = [
-        {**f, "type": "long" if "timestamp" in str(f["type"]) else f["type"]} for f in contract(name).schema["fields"]
+    written = {one.header: _plain(one.schema) for one in versions(name)}
+    return [
+        fastavro.schemaless_reader(io.BytesIO(value[5:]), written[value[:5]], written[contract(name).header])
+        for value in values(bootstrap, topic)
     ]
-    schema = fastavro.parse_schema({**contract(name).schema, "fields": fields})
-    return [fastavro.schemaless_reader(io.BytesIO(value[5:]), schema) for value in values(bootstrap, topic)]
+
+
+def _plain(schema: dict[str, Any]) -> Any:
+    """Return a schema whose times are integers."""
+    text = json.dumps(schema).replace('"logicalType": "timestamp-micros"', '"doc": "µs"')
+    return fastavro.parse_schema(json.loads(text))
 
 
 def values(bootstrap: str, topic: str) -> list[bytes]:

@@ -6,7 +6,7 @@ batches, and not on where the state was saved and restored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
@@ -18,18 +18,19 @@ import numpy.typing as npt
 from schemas import catalog
 from schemas.catalog import REVISIONS
 from schemas.quality import Quality, default_quality
+from schemas.versions import Schedule
 from udfs.dedup.dedup import Dedup, Judged
 from udfs.gate.resubmitted import Verdicts, as_normalized
 from udfs.gate.topic_rules import rules
 from udfs.kernels.slices import Codes, Longs
-from udfs.normalize.acceptance import RARE, Acceptance, Numbers
+from udfs.normalize.acceptance import Acceptance, Numbers
 from udfs.normalize.fact_records import fact_record
 from udfs.normalize.gaps import Gaps
 from udfs.normalize.revision_records import revision_records
 from udfs.normalize.sequence import sequence
-from udfs.quality.column_rules import QualityGate
+from udfs.normalize.turns import Gates, Turns
 from udfs.quality.memory import Memory
-from udfs.quality.row_rules import Rare, RareGate
+from udfs.quality.row_rules import Rare
 from udfs.quality.verdicts import flag_records
 from udfs.rows.accepted import Accepted, Table
 from udfs.rows.batches import QuoteBatch, Rows, TradeBatch
@@ -67,22 +68,38 @@ class Normalized:
 class Normalizer(Whole):
     """One shard of one raw topic.
 
-    ``quality`` are the rules (default: those of ``schemas/quality.toml``). ``verdicts`` are those on records that were
-    redriven later: a replay's, which knows the whole log.
+    ``quality`` are the rules (default: those of ``schemas/quality.toml``), where the ``schedule`` of versions has none.
+    ``verdicts`` are those on records that were redriven later: a replay's, which knows the whole log.
     """
 
-    def __init__(self, topic: str, quality: Quality | None = None, verdicts: Verdicts | None = None) -> None:
+    def __init__(
+        self,
+        topic: str,
+        quality: Quality | None = None,
+        verdicts: Verdicts | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
         self._rules = rules(topic)
         self._dedup = Dedup(self._rules)
         self._sequence = sequence(self._rules.days_kept)
         self._gaps = Gaps(self._rules) if self._rules.sequenced else None
         self._memory = Memory()
         self._target = catalog.topic(self._rules.kind) if self._rules.kind else ""
-        declared = (quality or default_quality()).of(self._target)
-        rare = self._rules.kind in RARE
-        self._quality = QualityGate(self._rules.kind, () if rare else declared)
-        self._rare_quality = RareGate(self._target, declared if rare else ())
+        self._turns = Turns(self._rules, self._target, quality or default_quality(), schedule or Schedule())
+        self._judge_by(self._turns.own)
         self._acceptance = Acceptance(self._rules, verdicts or Verdicts())
+
+    def turns(self, partition: int, offsets: Longs) -> Iterator[tuple[int, int]]:
+        """Yield the parts of a batch, begin and end, between which another version of the behaviour has its turn.
+
+        What is processed while a part is at hand is judged by the rules that hold for it.
+        """
+        for begin, end, gates in self._turns.split(partition, offsets):
+            self._judge_by(gates)
+            yield begin, end
+
+    def _judge_by(self, gates: Gates) -> None:
+        self._quality, self._rare_quality = gates.columns, gates.rare
 
     def process(self, envelopes: Envelopes) -> Normalized:
         """Fold the next batch of the log into the state: drop duplicates, scan and judge, apply rules, number, encode.
@@ -199,7 +216,12 @@ class Normalizer(Whole):
 
     @classmethod
     def restore(
-        cls, topic: str, log: Iterable[bytes], quality: Quality | None = None, copies: Copies = _NO_COPIES
+        cls,
+        topic: str,
+        log: Iterable[bytes],
+        quality: Quality | None = None,
+        copies: Copies = _NO_COPIES,
+        schedule: Schedule | None = None,
     ) -> Normalizer:
         """Rebuild the state from a snapshot (or nothing) and the deltas after it, in order.
 
@@ -208,7 +230,7 @@ class Normalizer(Whole):
         Raises:
             ValueError: a part was written by a version that this one does not know.
         """
-        self = cls(topic, quality, Verdicts(copies.get(topic, ())))
+        self = cls(topic, quality, Verdicts(copies.get(topic, ())), schedule)
         for part in log:
             version, *parts = msgspec.msgpack.decode(part)
             if version != STATE_VERSION:

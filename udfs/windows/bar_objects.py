@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.contracts import contract
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -26,6 +28,7 @@ class Bar:
     buy_volume: int
     buy_notional: str
     version: int
+    last_trade_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,12 @@ class Reader:
 
 
 def read_bar(value: bytes) -> Bar:
-    """Return the bar of a record of ``analytics.bar.v1``."""
+    """Return the bar of a record of ``analytics.bar.v1``, of any version of its contract."""
     r = Reader(value)
     head = (r.text(), r.text(), r.long(), r.long(), r.decimal(), r.decimal(), r.decimal(), r.decimal(), r.decimal())
-    return Bar(*head, r.text(), r.decimal(), r.long(), r.text(), r.text(), r.decimal(), r.text(), r.long())
+    rest = (r.text(), r.decimal(), r.long(), r.text(), r.text(), r.decimal(), r.text(), r.long())
+    timed = value[:5] != contract("bar", 1).header
+    return Bar(*head, *rest, r.long() if timed and r.long() else None)
 
 
 def read_quote_bar(value: bytes) -> QuoteBar:

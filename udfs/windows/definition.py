@@ -12,6 +12,7 @@ from schemas import catalog
 from schemas.catalog import CORRECT, INTERVALS, REVISIONS
 from schemas.contracts import contract
 from schemas.domains import domains
+from schemas.versions import Schedule
 from udfs.gate.topic_rules import rules
 from udfs.kernels.slices import Codes, Longs, Octets, Slices
 from udfs.values.times import SECOND
@@ -76,6 +77,10 @@ class Definition:
     level: int = -1
     #: Whether revisions of trades in the log are applied to it.
     revisable: bool = False
+    #: The contract's version that each version of the behaviour writes, if it has versions; its first one is 1.
+    contracts: tuple[int, ...] = ()
+    #: Times of finished records that may be missing: the word; `NOTHING` is none.
+    missing_times: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
@@ -89,8 +94,25 @@ class Definition:
 
     @property
     def header(self) -> Octets:
-        """The five bytes that results begin with."""
+        """The five bytes that results begin with, of each version of the behaviour one after the other."""
+        if self.contracts:
+            found = b"".join(contract(self.contract, each).header for each in self.contracts)
+            return np.frombuffer(found, dtype=np.uint8)
         return np.frombuffer(self.wire, dtype=np.uint8) if self.wire else header(self.contract)
+
+    def versions(self, schedule: Schedule) -> tuple[Longs, ...]:
+        """Return what the kernel must know of versions: from which start of a window on, and which it is then.
+
+        Nothing, if the definition has none.
+
+        Raises:
+            VersionError: a version holds that this code does not have.
+        """
+        if not self.contracts:
+            return ()
+        found = schedule.pieces(self.contract)
+        starts = np.array([each.start for each in found], dtype=np.int64)
+        return starts, np.array([each.version | each.edition << bars.EDITION for each in found], dtype=np.int64)
 
     @property
     def text_words(self) -> Codes:
@@ -157,6 +179,8 @@ BARS = Definition(
     level=bars.B_LEVEL,
     texts=(at.OPEN + at.PICK_ID, at.CLOSE + at.PICK_ID),
     revisable=True,
+    contracts=(1, 2),
+    missing_times={"last_trade_time": bars.B_LAST_TIME},
 )
 QUOTE_BARS = Definition(
     contract="quote_bar",

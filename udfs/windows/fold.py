@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from schemas.quality import Rule
+from schemas.versions import Schedule
 from udfs.kernels.slices import Codes, Longs, Slices
 from udfs.windows import saving
 from udfs.windows.cold import Cold
@@ -59,6 +60,7 @@ class WindowFold:
         definition: Definition,
         rules: tuple[Rule, ...] = (),
         limits: Limits | None = None,
+        schedule: Schedule | None = None,
         *,
         numbered: bool = True,
     ) -> None:
@@ -68,6 +70,7 @@ class WindowFold:
             definition: what is computed.
             rules: data-quality rules of its topic.
             limits: how late records can be; by the domain file if they are not given.
+            schedule: which versions of the definition hold for which windows; if it is not given, the current one.
             numbered: whether transport duplicates are dropped; a batch whose records are unique needs no filter.
         """
         self.definition = definition
@@ -75,6 +78,7 @@ class WindowFold:
         self._checks = Checks(rules, definition.columns, definition.counted)
         self._texts: Codes = definition.text_words
         self._header = definition.header
+        self._versions = definition.versions(schedule or Schedule())
         self._scratch = np.zeros(96, dtype=np.uint8)
         self._state = empty(
             definition.length_words,
@@ -211,8 +215,9 @@ class WindowFold:
         out = np.empty(count * self.definition.fixed + self._text_bytes(rows), dtype=np.uint8)
         finish = self.definition.finish
         end = finish(
-            s, rows, self._header, INTERVAL_NAMES, self._scratch, facts.reshape(-1), out, sizes, key_sizes, times
-        )
+            s, rows, self._header, INTERVAL_NAMES, *self._versions, self._scratch, facts.reshape(-1), out, sizes,
+            key_sizes, times,
+        )  # fmt: skip
         if end < 0:
             key = int(s.rows[int(rows[-1 - end]) * at.WIDTH + at.KEY])
             raise ValueError(f"a window of {self._name(key >> at.LEVEL_BITS)} does not fit its contract")
@@ -353,18 +358,21 @@ class WindowFold:
         log: Iterable[bytes],
         rules: tuple[Rule, ...] = (),
         limits: Limits | None = None,
+        schedule: Schedule | None = None,
     ) -> Self:
         """Rebuild a fold from the parts of its log, in order.
 
         Raises:
             ValueError: a part was written by a version that this one does not know, or is missing.
         """
-        self = cls(definition, rules, limits)
+        self = cls(definition, rules, limits, schedule)
         self._state = saving.restore(self._state, log, self._texts, self._cold)
         self._named = self.count(at.ENTITIES)
         return self
 
 
-def restore(name: str, log: Iterable[bytes], rules: tuple[Rule, ...] = ()) -> WindowFold:
+def restore(
+    name: str, log: Iterable[bytes], rules: tuple[Rule, ...] = (), schedule: Schedule | None = None
+) -> WindowFold:
     """Rebuild the fold of a definition, by the definition's name; see `WindowFold.restore`."""
-    return WindowFold.restore(DEFINITIONS[name], log, rules)
+    return WindowFold.restore(DEFINITIONS[name], log, rules, schedule=schedule)

@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from schemas.catalog import INTERVALS
 from schemas.quality import Rule
+from schemas.versions import Schedule
 from udfs.kernels.slices import Bits, Longs, Slices
 from udfs.rows.arrow import packed, texts
 from udfs.values.times import DAY
 from udfs.windows.definition import BUY, Definition, Limits, Reader, header
 from udfs.windows.fold import NEVER, WindowFold
 from udfs.windows.kernels import layout as at
-from udfs.windows.kernels.results import Results
+from udfs.windows.kernels.results import NOTHING, Results
 from udfs.windows.kernels.revised import count_revisions, fold_revised
 
 #: Nothing is forgotten in a batch.
@@ -40,9 +41,9 @@ SCHEMA = pa.schema(
 )
 
 
-def batch_fold(definition: Definition, rules: tuple[Rule, ...] = ()) -> WindowFold:
+def batch_fold(definition: Definition, rules: tuple[Rule, ...] = (), schedule: Schedule | None = None) -> WindowFold:
     """Return a fold that forgets nothing and takes every record for a new one."""
-    return WindowFold(definition, rules, FOREVER, numbered=False)
+    return WindowFold(definition, rules, FOREVER, schedule, numbered=False)
 
 
 def partial_windows(fold: WindowFold, rows: int = 32_768) -> Iterator[pa.RecordBatch]:
@@ -102,6 +103,9 @@ def results_batch(definition: Definition, results: Results, schema: pa.Schema) -
         columns[name] = texts(found, pa.string())
     if "interval" in schema.names:
         columns["interval"] = pa.array(_intervals(definition, results), pa.string())
+    for name, word in definition.missing_times.items():
+        found_times = results.facts[:, word]
+        columns[name] = pa.array(found_times, pa.int64(), mask=found_times == NOTHING)
     columns["value"] = packed(results.wire(), pa.binary())
     arrays = [_typed(columns[field.name], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

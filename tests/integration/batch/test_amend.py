@@ -18,8 +18,8 @@ from support import lake
 
 from batch.ranges import Span
 from batch.repair.amend import Found, amended, find, within
+from batch.repair.answers import _touched
 from batch.repair.requests import Request, coalesce
-from batch.repair.restate import _touched
 from batch.replaying.files import records
 from batch.replaying.replay import replay
 from batch.spark.bronze import envelope_at, read_bronze

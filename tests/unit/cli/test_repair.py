@@ -146,7 +146,7 @@ def test_requests_that_a_replay_covered_are_committed_without_another(monkeypatc
     committed, replayed = [], []
     monkeypatch.setattr("operations.drain.await_bronze", lambda *_: {("raw.sim.trade.v1", 0): 9})
     monkeypatch.setattr("operations.repairs.commit", lambda _, backlog: committed.append(backlog))
-    monkeypatch.setattr(repair, "restate_all", lambda _settings, _console, _session, tasks, _: replayed.append(tasks))
+    monkeypatch.setattr(repair, "answer_all", lambda _settings, _console, _session, tasks, _: replayed.append(tasks))
     monkeypatch.setattr(repair, "show", lambda *_: None)
     answered, session = Coverage(), SimpleNamespace(get=lambda _: None)
     for backlog in (asking(3), asking(2)):

@@ -69,7 +69,7 @@ def test_only_equal_stores_that_hold_something_end_with_0(
     code: int,
 ) -> None:
     verified(monkeypatch, *comparisons, holds=holds)
-    assert run(["verify", *options]) == code
+    assert run(["verify", "--versions", "current", *options]) == code
     report = json.loads((tmp_path / "report" / "verify.json").read_text())
     assert report["passed"] is (code == 0)
 
@@ -79,7 +79,7 @@ def test_a_store_that_does_not_answer_is_no_verdict(monkeypatch: pytest.MonkeyPa
         raise StoreError("silver_trade cannot be read")
 
     monkeypatch.setattr(batch.verifying.verify, "verify", fail)
-    assert run(["verify"]) == Exit.UNAVAILABLE
+    assert run(["verify", "--versions", "current"]) == Exit.UNAVAILABLE
 
 
 class BrokenError(Py4JJavaError):  # type: ignore[misc]
@@ -97,7 +97,7 @@ def test_a_file_that_spark_cannot_read_is_named(
         raise BrokenError
 
     monkeypatch.setattr(batch.verifying.verify, "verify", fail)
-    assert run(["verify"]) == Exit.FAILED
+    assert run(["verify", "--versions", "current"]) == Exit.FAILED
     assert "bronze_raw/a.parquet is not a Parquet file" in capsys.readouterr().err
 
 
@@ -142,7 +142,7 @@ def test_both_engines_pass_only_with_equal_stores_and_equal_replays(
     monkeypatch.setattr(
         batch.verifying.engines, "compare_replays", lambda _spark, *of, **__: outs.append(of[:2]) or [parity]
     )
-    assert run(["verify", "--engine", "both"]) == code
+    assert run(["verify", "--engine", "both", "--versions", "current"]) == code
     assert outs == [(Path("spark"), Path("flink"))]
     report = json.loads((tmp_path / "report" / "verify.json").read_text())
     assert report["passed"] is (code == 0) is (report["differences"] == 0)

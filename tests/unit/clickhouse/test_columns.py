@@ -39,6 +39,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def wanted(field: dict[str, Any]) -> tuple[str, ...]:
     """Return the types that hold a field of a contract."""
     kind = field["type"]
+    if isinstance(kind, list):
+        (inner,) = [branch for branch in kind if branch != "null"]
+        return tuple(f"Nullable({one})" for one in wanted({**field, "type": inner}))
     if field["name"] in EXACT_TEXT:
         return ("Decimal(76, 24)",)
     if isinstance(kind, dict) and kind["logicalType"] == "decimal":

@@ -82,7 +82,8 @@ def test_merges_keep_the_highest_version_whichever_came_last(ask):
 #: What pyarrow, polars, DuckDB and pandas all read exactly, from Arrow and from Parquet. A decimal may have 38 digits:
 #: of more, polars reads nothing, and DuckDB of Parquet a DOUBLE.
 EXACT = re.compile(
-    r"String|LowCardinality\(String\)|UInt64|Date|Date32|DateTime64\([36], 'UTC'\)|Decimal\((\d|[12]\d|3[0-8]), \d+\)"
+    r"String|LowCardinality\(String\)|UInt64|Date|Date32|DateTime64\([36], 'UTC'\)|"
+    r"Nullable\(DateTime64\(6, 'UTC'\)\)|Decimal\((\d|[12]\d|3[0-8]), \d+\)"
 )
 
 

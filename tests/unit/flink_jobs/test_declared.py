@@ -79,7 +79,8 @@ def test_facts_are_appended_and_versions_decide_in_the_lake(declared: Any) -> No
             assert former == []
             assert (key_and_partition, path.rsplit("/")[-1]) == ([*table.key, table.partition], name)
         else:
-            _, _, path, _, key_column, key, partition, time, version = declared.upserted[name]
+            _, _, path, _, key_column, key, partition, time, version, added = declared.upserted[name]
+            assert added == (["last_trade_time"] if name == "gold_bar" else [])
             assert (key_column, key, path.rsplit("/")[-1]) == ("bar_key", list(table.key), name)
             assert (partition, time, version) == (table.partition, "window_start", "version")
 

@@ -14,6 +14,7 @@ from flink_jobs.fold_accounts import Counted
 from flink_jobs.operators.fold import SOON_MS, TICK_MS, ShardFold, Ticks, Work
 from flink_jobs.replies import joined
 from runtime.config import ROOT, Settings
+from schemas.versions import PARAMETER, Held, Schedule, pack
 from udfs.quality import QualityStop
 from udfs.state.operator import Whole
 from udfs.wire.blocks import Records
@@ -266,3 +267,25 @@ def test_kernels_find_our_packages_and_those_that_they_need(mode):
     own, others = options["python.pythonpath"].split(":")
     assert (options["python.execution-mode"], own) == (mode, str(ROOT))
     assert others.endswith("site-packages")
+
+
+@pytest.mark.parametrize("mode", ["process", "thread"])
+def test_a_job_knows_which_versions_hold(mode):
+    """PyFlink's own parameters are all that it hands over in thread mode: the JVM's context has the others."""
+    held, found = Schedule((Held("bar", 1), Held("bar", 2, 7))), []
+    given = {PARAMETER: pack(held.text())}
+
+    def restore(name, log, schedule):
+        found.append(schedule)
+        return Log(name, log)
+
+    flink = Flink()
+    flink.get_job_parameter = lambda name, default: given.get(name, default) if mode == "process" else default
+    if mode == "thread":
+        flink._runtime_context = SimpleNamespace(getGlobalJobParameters=lambda: given)
+    work = Work(restore, Log.take, joined, (1,), COUNTERS, versioned=True)
+    run(opened(flink, work), b"a")
+    assert found == [held]
+    given.clear()
+    with pytest.raises(RuntimeError, match="without saying which versions"):
+        opened(flink, work)

@@ -25,7 +25,10 @@ def desk(tmp_path, monkeypatch):
 
         def main(name=name):
             log.append(("built", name, environment.order.parallelism, environment.order.former))
-            run = lambda origin, name=name: log.append(("ran", name, origin))  # noqa: E731
+
+            def run(origin, versions):
+                log.append(("ran", name, origin, versions))
+
             environment.held.append(SimpleNamespace(name=name, run=run))
 
         monkeypatch.setitem(sys.modules, f"a_package.{name}", SimpleNamespace(main=main))
@@ -54,9 +57,10 @@ def test_jobs_are_built_at_once_and_run_when_the_desk_says_so(desk):
         assert json.loads((folder / "second.saved.json").read_text()) == {"of": "file:/saved/chk-4"}
         assert not (folder / "first.saved.json").exists()
         assert len(log) == 2
+        (folder / "versions.json").write_text("[]")
         (folder / "go").touch()
         client.join()
-    assert log[2:] == [("ran", "second", "file:/saved/chk-4"), ("ran", "first", "")]
+    assert log[2:] == [("ran", "second", "file:/saved/chk-4", "[]"), ("ran", "first", "", "[]")]
 
 
 def test_a_client_that_nobody_waits_for_runs_nothing(desk):

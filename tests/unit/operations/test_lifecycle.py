@@ -13,6 +13,7 @@ from operations.releases import pack
 from operations.runs import known, latest_checkpoint
 from runtime.console import CommandError, Console
 from runtime.layout import Layout
+from schemas.versions import Held, Schedule
 
 
 def complete(folder, at):
@@ -56,6 +57,8 @@ def test_a_savepoint_after_the_last_checkpoint_is_newer(settings):
 @pytest.fixture
 def submit(settings, cluster, monkeypatch):
     monkeypatch.setattr(lifecycle, "rules", lambda _: None)
+    monkeypatch.setattr(lifecycle, "planned", lambda *_: (Schedule((Held("bar", 1),)), []))
+    monkeypatch.setattr(lifecycle, "record", lambda *_: None)
     monkeypatch.setattr(lifecycle, "renew_taskmanager", lambda *_: None)
     monkeypatch.setattr(lifecycle, "await_running", lambda *_: None)
     monkeypatch.setattr(lifecycle, "cuts", lambda *_: [])

@@ -22,7 +22,7 @@ class World:
     """A cluster, its clients and the health check; ``log`` is what was done to them, in order."""
 
     def __init__(self, settings, tmp_path):
-        self.settings, self.log = settings, []
+        self.settings, self.log, self.cuts = settings, [], []
         self.live = dict.fromkeys(NAMES, "old")
         self.manifests = {name: Manifest.of({**MANIFEST, "job": name}) for name in NAMES}
         self.wrong, self.slow, self.fails = "", "", {}
@@ -60,8 +60,9 @@ class World:
             remember(settings, name, Runs(["1"], [f"saved/{name}"], 0, known(settings, name).release, MANIFEST))
         return {name: f"saved/{name}" for name in names}
 
-    def start(self, settings, client, origins, drop=()):
+    def start(self, settings, client, origins, drop=(), cut=None):
         self.do(f"start {client.release.id}", *sorted(origins.items()))
+        self.cuts.append((client.release.id, cut.action))
         self.live |= dict.fromkeys(origins, client.release.id)
         return [job for job in self.jobs() if job.name in origins]
 
@@ -86,6 +87,7 @@ def world(settings, tmp_path, monkeypatch):
         "packed": lambda _settings, release: found.releases[release],
         "savepoints": found.savepoints,
         "start": found.start,
+        "cut_over": lambda _s, release, names, _cut, _saved: found.do("look", release.id),
         "await_running": lambda _rest, name: found.do(f"await {name}"),
         "renew_taskmanager": lambda _s, _c, _r, code: found.do("renew", code),
         "not_running": lambda *_: found.slow,
@@ -103,8 +105,9 @@ def test_a_version_that_is_well_is_kept(world):
     assert done.savepoints == {"normalize": "saved/normalize", "ingest": "saved/ingest"}
     assert world.live == dict.fromkeys(NAMES, "new")
     assert [what for what, *_ in world.log] == [
-        "client", "stop normalize", "stop ingest", "renew", "start new",
+        "look", "client", "stop normalize", "stop ingest", "renew", "start new",
     ]  # fmt: skip
+    assert world.cuts == [("new", "apply")]
     assert world.outcomes() == [history.KEPT]
 
 
@@ -133,6 +136,7 @@ def test_a_version_that_is_not_well_makes_room_for_the_one_before(world, what, w
         world.apply()
     assert world.live == dict.fromkeys(NAMES, "old")
     assert ("start old", ("ingest", "saved/ingest"), ("normalize", "saved/normalize")) in world.log
+    assert world.cuts[-1] == ("old", "back")
     assert world.outcomes() == [f"rolled back: {wrong}"]
 
 
@@ -168,9 +172,17 @@ def test_lost_state_is_refused_before_anything_is_stopped(world):
     with pytest.raises(CommandError, match=r"normalize: operator 'fold' .* no operator of that uid") as error:
         world.apply()
     assert "--drop-state" in error.value.hint
-    assert [what for what, *_ in world.log] == ["client"]
+    assert [what for what, *_ in world.log] == ["look", "client"]
     assert world.outcomes() == []
     world.apply(drop=("fold",))
+
+
+def test_versions_that_cannot_hold_stop_nothing(world):
+    world.fails["look"] = "windows up to now are published"
+    with pytest.raises(CommandError, match="windows up to now"):
+        world.apply()
+    assert world.live == dict.fromkeys(NAMES, "old")
+    assert world.outcomes() == []
 
 
 def test_a_job_that_does_not_run_is_not_upgraded(world):

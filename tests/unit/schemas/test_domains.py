@@ -21,7 +21,7 @@ def test_every_topic_and_table_has_a_known_contract_and_a_key_that_is_a_field_of
 
 def test_topic_names_end_with_a_version_and_say_who_owns_them():
     for topic in domains().topics.values():
-        domains_of = "raw|normalized|analytics|deadletter|quality|repair|amendment|proof"
+        domains_of = "raw|normalized|analytics|deadletter|quality|repair|amendment|proof|release"
         assert re.fullmatch(rf"({domains_of})(\.[a-z0-9_]+)+\.v\d+", topic.name)
         assert topic.domain in {"ingestion", "normalization", "analytics"}
 

@@ -10,6 +10,7 @@ from udfs.kernels.slices import Longs, Octets
 from udfs.kernels.writing import put_long, put_raw, put_text
 from udfs.windows.kernels import layout as at
 from udfs.windows.kernels.avro_reading import is_long
+from udfs.windows.kernels.results import NOTHING
 from udfs.windows.kernels.words import U, bits64, minus
 
 #: Decimals of a notional: those of a price and of a size.
@@ -104,6 +105,14 @@ def put_id(out: Octets, place: int, words: Longs, w: int, texts: Octets) -> int:
         word = np.uint64(words[w]) >> U(8 * k) if k < 8 else np.uint64(words[w + 1]) >> U(8 * (k - 8))
         out[place + k] = np.uint8(word & U(255))
     return place + size
+
+
+@inlined
+def put_time(out: Octets, place: int, time: int) -> int:
+    """Write a time that may be missing, as an Avro union of null and long."""
+    if time == NOTHING:
+        return put_long(out, place, np.int64(0))
+    return put_long(out, put_long(out, place, np.int64(1)), time)
 
 
 @inlined

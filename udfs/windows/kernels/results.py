@@ -9,6 +9,9 @@ import numpy as np
 
 from udfs.kernels.slices import Codes, Longs, Octets, Slices
 
+#: In place of a time that is not there.
+NOTHING = -(1 << 63)
+
 
 class Column(NamedTuple):
     """A field of a finished record in the table of words: a long, or a decimal of two words."""

@@ -137,18 +137,33 @@ def _divide_bits(n0: int, n1: int, n2: int, d0: int, d1: int) -> tuple[int, int,
 
 
 @inlined
-def half_even(n0: int, n1: int, n2: int, d0: int, d1: int) -> tuple[int, int]:
-    """Return three words by two, rounded half to even: (low, high).
+def _divided(n0: int, n1: int, n2: int, d0: int, d1: int) -> tuple[int, int, int, int]:
+    """Return three words by two: (low, high) of the quotient, and of the rest.
 
     The divisor is above 0 and below 2**127, the quotient below 2**128.
     """
     if d1 == _ZERO:
         q1, upper = _divide_wide(n1, n2, d0)
         q0, r0 = _divide_wide(n0, upper, d0)
-        r1 = _ZERO
-    else:
-        q0, q1, r0, r1 = _divide_bits(n0, n1, n2, d0, d1)
+        return q0, q1, r0, _ZERO
+    return _divide_bits(n0, n1, n2, d0, d1)
+
+
+@inlined
+def half_even(n0: int, n1: int, n2: int, d0: int, d1: int) -> tuple[int, int]:
+    """Return three words by two, rounded half to even: (low, high). The limits are those of the division."""
+    q0, q1, r0, r1 = _divided(n0, n1, n2, d0, d1)
     left0, left1 = minus(d0, d1, r0, r1)
     if below(left0, left1, r0, r1) or (left0 == r0 and left1 == r1 and (q0 & _ONE) == _ONE):
+        q0, q1 = plus(q0, q1, _ONE, _ZERO)
+    return q0, q1
+
+
+@inlined
+def half_up(n0: int, n1: int, n2: int, d0: int, d1: int) -> tuple[int, int]:
+    """Return three words by two, rounded half up: (low, high). The limits are those of the division."""
+    q0, q1, r0, r1 = _divided(n0, n1, n2, d0, d1)
+    left0, left1 = minus(d0, d1, r0, r1)
+    if not below(r0, r1, left0, left1):
         q0, q1 = plus(q0, q1, _ONE, _ZERO)
     return q0, q1

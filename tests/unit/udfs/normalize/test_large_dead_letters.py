@@ -50,7 +50,7 @@ def of_the_replay(folder: Path) -> list[bytes]:
     row = {
         "event_id": [who.event_id], "entity_id": [who.entity_id], "venue": ["sim"], "channel": [who.channel],
         "event_time": [NOW], "event_time_source": ["ingest"], "ingest_time": [NOW], "source_id": ["run"],
-        "source_seq": [1], "payload": [FRAME],
+        "source_seq": [1], "payload": [FRAME], "kafka_offset": [0],
     }  # fmt: skip
     shards = [(("raw.sim.unassigned.v1", 0), pa.RecordBatch.from_pydict(row))]
     fold_shards("trade", folder, Span(), default_quality(), {}, shards)

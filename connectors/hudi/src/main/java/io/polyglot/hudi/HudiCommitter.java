@@ -7,6 +7,7 @@ import org.apache.flink.api.connector.sink2.Committer;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.runtime.typeutils.RowDataSerializer;
 import org.apache.hudi.common.model.HoodieAvroIndexedRecord;
 import org.apache.hudi.common.model.HoodieKey;
@@ -52,9 +53,10 @@ final class HudiCommitter implements Committer<HudiCommittable> {
 
     private ArrayList<HoodieRecord<Object>> records(HudiCommittable upsert) throws IOException {
         var in = new DataInputDeserializer(upsert.rows());
+        var stored = EarlierRows.of(spec, upsert.columns());
         var result = new ArrayList<HoodieRecord<Object>>(upsert.count());
         for (int i = 0; i < upsert.count(); i++) {
-            var row = serializer.deserialize(in);
+            RowData row = stored == null ? serializer.deserialize(in) : stored.read(in);
             var key = new HoodieKey(keys.recordKey(row), keys.partitionPath(row));
             HoodieRecord<?> record = new HoodieAvroIndexedRecord(key, codec.toAvro(row), keys.ordering(row));
             @SuppressWarnings("unchecked")

@@ -32,10 +32,17 @@ public final class Lake {
     public static void upsert(
             DataStream<RowData> rows, String name, String path, String table, String keyColumn, List<String> key,
             String dateColumn, String time, String version) {
+        upsert(rows, name, path, table, keyColumn, key, dateColumn, time, version, List.of());
+    }
+
+    /** @param added columns that the table's first version did not have: rows that were saved by then lack them */
+    public static void upsert(
+            DataStream<RowData> rows, String name, String path, String table, String keyColumn, List<String> key,
+            String dateColumn, String time, String version, List<String> added) {
         var keyed = KeyAndDate.of(((InternalTypeInfo<RowData>) rows.getType()).toRowType(), keyColumn, key, dateColumn, time);
         // A commit costs what its rows cost, whatever the table holds; copy-on-write would rewrite the day.
         var spec = new TableSpec(path, table, HoodieTableType.MERGE_ON_READ, WriteOperationType.UPSERT, keyed.columns(),
-                List.of(keyColumn), List.of(dateColumn), List.of(version), Map.of());
+                List.of(keyColumn), List.of(dateColumn), List.of(version), Map.of(), List.copyOf(added));
         var step = name + ": key and date";
         upsert(rows.map(keyed).name(step).uid(step).setParallelism(ONE_WRITER), name, spec);
     }

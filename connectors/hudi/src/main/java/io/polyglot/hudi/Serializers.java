@@ -10,18 +10,24 @@ import org.apache.flink.core.memory.DataOutputSerializer;
 final class Serializers {
     /** Version 1, of which no released job has state, knew files of rows besides. */
     private static final int VERSION = 2;
+    /** Version 2 of rows did not say which columns they have. */
+    private static final int ROWS_VERSION = 3;
 
     private Serializers() {}
 
     static final class Committables implements SimpleVersionedSerializer<HudiCommittable> {
         @Override
         public int getVersion() {
-            return VERSION;
+            return ROWS_VERSION;
         }
 
         @Override
         public byte[] serialize(HudiCommittable committable) throws IOException {
-            var out = new DataOutputSerializer(8 + committable.rows().length);
+            var out = new DataOutputSerializer(1024 + committable.rows().length);
+            out.writeInt(committable.columns().size());
+            for (var column : committable.columns()) {
+                out.writeUTF(column);
+            }
             out.writeInt(committable.count());
             out.writeInt(committable.rows().length);
             out.write(committable.rows());
@@ -30,12 +36,18 @@ final class Serializers {
 
         @Override
         public HudiCommittable deserialize(int version, byte[] bytes) throws IOException {
-            requireKnown(version);
+            if (version != ROWS_VERSION) {
+                requireKnown(version);
+            }
             var in = new DataInputDeserializer(bytes);
+            var columns = new ArrayList<String>();
+            for (int left = version == ROWS_VERSION ? in.readInt() : 0; left > 0; left--) {
+                columns.add(in.readUTF());
+            }
             int count = in.readInt();
             var rows = new byte[in.readInt()];
             in.readFully(rows);
-            return new HudiCommittable(count, rows);
+            return new HudiCommittable(columns, count, rows);
         }
     }
 

@@ -13,6 +13,7 @@ import org.apache.hudi.common.model.WriteOperationType;
  * What a job says about one table, checked.
  *
  * @param hoodie Hudi's own settings; they override the connector's defaults
+ * @param added columns that the table's first version did not have
  */
 record TableSpec(
         String path,
@@ -23,16 +24,36 @@ record TableSpec(
         List<String> keyFields,
         List<String> partitionFields,
         List<String> orderingFields,
-        Map<String, String> hoodie)
+        Map<String, String> hoodie,
+        List<String> added)
         implements Serializable {
 
     TableSpec {
         requireColumns("record key", keyFields, rowType);
         requireColumns("partition", partitionFields, rowType);
         requireColumns("ordering", orderingFields, rowType);
+        requireColumns("list of added columns", added, rowType);
         if (operation == WriteOperationType.UPSERT && keyFields.isEmpty()) {
             throw new ValidationException("an upsert needs a record key");
         }
+    }
+
+    TableSpec(
+            String path,
+            String name,
+            HoodieTableType type,
+            WriteOperationType operation,
+            RowType rowType,
+            List<String> keyFields,
+            List<String> partitionFields,
+            List<String> orderingFields,
+            Map<String, String> hoodie) {
+        this(path, name, type, operation, rowType, keyFields, partitionFields, orderingFields, hoodie, List.of());
+    }
+
+    /** The columns of the table's first version. */
+    List<String> first() {
+        return rowType.getFieldNames().stream().filter(column -> !added.contains(column)).toList();
     }
 
     boolean isUpsert() {

@@ -21,12 +21,14 @@ import org.apache.hudi.common.model.HoodieKey;
 final class UpsertWriter implements CommittingSinkWriter<RowData, HudiCommittable> {
     private record Held(RowData row, Comparable<Object> ordering) {}
 
+    private final List<String> columns;
     private final RowKeys keys;
     private final RowDataSerializer serializer;
     private final SinkWriterMetricGroup metrics;
     private final Map<HoodieKey, Held> held = new LinkedHashMap<>();
 
     UpsertWriter(TableSpec spec, SinkWriterMetricGroup metrics) {
+        this.columns = spec.rowType().getFieldNames();
         this.keys = RowKeys.of(spec);
         this.serializer = new RowDataSerializer(spec.rowType());
         this.metrics = metrics;
@@ -60,7 +62,7 @@ final class UpsertWriter implements CommittingSinkWriter<RowData, HudiCommittabl
         for (var value : held.values()) {
             serializer.serialize(value.row, out);
         }
-        var result = new HudiCommittable(held.size(), out.getCopyOfBuffer());
+        var result = new HudiCommittable(columns, held.size(), out.getCopyOfBuffer());
         metrics.getNumBytesSendCounter().inc(out.length());
         held.clear();
         return List.of(result);

@@ -3,6 +3,8 @@ package io.polyglot.hudi;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,8 +13,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Collectors;
+import org.apache.flink.core.io.SimpleVersionedSerialization;
+import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.table.api.ValidationException;
+import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.types.RowKind;
 import org.apache.hudi.common.model.HoodieTableType;
 import org.apache.hudi.common.model.WriteOperationType;
@@ -20,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Upsert path: the view is the highest version per key, whatever the order, the commits and the crashes. */
 class UpsertTest {
@@ -65,6 +72,53 @@ class UpsertTest {
             run.complete();
         }
         assertThat(view()).isEqualTo(Map.of("k1", 7L, "k2", 1L));
+    }
+
+    /** A savepoint's rows are committed by the version that starts from it, and its table may have a column more. */
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3})
+    void rowsSavedBeforeAColumnWasAddedLackIt(int version) throws Exception {
+        var wide = spec();
+        var columns = new ArrayList<>(wide.rowType().getFields());
+        columns.removeIf(column -> column.getName().equals("payload"));
+        var narrow = new TableSpec(wide.path(), wide.name(), wide.type(), wide.operation(), new RowType(columns),
+                wide.keyFields(), wide.partitionFields(), wide.orderingFields(), Map.of());
+        var now = new TableSpec(wide.path(), wide.name(), wide.type(), wide.operation(), wide.rowType(),
+                wide.keyFields(), wide.partitionFields(), wide.orderingFields(), Map.of(), List.of("payload"));
+        SinkRun.Checkpoint checkpoint;
+        try (var run = new SinkRun(narrow)) {
+            var full = Fixtures.row(1, 20_000, 5);
+            checkpoint = run.write(List.of(GenericRowData.of(full.getString(0), full.getInt(1), full.getDecimal(2, 27, 12),
+                    full.getTimestamp(4, 6), full.getLong(5)))).barrier();
+        }
+        if (version == 2) {
+            checkpoint = new SinkRun.Checkpoint(checkpoint.committables().stream().map(UpsertTest::withoutColumns).toList());
+        }
+        try (var run = new SinkRun(now, checkpoint)) {
+            run.write(List.of(Fixtures.row(2, 20_000, 1))).barrier();
+            run.complete();
+        }
+        assertThat(view()).isEqualTo(Map.of("k1", 5L, "k2", 1L));
+        var payloads = new HashMap<String, Boolean>();
+        Fixtures.read(dir).forEach(row -> payloads.put(row.get("id").toString(), row.get("payload") != null));
+        assertThat(payloads).isEqualTo(Map.of("k1", false, "k2", true));
+        assertThatThrownBy(() -> EarlierRows.of(narrow, now.rowType().getFieldNames())).hasMessageContaining("payload");
+    }
+
+    /** The same rows as 0.2.0 saved them. */
+    private static byte[] withoutColumns(byte[] saved) {
+        try {
+            var found = SimpleVersionedSerialization.readVersionAndDeSerialize(new Serializers.Committables(), saved);
+            var out = new DataOutputSerializer(64);
+            out.writeInt(2);
+            out.writeInt(8 + found.rows().length);
+            out.writeInt(found.count());
+            out.writeInt(found.rows().length);
+            out.write(found.rows());
+            return out.getCopyOfBuffer();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test

@@ -1,6 +1,6 @@
-"""Restate: answer repair requests by bounded replays, and publish the bars that they are about.
+"""Answers to repair requests: bounded replays, of which the bars are published that the requests are about.
 
-A restated bar has the version of the set that is behind it, so consumers take it if it knows more than what they have,
+A repaired bar has the version of the set that is behind it, so consumers take it if it knows more than what they have,
 and drop it if they have it: doing this twice changes nothing.
 """
 
@@ -20,10 +20,11 @@ from batch.repair.requests import Task
 from batch.replaying.replay import BAR_OF, replay
 from batch.spark.bronze import of_entities
 from schemas.quality import Quality
+from schemas.versions import Schedule
 
 
 @dataclass(frozen=True)
-class Restated:
+class Answered:
     """A task and what was published for it, by kind of record; `events` were replayed in `seconds`."""
 
     task: Task
@@ -52,7 +53,7 @@ class Restated:
         }
 
 
-def restate(
+def answer(
     spark: SparkSession,
     lake_uri: str,
     scratch: Path,
@@ -60,7 +61,8 @@ def restate(
     tasks: Sequence[Task],
     say: Callable[[str], None] = lambda _: None,
     quality: Quality | None = None,
-) -> list[Restated]:
+    schedule: Schedule | None = None,
+) -> list[Answered]:
     """Replay and publish every task; `scratch` is a local folder (replaced), `kafka` are librdkafka properties.
 
     Raises:
@@ -72,11 +74,13 @@ def restate(
     for number, task in enumerate(tasks, start=1):
         span = task.span.as_json()
         say(f"{number} of {len(tasks)}: {len(task.entities)} entities' {task.kind}s, {span['from']} to {span['to']}")
-        found = replay(spark, lake_uri, scratch, task.span, task.entities, kinds=(task.kind,), quality=quality)
+        found = replay(
+            spark, lake_uri, scratch, task.span, task.entities, kinds=(task.kind,), quality=quality, schedule=schedule
+        )
         sent = publish(spark, found.out, kafka, (BAR_OF[task.kind],), partial(_touched, spark, task))
         if task.lost:
             sent |= publish(spark, found.out, kafka, (task.kind,), partial(of_entities, entity=task.lost))
-        done.append(Restated(task, sent, found.events, found.seconds["total"]))
+        done.append(Answered(task, sent, found.events, found.seconds["total"]))
     return done
 
 
