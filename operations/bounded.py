@@ -14,6 +14,7 @@ from runtime.config import BOUNDED_SUFFIX, Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import LIVE, FlinkRest, JobInfo
 from runtime.quality import rules
+from schemas.versions import Schedule
 
 JOBS = ("normalize", "analytics")
 _ENVIRONMENT = {
@@ -24,10 +25,19 @@ _ENVIRONMENT = {
 _POLL_S = 0.5
 
 
-def run(settings: Settings, console: Console, name: str, timeout_s: float, *, replay: Path | None = None) -> JobInfo:
+def run(
+    settings: Settings,
+    console: Console,
+    name: str,
+    timeout_s: float,
+    *,
+    replay: Path | None = None,
+    holds: Schedule | None = None,
+) -> JobInfo:
     """Run a job until it has finished; return it.
 
-    With `replay`, a `runtime.replay_order.ReplayOrder` in a file, it reads and writes what that says.
+    With `replay`, a `runtime.replay_order.ReplayOrder` in a file, it reads and writes what that says. `holds` says
+    which versions of behaviour hold where; if it is not given, the topic does.
 
     Raises:
         CommandError: there is no such run, the client failed, or the job failed or did not end in time. One that did
@@ -46,7 +56,8 @@ def run(settings: Settings, console: Console, name: str, timeout_s: float, *, re
         if rest.job(name + suffix):
             raise CommandError(f"{name}{suffix} runs already", code=Exit.USAGE)
         environment = _ENVIRONMENT | ({"POLYGLOT_FLINK__REPLAY": str(replay)} if replay else {})
-        (found,) = flink_run(settings, console, [f"flink_jobs.{name}"], suffix, environment=environment)
+        modules = [f"flink_jobs.{name}"]
+        (found,) = flink_run(settings, console, modules, suffix, environment=environment, holds=holds)
         with console.progress(f"{found.name} runs", None):
             try:
                 return _ended(rest, found, deadline)

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
-
+from batch.publishing.sender import PublishError, Sender
 from operations import topics
 from operations.releases import Release, packed
 from operations.runs import known
@@ -37,7 +36,6 @@ BACK = "back"
 NO_RULES = "# no rules\n"
 #: In place of a time: as soon as no window that was published is concerned.
 EARLIEST = "earliest"
-_TIMEOUT_S = 30
 #: (topic, partition) → next offset.
 Places = Mapping[tuple[str, int], int]
 
@@ -187,23 +185,12 @@ def record(settings: Settings, new: Sequence[Mapping[str, Any]]) -> None:
     if not new:
         return
     topics.apply(settings, [step for step in topics.plan(settings) if step.topic == TOPIC])
-    producer = Producer(
-        {**settings.kafka.librdkafka(), "enable.idempotence": True, "message.timeout.ms": 1000 * _TIMEOUT_S}
-    )
-    failed: list[str] = []
-
-    def delivered(error: object, _message: object) -> None:
-        if error is not None:
-            failed.append(str(error))
-
     try:
-        for one in new:
-            producer.produce(TOPIC, encode("release", one), one["job"], on_delivery=delivered)
-        left = producer.flush(_TIMEOUT_S)
-    except (KafkaException, BufferError) as error:
+        with Sender(settings.kafka.librdkafka()) as sender:
+            for one in new:
+                sender.send(TOPIC, one["job"], encode("release", one), one["recorded_at"] // 1_000)
+    except PublishError as error:
         raise CommandError(f"Kafka: cut-overs were not recorded: {error}") from error
-    if failed or left:
-        raise CommandError(f"Kafka: {len(failed) + left} cut-overs were not recorded: {failed[:1]}")
 
 
 def restatement(release: Release, family: str, version: int, start: int, end: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -23,15 +23,17 @@ from batch.ranges import Span
 from batch.replaying.log_parts import LogParts, find
 from batch.replaying.log_results import WRITTEN, collect
 from batch.replaying.replay import Replayed
+from batch.replaying.steps import ShardKey
 from batch.spark.session import SparkSession
 from batch.spark.topics import Broker, extents
 from operations import bounded
 from operations.scratch_topics import create, delete
 from runtime.config import Settings
-from runtime.console import CommandError, Console
+from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import FlinkRest
 from runtime.layout import Layout
 from runtime.replay_order import NAMED, ReplayOrder, prefix
+from schemas.versions import Schedule, VersionError
 
 #: Where the raw records are read from: from Kafka as far as it has them, all from Kafka, or all from Bronze.
 Source = Literal["auto", "kafka", "bronze"]
@@ -45,16 +47,20 @@ def replay(
     span: Span,
     entity: str | None = None,
     *,
+    schedule: Schedule,
     source: Source = "auto",
     timeout_s: float = 3600.0,
 ) -> Replayed:
     """Recompute a range by Flink into `out`, a folder that is replaced; see `batch.replaying.replay.replay`.
 
+    `schedule` says which versions of behaviour hold where in the log.
+
     Raises:
         BronzeError, BrokerError: there is no Bronze table, or no broker.
         PublishError: the broker took something not that was copied from Bronze.
         BalanceError: the windows lack something.
-        CommandError: Kafka has not all that was to be read from it, or a job failed or did not end in time.
+        CommandError: Kafka has not all that was to be read from it, what must be read from Bronze holds frames of
+            several versions, or a job failed or did not end in time.
     """
     began = time.perf_counter()
     sweep(settings)
@@ -65,17 +71,51 @@ def replay(
         own = prefix(path.stem)
         create(settings, own, WRITTEN)
         if parts.shards:
-            placed = _placed(settings, console, spark, parts, own, entity, source)
+            gone = _gone(settings, parts, source)
+            holds = _told(schedule, {key: parts.shards[key] for key in gone})
+            placed = _placed(settings, console, spark, parts, own, entity, gone)
             path.write_text(ReplayOrder(path.stem, placed, parts.copies).document())  # in place: the lock is on it
             for job in bounded.JOBS:
                 begun = time.perf_counter()
-                bounded.run(settings, console, job, timeout_s, replay=path)
+                bounded.run(settings, console, job, timeout_s, replay=path, holds=holds)
                 seconds[job] = round(time.perf_counter() - begun, 3)
         console.info("collecting what the jobs wrote")
         result = collect(spark, _broker(settings), own, out, span, entity)
     result.read = parts.rows
     result.seconds = {**seconds, "total": round(time.perf_counter() - began, 3)}
     return result
+
+
+def _gone(settings: Settings, parts: LogParts, source: Source) -> set[ShardKey]:
+    """Return the parts that are to be read from Bronze.
+
+    Raises:
+        CommandError: all is to be read from Kafka, which has not all of it.
+    """
+    if source == "bronze":
+        return set(parts.shards)
+    there = parts.kept(extents(_broker(settings), sorted({topic for topic, _ in parts.shards})))
+    gone = set(parts.shards) - there
+    if source == "kafka" and gone:
+        names = ", ".join(f"{topic}/{partition}" for topic, partition in sorted(gone))
+        raise CommandError(f"Kafka has no longer all of {names}", hint="read those from Bronze: --source auto")
+    return gone
+
+
+def _told(schedule: Schedule, copied: Mapping[ShardKey, tuple[int, int]]) -> Schedule:
+    """Return which versions hold where in what the jobs read: copies have offsets of their own.
+
+    Raises:
+        CommandError: a part that is copied holds frames of several versions.
+    """
+    try:
+        return schedule.of_copies(copied)
+    except VersionError as error:
+        raise CommandError(
+            f"{error}, and Flink reads copies of it from Bronze, which have other offsets",
+            hint="replay it by Spark: --engine spark; or from Kafka, if that still has it: --source auto",
+            code=Exit.USAGE,
+        ) from None
 
 
 def _placed(
@@ -85,23 +125,12 @@ def _placed(
     parts: LogParts,
     own: str,
     entity: str | None,
-    source: Source,
+    gone: set[ShardKey],
 ) -> dict[str, list[tuple[int, int, int]]]:
-    """Return which parts of which topics hold the range; what Kafka has not is copied from Bronze.
-
-    Raises:
-        CommandError: all is to be read from Kafka, which has not all of it.
-    """
+    """Return which parts of which topics hold the range; those that are gone are copied from Bronze."""
     broker = _broker(settings)
-    there = parts.kept(extents(broker, sorted({topic for topic, _ in parts.shards})))
-    gone = set(parts.shards) - there
-    if source == "kafka" and gone:
-        names = ", ".join(f"{topic}/{partition}" for topic, partition in sorted(gone))
-        raise CommandError(f"Kafka has no longer all of {names}", hint="read those from Bronze: --source auto")
-    if source == "bronze":
-        gone, there = set(parts.shards), set()
     found: dict[str, list[tuple[int, int, int]]] = {}
-    for topic, partition in sorted(there):
+    for topic, partition in sorted(set(parts.shards) - gone):
         found.setdefault(topic, []).append((partition, *parts.shards[topic, partition]))
     if gone:
         topics = sorted({topic for topic, _ in gone})

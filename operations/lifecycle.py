@@ -21,6 +21,7 @@ from runtime.layout import Layout
 from runtime.quality import rules
 from runtime.readers.releases import schedule
 from savepoints.compatibility import faults
+from schemas.versions import Schedule
 
 _START_DEADLINE_S = 120.0
 _SAVE_DEADLINE_S = 600.0
@@ -141,6 +142,7 @@ def flink_run(
     suffix: str = "",
     *,
     environment: Mapping[str, str] = MappingProxyType({}),
+    holds: Schedule | None = None,
 ) -> list[JobInfo]:
     """Submit modules that start without state, by one ``flink run``; return their jobs.
 
@@ -150,6 +152,7 @@ def flink_run(
         modules: the modules, in the order of submission.
         suffix: what is behind the names of their jobs.
         environment: variables for the client.
+        holds: which versions of behaviour hold where; if it is not given, what the topic says.
 
     Raises:
         CommandError: the client failed, the cluster does not list a new job for a module, or jobs of other code run in
@@ -162,7 +165,7 @@ def flink_run(
         Client(settings, release, built, suffix, environment) as client,
     ):
         client.look({})
-        client.tell(schedule(settings).text())
+        client.tell((schedule(settings) if holds is None else holds).text())
         renew_taskmanager(settings, console, rest, release.code)
         return client.submit()
 

@@ -12,7 +12,7 @@ import json
 import tomllib
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -164,6 +164,30 @@ class Schedule:
     def last(self, family: str) -> Held | None:
         """Return what holds at the open end: of the newest windows, and of the next frames."""
         return next((one for one in reversed(self.of(family)) if one.end == FOREVER), None)
+
+    def of_copies(self, parts: Mapping[tuple[str, int], tuple[int, int]]) -> Schedule:
+        """Return the schedule for copies of parts of the log, whose offsets begin anew.
+
+        Args:
+            parts: by (topic, partition), the first offset of what was copied and the one behind its last.
+
+        Raises:
+            VersionError: a part holds frames of several versions, and the offset of a copy does not tell of which.
+        """
+        by_offset = [family.name for family in families().values() if family.by == "offset"]
+        for (topic, partition), (first, end) in parts.items():
+            for name in by_offset:
+                turns = [turn.offset for turn in self.turns(name, topic, partition)]
+                if cuts := [offset for offset in turns if first < offset < end]:
+                    raise VersionError(
+                        f"{topic}/{partition}: from offset {cuts[0]:,} on another version of {name} or other rules "
+                        "hold, in the middle of what is read"
+                    )
+        found = []
+        for one in self.held:
+            moved = {place: 0 if one.offsets.get(place, 0) <= first else FOREVER for place, (first, _) in parts.items()}
+            found.append(replace(one, offsets={**one.offsets, **moved}) if one.family in by_offset else one)
+        return Schedule(tuple(found))
 
     def plus(self, held: Iterable[Held]) -> Schedule:
         """Return this schedule and what was recorded behind it."""

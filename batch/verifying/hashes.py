@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.contracts import Contract, all_contracts, contract
+from schemas.contracts import Contract, ContractError, contract, versions
 from udfs.kernels import hashing
 from udfs.kernels.decoding import DECIMAL, NULL_FIRST, NULL_SECOND, NUMBER, TEXT, decode_fields
 from udfs.kernels.slices import Bits, Longs, Slices
@@ -91,15 +91,34 @@ def _codes(version: Contract) -> dict[str, int]:
 
 @lru_cache(maxsize=64)
 def _versions(kind: str) -> tuple[tuple[bytes, dict[str, int]], ...]:
-    """Return header and fields of each version of a contract, the newest one last."""
-    found = sorted((one for one in all_contracts() if one.name == kind), key=lambda one: one.version)
-    return tuple((one.header, _codes(one)) for one in found)
+    """Return header and fields of each version of a contract, oldest first."""
+    return tuple((one.header, _codes(one)) for one in versions(kind))
+
+
+@lru_cache(maxsize=64)
+def _defaults(kind: str) -> dict[str, tuple[int, int]]:
+    """Return the place and size, as the kernel gives them, of each field that an older version may lack.
+
+    Raises:
+        ContractError: its default is neither null nor a whole number.
+    """
+    *older, newest = versions(kind)
+    always = set.intersection(*({field["name"] for field in one.schema["fields"]} for one in (*older, newest)))
+    found = {}
+    for field in newest.schema["fields"]:
+        if field["name"] in always:
+            continue
+        default = field.get("default", "nothing")
+        if default is not None and not isinstance(default, int):
+            raise ContractError(f"{newest.label}: {field['name']} was added with a default that no verification reads")
+        found[field["name"]] = (0, -1) if default is None else (default, 0)
+    return found
 
 
 class Decoded:
     """The fields of a batch of wire values; those of a value that is not of the contract are empty, or 0.
 
-    A value of an older version is read as one of the newest: a field that it lacks is null.
+    A value of an older version is read as one of the newest: a field that it lacks has its default.
     """
 
     def __init__(self, kind: str, values: Slices) -> None:
@@ -108,17 +127,20 @@ class Decoded:
         self._names = list(kinds(kind))
         *older, newest = _versions(kind)
         self._at, self._size, self.good = self._decode(*newest)
-        for version in older:
+        for version in reversed(older):
             if not self.good.all():
                 self._take_older(version)
 
     def _take_older(self, version: tuple[bytes, dict[str, int]]) -> None:
         at, size, good = self._decode(*version)
-        names = list(version[1])
+        if not good.any():
+            return
+        chosen = slice(None) if good.all() else good  # most topics hold one version: whole rows are copied at once
+        rows = {name: row for row, name in enumerate(version[1])}
         for n, name in enumerate(self._names):
-            row = names.index(name) if name in names else None
-            self._at[n, good] = 0 if row is None else at[row, good]
-            self._size[n, good] = -1 if row is None else size[row, good]
+            row = rows.get(name)
+            self._at[n, chosen] = _defaults(self.kind)[name][0] if row is None else at[row, chosen]
+            self._size[n, chosen] = _defaults(self.kind)[name][1] if row is None else size[row, chosen]
         self.good |= good
 
     def _decode(self, header: bytes, fields: dict[str, int]) -> tuple[Longs, Longs, Mask]:

@@ -44,8 +44,8 @@ class Sources:
     kafka: topics.Broker | None
     clickhouse: clickhouse.Endpoint | None
     quality: Quality | None = None
-    #: Which versions of behaviour hold where; None: this code's everywhere.
-    schedule: Schedule | None = None
+    #: Which versions of behaviour hold where.
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass

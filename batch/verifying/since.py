@@ -1,7 +1,7 @@
 """What is new since a commit of Bronze, as spans of event time: the days that a verification must look at again.
 
-Everything that stream and batch compute comes from Bronze's records. So what no new record belongs to is as it was when
-it was last compared, unless a store has changed by itself.
+Everything that stream and batch compute comes from Bronze's records, by the versions that hold. So what no new record
+belongs to, and was not restated, is as it was when it was last compared, unless a store has changed by itself.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from schemas.catalog import DAY, REVISIONS, SECOND
 _FRAME = SECOND
 
 
-def new_spans(spark: SparkSession, lake_uri: str, broker: Broker, instant: str) -> list[Span]:
+def new_spans(spark: SparkSession, lake_uri: str, broker: Broker, instant: str, restated: set[int]) -> list[Span]:
     """Return whole days, those that follow each other as one span, that Bronze's commits behind an instant belong to.
+
+    The days ``restated`` (since the epoch) are among them.
 
     Raises:
         BronzeError: there is no Bronze table, or its files are not local.
@@ -36,7 +38,7 @@ def new_spans(spark: SparkSession, lake_uri: str, broker: Broker, instant: str) 
     days, since = days_of(files)
     if files:
         days |= _revised(spark, broker, since)
-    return spans(days)
+    return spans(days | restated)
 
 
 def committed(uri: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from batch.ranges import Span
     from batch.replaying.replay import Replayed
+    from schemas.versions import Schedule
 
 PANEL = "Proof"
 _EXAMPLES = """\
@@ -103,6 +104,7 @@ def replay(
     own. Both give the same bytes.
     """
     from batch.publishing.publish import publish as send  # noqa: PLC0415 - keeps --help instant
+    from runtime.readers.releases import schedule  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
     span = asked_span(start, end)
@@ -110,10 +112,9 @@ def replay(
         raise CommandError("--source is of --engine flink: Spark reads Bronze", code=Exit.USAGE)
     out = settings.replays_dir / "replay"
     document: dict[str, object] = {"range": span.as_json(), "entity": entity, "engine": engine.value}
+    holds = schedule(settings, versions)
     with spark(settings, console, "replay") as session:
-        done = recompute(
-            settings, console, session, out, span, entity, engine, source=source, timeout_s=timeout, versions=versions
-        )
+        done = recompute(settings, console, session, out, span, entity, engine, holds, source=source, timeout_s=timeout)
         document |= done.as_json()
         if publish:
             console.info("publishing")
@@ -150,29 +151,30 @@ def recompute(
     span: Span,
     entity: str | None,
     engine: Engine,
+    holds: Schedule,
     *,
     source: Source = Source.AUTO,
     timeout_s: float = 3600.0,
-    versions: str = "",
 ) -> Replayed:
-    """Replay a range by an engine into a folder; Flink's jobs are told the versions that hold by the topic.
+    """Replay a range by an engine into a folder, each part of it by the versions that hold for it.
 
     Raises:
-        CommandError: nothing is there, and cannot be: the range ends before Bronze begins, or it has no such entity.
+        CommandError: Flink cannot tell the versions apart; or nothing is there, and cannot be: the range ends before
+            Bronze begins, or it has no such entity.
     """
     from batch.ranges import RangeError  # noqa: PLC0415
     from batch.replaying.emptiness import demand_possible  # noqa: PLC0415
     from batch.replaying.replay import replay as by_spark  # noqa: PLC0415
-    from runtime.readers.releases import schedule  # noqa: PLC0415
 
     console.info(f"replaying Bronze by {engine.value}")
     if engine is Engine.FLINK:
         from operations.flink_replay import replay as by_flink  # noqa: PLC0415
 
         interrupted_once()
-        done = by_flink(settings, console, session, out, span, entity, source=source.value, timeout_s=timeout_s)
+        done = by_flink(
+            settings, console, session, out, span, entity, schedule=holds, source=source.value, timeout_s=timeout_s
+        )
     else:
-        holds = schedule(settings, versions)
         done = by_spark(session, settings.lake_uri, out, span, entity, quality=rules(settings), schedule=holds)
     if not any(done.records.values()):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -63,13 +64,21 @@ class Since(StrEnum):
     LAST = "last"
 
 
+#: What was restated so shortly before a proof was kept is compared again, µs: clocks differ.
+_MARGIN = 60_000_000
+
+
 @dataclass(frozen=True)
 class New:
-    """What is new: Bronze's newest commit, the one that the last proof was of, and the days to look at again."""
+    """What is new: Bronze's newest commit, the one that the last proof was of, and the days to look at again.
+
+    ``since`` is when it was looked for, µs.
+    """
 
     instant: str
     before: str
     spans: list[Span]
+    since: int
 
 
 def register(app: typer.Typer) -> None:
@@ -181,7 +190,9 @@ def _verified(
     results, parity = {}, []
     for one in engines:
         out = where.scratch / f"replay-{one.value}"
-        replayed = None if one is Engine.SPARK else recompute(settings, console, session, out, span, entity, one)
+        replayed = None
+        if one is Engine.FLINK:
+            replayed = recompute(settings, console, session, out, span, entity, one, where.schedule)
         console.info(f"comparing stores with {one.value}'s replay")
         results[one] = run(
             session, where, span, entity, stores=stores, limit=limit, say=console.info, replayed=replayed
@@ -199,22 +210,32 @@ def _new(settings: Settings, console: Console, session: SparkSession, where: Sou
     from batch.spark.topics import Broker  # noqa: PLC0415
     from batch.verifying.since import new_spans  # noqa: PLC0415
     from operations.proofs import last  # noqa: PLC0415
+    from runtime.readers.releases import events, restated_days  # noqa: PLC0415
 
+    now = time.time_ns() // 1_000
     instant, before = newest_instant(session, where.lake_uri), last(settings)
     if before is None:
         console.info("nothing was proven yet: comparing everything")
-        return New(instant, "", [Span()])
+        return New(instant, "", [Span()], now)
     broker = Broker(settings.kafka.librdkafka(), settings.kafka.java())
-    found = new_spans(session, where.lake_uri, broker, before.instant)
+    restated = restated_days(events(settings), before.proved_at - _MARGIN)
+    found = new_spans(session, where.lake_uri, broker, before.instant, restated)
     for span in found:
         console.info(f"new since {before.instant}: {span.as_json()['from']} to {span.as_json()['to']}")
-    return New(instant, before.instant, found)
+    return New(instant, before.instant, found, now)
 
 
 def _kept(settings: Settings, found: dict[str, Any], new: New) -> dict[str, Any]:
-    """Keep what was found as records; return what the report says of that."""
-    from operations.proofs import keep  # noqa: PLC0415
+    """Keep what was found as records; return what the report says of that.
 
+    Raises:
+        CommandError: the broker did not take it, or windows were restated meanwhile.
+    """
+    from operations.proofs import keep  # noqa: PLC0415
+    from runtime.readers.releases import events, restated_days  # noqa: PLC0415
+
+    if restated_days(events(settings), new.since):
+        raise CommandError("windows were restated while they were compared", hint="polyglot verify --since last")
     proof = keep(settings, found, (new.spans[0].start, new.spans[-1].end), new.instant)
     ranges = [span.as_json() for span in new.spans]
     return {"proof_id": proof, "instant": new.instant, "before": new.before, "ranges": ranges}

@@ -10,6 +10,7 @@ from runtime.config import Settings
 from runtime.console import CommandError, Exit
 from runtime.readers.log import decode, messages
 from schemas import catalog
+from schemas.catalog import DAY
 from schemas.versions import ALWAYS, FOREVER, Held, Schedule, VersionError
 
 TOPIC = catalog.topic("release")
@@ -55,6 +56,15 @@ def schedule(settings: Settings, source: str = "") -> Schedule:
 def of_events(found: Iterable[dict[str, Any]]) -> Schedule:
     """Return the schedule of decoded records."""
     return Schedule(tuple(map(held, found)))
+
+
+def restated_days(found: Iterable[dict[str, Any]], since: int) -> set[int]:
+    """Return the days, since the epoch, of windows whose restatement was recorded at or after a time, µs."""
+    days: set[int] = set()
+    for one in found:
+        if one["restated"] and one["recorded_at"] >= since:
+            days |= set(range(one["window_start"] // DAY, -(-one["window_end"] // DAY)))
+    return days
 
 
 def held(event: dict[str, Any]) -> Held:

@@ -10,14 +10,15 @@ from fractions import Fraction
 from random import Random
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 from property.frames import binance_trade
 from property.oracle import Raw, avro, envelope
 from property.window_oracle import HORIZON, SECOND, Trade
 
 from schemas.catalog import INTERVALS
-from schemas.versions import ALWAYS, FOREVER, Held, Schedule, Turn, pack, unpack
+from schemas.versions import ALWAYS, FOREVER, Held, Schedule, Turn, VersionError, pack, unpack
 from udfs.kernels.slices import Slices
 from udfs.normalize.normalizer import Normalizer
 from udfs.windows.bar_objects import read_bar
@@ -44,6 +45,8 @@ HELD = st.lists(
 #: Sizes and prices whose quotients are often ties at the last digit.
 TIMES = st.integers(-4_000 * 10, 4_000 * 10)
 PRICES = st.integers(1, 9) | st.sampled_from([10**12 + 1, 10**12 + 2, 10**27])
+#: Offsets from which rules hold, and what these are called.
+CUTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), max_size=5)
 
 
 def holding(schedule: Schedule, start: int) -> tuple[int, int]:
@@ -143,7 +146,7 @@ def test_a_schedule_comes_back_from_its_text(schedule: Schedule) -> None:
     assert more.last("bar") == [one for one in schedule.held if one.end == FOREVER][-1]
 
 
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), max_size=5))
+@given(CUTS)
 def test_the_last_entry_that_holds_for_an_offset_counts(cuts: list[tuple[int, int]]) -> None:
     held = [Held("normalize", 1, offsets={(RAW, 2): offset}, rules=str(rules)) for offset, rules in cuts]
     found = Schedule((Held("normalize", 1, rules="base"), *held)).turns("normalize", RAW, 2)
@@ -152,6 +155,28 @@ def test_the_last_entry_that_holds_for_an_offset_counts(cuts: list[tuple[int, in
         assert [turn.rules for turn in found if turn.offset <= offset][-1] == covering[-1]
     elsewhere = Schedule(tuple(held)).turns("normalize", RAW, 3)
     assert elsewhere == [Turn(0, 1, str(cuts[-1][1]) if cuts else "")]
+
+
+@example(cuts=[(3, 1)], first=3, length=3)
+@example(cuts=[(5, 1)], first=3, length=3)
+@example(cuts=[(6, 1)], first=3, length=3)
+@given(CUTS, st.integers(0, 11), st.integers(1, 12))
+def test_copies_of_a_part_of_the_log_are_judged_as_the_part_or_not_at_all(
+    cuts: list[tuple[int, int]], first: int, length: int
+) -> None:
+    held = [Held("normalize", 1, offsets={(RAW, 2): offset}, rules=str(rules)) for offset, rules in cuts]
+    schedule = Schedule((Held("normalize", 1, rules="base"), *held, Held("bar", 2, NOON)))
+    turns = schedule.turns("normalize", RAW, 2)
+    wanted = {[turn for turn in turns if turn.offset <= n][-1].rules for n in range(first, first + length)}
+    if len(wanted) > 1:
+        with pytest.raises(VersionError, match=r"raw\.sim\.trade\.v1/2: from offset \d+ on"):
+            schedule.of_copies({(RAW, 2): (first, first + length)})
+        return
+    found = schedule.of_copies({(RAW, 2): (first, first + length)})
+    copies = found.turns("normalize", RAW, 2)
+    assert {[turn for turn in copies if turn.offset <= n][-1].rules for n in range(length)} == wanted
+    assert found.turns("normalize", RAW, 3) == schedule.turns("normalize", RAW, 3)
+    assert found.pieces("bar") == schedule.pieces("bar")
 
 
 RULE = '["normalized.trade.v1".dear]\ntype="range"\naction="{}"\nfield="price"\nmost="{}"\n'

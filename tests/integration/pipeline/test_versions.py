@@ -150,6 +150,16 @@ def test_published_windows_are_restated_and_go_on_by_the_new_formula(stack, tmp_
     assert after["1h", NOON]["trade_count"] > before["1h", NOON]["trade_count"]
 
 
+def test_flink_replays_each_range_by_its_versions(stack):
+    """The log has the offsets from which rules hold. Copies from Bronze have others: they are refused."""
+    found, _ = upgrade(stack, stack.new, "verify", "--engine", "both")
+    assert (found["passed"], found["differences"]) == (True, 0)
+    assert {one["table"] for one in found["engines"]} > {"normalized.trade.v1", "analytics.bar.v1"}
+    assert all(one["flink"] for one in found["engines"] if one["table"] == "deadletter.normalization.v1")
+    _, errors = upgrade(stack, stack.new, "replay", "--engine", "flink", "--source", "bronze", expect=2)
+    assert "on another version of normalize or other rules hold" in errors
+
+
 def test_a_bounded_run_of_flink_says_the_same_again(stack):
     before = {key: bar["version"] for key, bar in bars(stack).items()}
     upgrade(stack, stack.new, "submit", "--bounded")

@@ -1,18 +1,23 @@
 """``polyglot versions`` and ``restate``: what is listed, and what is refused before anything is recorded."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import operations.cutovers
 import runtime.readers.releases
+from batch.ranges import Span
 from operations.releases import Release
-from polyglot.cli import restate, run
+from polyglot.cli import restate, run, verify
 from runtime.config import Settings
 from runtime.console import CommandError, Exit
-from runtime.readers.releases import CURRENT, schedule
+from runtime.readers.releases import CURRENT, restated_days, schedule
+from schemas.catalog import DAY
 from schemas.versions import Held, Schedule
 
+#: Starts and ends of windows: a part of a day, of three, and a whole one.
+RESTATED = [(DAY, DAY + 1), (3 * DAY - 1, 4 * DAY + 1), (9 * DAY, 10 * DAY)]
 RANGE = ["--from", "2026-01-05", "--to", "2026-01-06"]
 
 
@@ -51,6 +56,22 @@ def test_a_file_that_is_no_schedule_is_refused(tmp_path):
         with pytest.raises(CommandError, match=f"--versions .*{name}") as error:
             schedule(None, str(tmp_path / name))
         assert error.value.code == Exit.USAGE
+
+
+def test_days_whose_windows_were_restated_since_a_proof_are_compared_again(log, monkeypatch):
+    release, found = log
+    found += [operations.cutovers.restatement(release, "bar", 2, start, end) for start, end in RESTATED]
+    for one, at in zip(found, (5, 7, 9), strict=True):
+        one["recorded_at"] = at
+    found.append({**found[0], "restated": False, "recorded_at": 9, "window_start": None, "window_end": None})
+    days = [restated_days(found, since) for since in (0, 6, 7, 8, 10)]
+    assert days == [{1, 2, 3, 4, 9}, {2, 3, 4, 9}, {2, 3, 4, 9}, {9}, set()]
+    kept = []
+    monkeypatch.setattr("operations.proofs.keep", lambda *_: kept.append("proof") or "p")
+    new = verify.New("2", "1", [Span(0, DAY)], since=9)
+    with pytest.raises(CommandError, match="restated while they were compared"):
+        verify._kept(Settings(), {}, new)
+    assert verify._kept(Settings(), {}, replace(new, since=10))["proof_id"] == "p" and kept == ["proof"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from flink_jobs.filling import steps
 from flink_jobs.lake_files import BronzeFiles
 from flink_jobs.operators.fold import ShardFold, Work
 from flink_jobs.replies import NORMALIZER_COUNTERS, joined, normalized_records
+from schemas.versions import Held, Schedule
 from udfs.normalize.normalizer import STATE_VERSION, Normalizer
 
 TOPIC = "raw.sim.trade.v1"
@@ -42,7 +43,7 @@ def frame(n: int) -> bytes:
 VALUES = [frame(n) for n in range(LOG)]
 
 
-def normalize(fill: Path | None) -> FoldJob:
+def normalize(fill: Path | None, schedule: Schedule | None = None) -> FoldJob:
     work = Work(
         Normalizer.restore,
         normalized_records,
@@ -50,8 +51,9 @@ def normalize(fill: Path | None) -> FoldJob:
         (STATE_VERSION,),
         NORMALIZER_COUNTERS,
         before=partial(steps, fill) if fill else None,
+        versioned=True,
     )
-    return FoldJob(lambda: ShardFold(work))
+    return FoldJob(lambda: ShardFold(work), schedule)
 
 
 def told(job: FoldJob, values: Sequence[bytes], size: int = 64) -> list[Row]:
@@ -91,9 +93,9 @@ def fill(bronze: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path / "fill"
 
 
-def stopped(fill: Path | None) -> tuple[FoldJob, list[Row]]:
+def stopped(fill: Path | None, schedule: Schedule | None = None) -> tuple[FoldJob, list[Row]]:
     """Return a job that has read the log up to `READ`, and begins again where the log now does."""
-    job = normalize(fill)
+    job = normalize(fill, schedule)
     found = told(job, VALUES[:READ])
     job.checkpoint()
     job.crash()
@@ -106,6 +108,21 @@ def test_the_log_goes_on_as_if_nothing_had_been_cut(fill: Path) -> None:
     assert len(expected) > LOG // 2
     job, found = stopped(fill)
     assert same(found + told(job, VALUES[LEFT:]), expected)
+
+
+@pytest.mark.parametrize("cuts", [(READ, LEFT), (230, 310), (READ - 40, 333), (LEFT, LEFT + 50), (210, 550)])
+def test_what_was_cut_is_judged_by_the_rules_that_held_there(fill: Path, cuts: tuple[int, int]) -> None:
+    """Between two offsets a rule rejects everything; the fill is read in steps of 100."""
+    none, rule = "# none\n", '["normalized.trade.v1".dear]\ntype="range"\naction="fail"\nfield="price"\nmost="0.5"\n'
+    first, last = (
+        Held("normalize", 1, offsets={(TOPIC, 0): at}, rules=text) for at, text in ((cuts[0], rule), (cuts[1], none))
+    )
+    schedule = Schedule((Held("normalize", 1, rules=none), first, last))
+    expected = told(normalize(None, schedule), VALUES)
+    job, found = stopped(fill, schedule)
+    assert same(found + told(job, VALUES[LEFT:]), expected)
+    trades = [row for row in expected if row[0] == "normalized.trade.v1"]
+    assert 0 < len(trades) < len([row for row in told(normalize(None), VALUES) if row[0] == "normalized.trade.v1"])
 
 
 def test_it_has_what_bronze_has_of_the_range(bronze: list[str], tmp_path: Path) -> None:

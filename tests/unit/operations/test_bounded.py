@@ -6,6 +6,7 @@ from operations import bounded
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import JobInfo
+from schemas.versions import Held, Schedule
 
 CONSOLE = Console(json_output=True)
 
@@ -25,8 +26,8 @@ class Cluster:
     def __exit__(self, *_):
         pass
 
-    def flink_run(self, _settings, _console, modules, suffix, *, environment):
-        self.started = modules, suffix, environment
+    def flink_run(self, _settings, _console, modules, suffix, *, environment, holds):
+        self.started, self.told = (modules, suffix, environment), holds
         return [JobInfo("2", "analytics-bounded", "CREATED", {})]
 
     def jobs(self):
@@ -58,14 +59,21 @@ def cluster(monkeypatch, tmp_path):
     return of
 
 
-def run(name="analytics", timeout_s=60.0):
-    return bounded.run(Settings(clickhouse={"password": "p"}), CONSOLE, name, timeout_s)
+def run(name="analytics", timeout_s=60.0, **options):
+    return bounded.run(Settings(clickhouse={"password": "p"}), CONSOLE, name, timeout_s, **options)
 
 
 def test_a_run_is_over_when_its_job_has_finished(cluster):
     found = cluster("CREATED", "RUNNING", "RUNNING", "FINISHED")
     assert (run().id, found.cancelled) == ("2", [])
     assert found.started == (["flink_jobs.analytics"], "-bounded", bounded._ENVIRONMENT)
+    assert found.told is None  # the topic says which versions hold
+
+
+def test_a_replay_says_itself_which_versions_hold(cluster, tmp_path):
+    found, holds = cluster("FINISHED"), Schedule((Held("bar", 2),))
+    run(replay=tmp_path / "replay-1.json", holds=holds)
+    assert (found.started[1], found.told) == ("-replay-1", holds)
 
 
 def test_a_job_of_its_own_reads_for_groups_of_its_own():

@@ -11,11 +11,12 @@ from batch.replaying.shards import Plan, Shard
 from batch.replaying.steps import Piece
 from batch.spark.topics import Extent
 from operations import flink_replay
-from operations.flink_replay import _held, _placed, replay, sweep
+from operations.flink_replay import _gone, _held, _placed, replay, sweep
 from runtime.config import Settings
-from runtime.console import CommandError, Console
+from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import JobInfo
 from runtime.replay_order import ReplayOrder
+from schemas.versions import Held, Schedule
 
 CONSOLE = Console(json_output=True)
 TOPIC, OWN = "raw.sim.trade.v1", "replay-1a."
@@ -46,7 +47,7 @@ def broker(monkeypatch):
 
 
 def placed(settings, source):
-    return _placed(settings, CONSOLE, None, PARTS, OWN, None, source)
+    return _placed(settings, CONSOLE, None, PARTS, OWN, None, _gone(settings, PARTS, source))
 
 
 @pytest.mark.parametrize("source", ["auto", "kafka"])
@@ -67,6 +68,38 @@ def test_a_log_that_was_cut_is_not_enough_for_who_wants_nothing_else(settings, b
     broker["begin"] = 4
     with pytest.raises(CommandError, match=r"no longer all of raw\.sim\.trade\.v1/1"):
         placed(settings, "kafka")
+
+
+def rules_from(offset):
+    return Schedule(
+        (Held("normalize", 1, rules="old"), Held("normalize", 1, offsets={(TOPIC, 1): offset}, rules="new"))
+    )
+
+
+#: A change in the middle of `PARTS`.
+CHANGED = rules_from(5)
+
+
+@pytest.mark.parametrize(("offset", "rules"), [(3, "new"), (9, "old")])
+def test_copies_are_judged_by_what_held_where_they_were(settings, broker, monkeypatch, tmp_path, offset, rules):
+    told = []
+    monkeypatch.setattr(flink_replay, "FlinkRest", Cluster())
+    monkeypatch.setattr(flink_replay, "find", lambda *_: PARTS)
+    monkeypatch.setattr(flink_replay, "collect", lambda _s, _b, _own, out, *_: Replayed(out, {"trade": 1}))
+    monkeypatch.setattr(flink_replay.bounded, "run", lambda *_, holds, **_more: told.append(holds))
+    replay(settings, CONSOLE, None, tmp_path, Span(), schedule=rules_from(offset), source="bronze")
+    assert [one.turns("normalize", TOPIC, 1)[0].rules for one in told] == [rules, rules]
+
+
+def test_copies_of_frames_of_several_versions_are_refused_before_anything_is_copied(
+    settings, broker, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(flink_replay, "FlinkRest", Cluster())
+    monkeypatch.setattr(flink_replay, "find", lambda *_: PARTS)
+    with pytest.raises(CommandError, match=r"sim\.trade\.v1/1: from offset 5 on .* or other rules hold") as error:
+        replay(settings, CONSOLE, None, tmp_path, Span(), schedule=CHANGED, source="bronze")
+    assert error.value.code == Exit.USAGE and "--engine spark" in error.value.hint
+    assert broker["copied"] == [] and len(broker["deleted"]) == 1
 
 
 class Cluster:
@@ -115,7 +148,8 @@ def test_both_jobs_run_by_the_order_and_nothing_of_it_stays(settings, broker, mo
     monkeypatch.setattr(flink_replay, "collect", lambda _s, _b, own, out, *_: Replayed(out, {"trade": len(own)}))
     ran = []
 
-    def run(_settings, _console, job, _timeout, *, replay):
+    def run(_settings, _console, job, _timeout, *, replay, holds):
+        assert holds == CHANGED  # what Kafka has is read by its own offsets
         assert sweep(settings) == []  # another replay that begins now
         order = ReplayOrder.load(replay)
         assert (order.parts, order.redriven, order.prefix) == ({TOPIC: [(1, 3, 9)]}, COPIES, f"{replay.stem}.")
@@ -126,9 +160,9 @@ def test_both_jobs_run_by_the_order_and_nothing_of_it_stays(settings, broker, mo
     monkeypatch.setattr(flink_replay.bounded, "run", run)
     if fails:
         with pytest.raises(CommandError, match="the job failed"):
-            replay(settings, CONSOLE, None, tmp_path, Span())
+            replay(settings, CONSOLE, None, tmp_path, Span(), schedule=CHANGED)
     else:
-        done = replay(settings, CONSOLE, None, tmp_path, Span())
+        done = replay(settings, CONSOLE, None, tmp_path, Span(), schedule=CHANGED)
         assert (ran, done.events) == (["normalize", "analytics"], 6)
     ((own, topics),) = broker["created"]
     assert broker["deleted"] == [own] and "normalized.trade.v1" in topics

@@ -14,9 +14,12 @@ import pyarrow as pa
 import pytest
 from support import scanned
 
+from batch.verifying import hashes
+from batch.verifying.hashes import Decoded
 from batch.verifying.table_scans import columns_of, day_column, rows_found
 from schemas import catalog
-from schemas.contracts import contract
+from schemas.contracts import Contract, ContractError, contract, versions
+from udfs.kernels.slices import Slices
 
 START = 1_723_161_600_000_000
 KINDS = {
@@ -47,10 +50,14 @@ def records(kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def wire(kind: str, record: dict[str, Any]) -> bytes:
+def wire(kind: str, record: dict[str, Any], version: int | None = None) -> bytes:
+    return written(contract(kind, version), record)
+
+
+def written(version: Contract, record: dict[str, Any]) -> bytes:
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, contract(kind).schema, record)
-    return contract(kind).header + out.getvalue()
+    fastavro.schemaless_writer(out, version.schema, record)
+    return version.header + out.getvalue()
 
 
 def day(us: int) -> str:
@@ -126,3 +133,48 @@ def test_a_null_is_no_empty_text() -> None:
     rows = table("trade")
     texts = [replaced(rows, "venue", pa.array([one] * 5, pa.string())) for one in ("", None)]
     assert sums("trade", texts[0]) != sums("trade", texts[1])
+
+
+@pytest.mark.parametrize("old", [{0, 3}, {0, 1, 2, 3, 4}, {4}])
+def test_a_record_of_an_older_version_is_a_row_without_what_was_added(old: set[int]) -> None:
+    """In any mixture; and where all are older, a table may not have the column yet."""
+    values = [wire("bar", record, 1 if n in old else 2) for n, record in enumerate(records("bar"))]
+    expected = scanned.values("bar", values, "gold")
+    rows = table("bar")
+    times = [None if n in old else time for n, time in enumerate(rows.column("last_trade_time").to_pylist())]
+    assert sums("bar", replaced(rows, "last_trade_time", pa.array(times, pa.int64()))) == expected != sums("bar", rows)
+    assert (sums("bar", rows.drop_columns(["last_trade_time"])) == expected) == (len(old) == len(values))
+
+
+@pytest.mark.parametrize("cut", [b"", b"\0\0\0\0\xff no contract", b"short"])
+def test_what_is_of_no_version_is_no_record(cut: bytes) -> None:
+    first, *_, last = records("bar")
+    found = Decoded("bar", Slices.of([wire("bar", first, 1), cut, wire("bar", last, 1)[:-1], wire("bar", last)]))
+    assert found.good.tolist() == [True, False, False, True]
+    assert found.numbers("version").tolist() == [first["version"], 0, 0, last["version"]]
+
+
+def made(monkeypatch: pytest.MonkeyPatch, kind: str, default: Any) -> tuple[Contract, ...]:
+    """Return two versions of a contract, the second of which has a field more, with a default, in front."""
+    (plain,) = versions("daily_close")
+    more = {"name": "added", "type": "long", "default": default}
+    fields = [more, *plain.schema["fields"]]
+    both = (Contract(kind, 1, 90, plain.schema), Contract(kind, 2, 91, {**plain.schema, "fields": fields}))
+    monkeypatch.setattr(hashes, "versions", lambda _: both)
+    monkeypatch.setattr(hashes, "contract", lambda _: both[-1])
+    return both
+
+
+def test_a_field_that_was_added_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = made(monkeypatch, "with_a_number", 7)
+    first, second, *_ = records("daily_close")
+    found = Decoded("with_a_number", Slices.of([written(old, first), written(new, {**second, "added": 9})]))
+    assert found.numbers("added").tolist() == [7, 9]
+    assert found.slices("entity_id").texts() == [first["entity_id"], second["entity_id"]]
+    assert found.numbers("date").tolist() == [first["date"], second["date"]]
+
+
+def test_a_default_that_is_not_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, _ = made(monkeypatch, "with_a_text", "text")
+    with pytest.raises(ContractError, match=r"with_a_text\.v2: added was added with a default"):
+        Decoded("with_a_text", Slices.of([written(old, records("daily_close")[0])]))
