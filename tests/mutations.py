@@ -24,6 +24,7 @@ from lake_mutants import OF_THE_LAKE
 from mutants import NOTICED, Mutation
 from replay_mutants import OF_REPLAYS
 from retention_mutants import OF_RETENTION
+from version_mutants import OF_VERSIONS
 from window_mutations import BATCH_WINDOWS, OF_WINDOWS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -327,6 +328,7 @@ MUTATIONS = (
     *OF_REPLAYS,
     *OF_RETENTION,
     *OF_THE_LAKE,
+    *OF_VERSIONS,
     *(Mutation(*each) for each in OF_WINDOWS),
 )
 

@@ -23,6 +23,7 @@ class Stack:
 
     Attributes:
         rules: the file of its quality rules: its own one if it was given a text, so that a test may write another.
+        code: the folder of the code that `run` runs; None: this checkout.
     """
 
     def __init__(self, folder: Path, memory_mb: int = 2304, slots: int = 4, rules: str | None = None) -> None:
@@ -50,6 +51,7 @@ class Stack:
             "POLYGLOT_METRICS__PORT": str(metrics),
             "POLYGLOT_METRICS__REFRESH_S": "0",
         }
+        self.code: Path | None = None
         self.rules = self.settings.quality_file
         if rules is not None:
             self.rules = folder / "quality.toml"
@@ -60,7 +62,7 @@ class Stack:
     def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "polyglot.cli", *arguments],
-            env=self.env, capture_output=True, text=True, timeout=patient(timeout), check=False,
+            cwd=self.code, env=self.env, capture_output=True, text=True, timeout=patient(timeout), check=False,
         )  # fmt: skip
 
     def json(self, *arguments: str, expect: int = 0, timeout: float = 900) -> dict:

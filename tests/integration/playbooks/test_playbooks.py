@@ -7,6 +7,7 @@ import signal
 
 import psutil
 import pytest
+from support.checkout import checkout, environment
 from support.patience import patient, wait_for
 from support.playbooks import DO, FOLDER, LOOK, OVER, commands, follow
 from support.retention import cut
@@ -178,6 +179,28 @@ def test_expired_offsets(stack):
     assert list(proof["skipped"]) == ["bronze", "entity_seq of trade"]
     days = {one["table"]: one["days"] for one in proof["tables"]}["silver_trade"]
     assert counted_trades(stack) == sum(day["replayed"] for day in days) > 0
+
+
+def test_wrong_formula(stack, tmp_path):
+    """The last one: the stack runs other code from here on. What is wrong are all bars of version 1."""
+    right = checkout(tmp_path / "right", {"schemas/versions.toml": ("current = 1", "current = 2")})
+    one_day = "from bars_latest where toDate(window_start) = '2026-01-05' and trade_count > 0"
+    wrong = f"select countIf(last_trade_time is null), countIf(version < 1099511627776), count() {one_day}"
+
+    def counted():
+        return [int(cell) for cell in stack.json("query", wrong)["rows"][0]]
+
+    before = counted()
+    assert before[0] == before[1] == before[2] > 0
+    stack.code, stack.env = right, environment(right, stack.env)
+    said = follow(stack, "wrong-formula.md", LOOK, DO)
+    assert "bar: version" in said["polyglot plan --effective-from earliest"]
+    stack.json(*feed(8, 500, 17))
+    follow(stack, "wrong-formula.md", OVER)
+    assert stack.json("versions")[-1]["action"] == "restate"
+    after = counted()
+    assert after[:2] == [0, 0]
+    assert after[2] > before[2]
 
 
 def read(stack, group, topic):
