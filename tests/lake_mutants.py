@@ -9,7 +9,7 @@ LAYOUT, DUE, SERVICES = (f"tests/unit/batch/maintenance/test_{name}.py" for name
 OF_THE_LAKE = (
     Mutation(
         "lake: a table's writers take one lock",
-        "batch/maintenance/services.py",
+        "batch/spark/shared_tables.py",
         '"io.polyglot.lake.TableLock"',
         '"org.apache.hudi.client.transaction.lock.InProcessLockProvider"',
         (SERVICES,),

@@ -3,7 +3,7 @@
 analytics.adjustment_factor.v1 ─► silver_adjustment_factor (Hudi, latest version per key)
 analytics.adjusted_bar.v1 ──────► gold_adjusted_bar (the same), ClickHouse adjusted_bars_history (every version)
 
-Only what a store lacks is written, so a run that was killed is simply repeated. The tables have this one writer.
+Only what a store lacks is written, so a run that was killed is simply repeated. The lake is maintained beside it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from batch.ranges import Days
 from batch.spark import clickhouse
 from batch.spark.bronze import open_table
 from batch.spark.clickhouse import ClickHouseUnavailableError, Endpoint
+from batch.spark.shared_tables import SHARED
 from batch.spark.views import event_date, key_of
 from schemas import catalog
 from schemas.catalog import ADJUSTED_BAR, CLICKHOUSE_HISTORY, DATED_BY
@@ -57,6 +58,7 @@ def upsert(spark: SparkSession, lake_uri: str, kind: str, published: DataFrame, 
 
 def _hudi(table: str) -> dict[str, str]:
     return {
+        **SHARED,
         "hoodie.table.name": table,
         "hoodie.datasource.write.table.type": "MERGE_ON_READ",
         "hoodie.datasource.write.operation": "upsert",
@@ -65,7 +67,6 @@ def _hudi(table: str) -> dict[str, str]:
         "hoodie.datasource.write.precombine.field": "version",
         "hoodie.record.merge.mode": "EVENT_TIME_ORDERING",
         "hoodie.upsert.shuffle.parallelism": "2",
-        "hoodie.metadata.enable": "false",
     }
 
 

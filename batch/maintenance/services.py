@@ -6,16 +6,11 @@ from collections.abc import Collection
 
 from pyspark.sql import SparkSession
 
+from batch.spark.shared_tables import SHARED
 from schemas.domains import Table
 
-#: What every writer of a table agrees on: see HudiConfigs in ``connectors/hudi``.
-SHARED = {
-    "hoodie.write.concurrency.mode": "optimistic_concurrency_control",
-    "hoodie.write.lock.provider": "io.polyglot.lake.TableLock",
-    "hoodie.clean.failed.writes.policy": "LAZY",
-    "hoodie.write.markers.type": "DIRECT",
-    "hoodie.metadata.enable": "false",
-    "hoodie.embed.timeline.server": "false",
+#: On top of what all writers share.
+_SERVICE = {
     "hoodie.parquet.compression.codec": "zstd",
     # Else a file of thousand rows is half a megabyte, for a filter of sixty thousand keys.
     "hoodie.parquet.bloom.filter.enabled": "false",
@@ -73,7 +68,7 @@ def _op(unfinished: bool) -> str:
 
 
 def _options(more: dict[str, str]) -> str:
-    return ",".join(f"{name}={value}" for name, value in {**SHARED, **more}.items() if value)
+    return ",".join(f"{name}={value}" for name, value in {**SHARED, **_SERVICE, **more}.items() if value)
 
 
 def _call(spark: SparkSession, procedure: str) -> None:

@@ -15,6 +15,7 @@ from batch.maintenance.due import CLEANING, CLUSTERING, COMPACTION
 from batch.maintenance.layout import read
 from batch.maintenance.run import look, maintain
 from batch.spark.bronze import open_table
+from batch.spark.shared_tables import SHARED
 from schemas.domains import Table, Upkeep, domains
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -33,7 +34,7 @@ def table(mode: str) -> Table:
 def written_by(of: Table, mode: str) -> dict[str, str]:
     """What the stream's sink writes by; Spark stands in for it here, the real one is in the scenarios."""
     found = {
-        **services.SHARED,
+        **SHARED,
         "hoodie.table.name": of.name,
         "hoodie.datasource.write.recordkey.field": "id",
         "hoodie.datasource.write.partitionpath.field": "day",

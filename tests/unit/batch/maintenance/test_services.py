@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from batch.maintenance.services import SHARED
+from batch.spark.shared_tables import SHARED
 from runtime.config import ROOT
 from schemas.domains import domains
 
