@@ -112,7 +112,7 @@ airflow: setup airflow-setup  ## run Airflow (scheduler, API server, DAG process
 	@$(BIN)/python -m devstack.airflow
 
 test-airflow: setup airflow-setup  ## check the types and run the tests of airflow/ in its environment; no service is started
-	$(STAGE) $(BIN)/mypy --config-file airflow/mypy.ini --cache-dir .mypy_cache/airflow --python-executable $(AIRFLOW_BIN)/python airflow/polyglot_provider/src/polyglot_provider
+	$(STAGE) $(BIN)/mypy --config-file airflow/mypy.ini --cache-dir .cache/mypy/airflow --python-executable $(AIRFLOW_BIN)/python airflow/polyglot_provider/src/polyglot_provider
 	$(STAGE) $(AIRFLOW_BIN)/python -m pytest -c airflow/pytest.ini --junitxml=ci-artifacts/$@.xml $(or $(ARGS),airflow/tests)
 
 bench: setup  ## measure the floor, each stage, the whole path and the latencies, and check what came out
