@@ -38,7 +38,7 @@ class Stores(NamedTuple):
 
     def command(self, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, dict[str, Any]]:
         """Run `polyglot verify`; return its exit code and its report."""
-        code = run(["verify", "--json", "--limit", "50", *options])
+        code = run(["verify", "--json", "--limit", "50", "--versions", "current", *options])
         return code, json.loads(capsys.readouterr().out)
 
 

@@ -253,7 +253,7 @@ def spoiled(stores: Stores) -> Stores:
 def verdict(spoiled: Stores) -> tuple[int, dict[str, Any]]:
     """The exit code and the report of one run over all faults."""
     path = spoiled.folder / "report.json"
-    code = run(["verify", "--limit", "50", "--report", str(path)])
+    code = run(["verify", "--limit", "50", "--versions", "current", "--report", str(path)])
     return code, json.loads(path.read_text())
 
 

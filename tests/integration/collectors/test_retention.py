@@ -26,21 +26,25 @@ def retention(broker, *options):
 
 
 def test_what_is_old_is_cut_as_far_as_every_job_has_come(broker, monkeypatch):
+    """Other tests may have fed frames of now behind these: those are not old."""
     monkeypatch.setitem(broker.env, "POLYGLOT_KAFKA__RETENTION_MS", str(86_400_000))
     broker.polyglot(*FEED)
     _, before = retention(broker)
     assert {one["records"] for one in before.values()} == {0}
     ends = {partition: one["end"] for partition, one in before.items()}
-    fullest = max(ends, key=lambda partition: ends[partition] - before[partition]["begin"])
-    half = (ends[fullest] + before[fullest]["begin"]) // 2
-    assert before[fullest]["begin"] < half < ends[fullest]
     commit(broker, "polyglot-ingest", ends)
-    commit(broker, "polyglot-normalize", {**ends, fullest: half})
+    commit(broker, "polyglot-normalize", ends)
+    _, read = retention(broker)
+    old = {partition: one["cut"] for partition, one in read.items()}
+    fullest = max(old, key=lambda partition: read[partition]["records"])
+    half = old[fullest] - read[fullest]["records"] // 2
+    assert before[fullest]["begin"] < half < old[fullest]
+    commit(broker, "polyglot-normalize", {fullest: half})
     _, dry = retention(broker)
     assert (dry[fullest]["cut"], dry[fullest]["kept_by"]) == (half, "polyglot-normalize")
     found, _ = retention(broker, "--apply")
     assert found["cut"] == sum(one["records"] for one in found["partitions"]) > 0
     after, places = retention(broker)
     assert {one["records"] for one in after["partitions"]} == {0}
-    assert {partition: one["begin"] for partition, one in places.items()} == {**ends, fullest: half}
+    assert {partition: one["begin"] for partition, one in places.items()} == {**old, fullest: half}
     assert {partition: one["end"] for partition, one in places.items()} == ends

@@ -12,7 +12,7 @@ from support.registry import FakeRegistry, served
 
 from devstack.demo.reconciliation import reconcile
 from runtime.offsets import OffsetReader
-from schemas.contracts import all_contracts, contract
+from schemas.contracts import all_contracts
 from schemas.domains import domains
 
 pytestmark = pytest.mark.timeout(1800)
@@ -69,7 +69,8 @@ def test_confluents_client_reads_the_topics_and_writes_the_same_bytes(outcome):
     fake = FakeRegistry()
     fake.ids.update({one.id: one.schema for one in all_contracts()})
     for topic in topics:
-        fake.subjects[f"{topic}-value"] = {1: contract(domains().topics[topic].contract).id}
+        name = domains().topics[topic].contract
+        fake.subjects[f"{topic}-value"] = {one.version: one.id for one in all_contracts() if one.name == name}
     python = drivers.python("avro", drivers.SOURCES / "avro" / "requirements.lock")
     with served(fake) as registry:
         program = drivers.SOURCES / "avro" / "smoke.py"

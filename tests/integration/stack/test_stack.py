@@ -187,7 +187,7 @@ def test_status_shows_what_a_consumer_group_has_not_read(stack):
     consumer = Consumer({**stack.settings.kafka.librdkafka(), "group.id": "behind"})
     consumer.commit(offsets=[TopicPartition(TOPIC, partition, 0) for partition in range(4)], asynchronous=False)
     consumer.close()
-    assert {"group": "behind", "lag": 1001} in stack.json("status")["groups"]
+    assert {"group": "behind", "lag": 1001, "expired": 0} in stack.json("status")["groups"]
 
 
 def test_a_killed_taskmanager_is_back_with_its_slots(stack):
