@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from operations.jobs import STAGES, Stage
+from operations.jobs import EVERY_STAGE, STAGES, Stage
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import FlinkRest
@@ -42,7 +42,7 @@ def drain(settings: Settings, console: Console, timeout_s: float) -> float:
                     _await_quiet(reader, deadline)
                 for _ in range(LAKE_CHECKPOINTS if number == len(STAGES) - 1 else 1):
                     _checkpoint_all(rest, {stage.job for stage in stages}, deadline)
-        _checkpoint_all(rest, {stage.job for stages in STAGES for stage in stages}, deadline)
+        _checkpoint_all(rest, {stage.job for stage in EVERY_STAGE}, deadline)
     return time.monotonic() - began
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from operations.jobs import STAGES
+from operations.jobs import EVERY_STAGE
 from runtime.config import Settings
 from runtime.console import CommandError
 from runtime.layout import Layout
@@ -51,7 +51,7 @@ def cuts(settings: Settings, jobs: Collection[str]) -> list[Cut]:
         CommandError: the broker does not answer.
     """
     reader, found = OffsetReader(settings), []
-    for stage in (stage for stages in STAGES for stage in stages if stage.job in jobs):
+    for stage in (stage for stage in EVERY_STAGE if stage.job in jobs):
         begins, ends = reader.begins(stage.reads), reader.ends(stage.reads)
         for place, position in reader.committed(stage.group, begins).items():
             if not begins[place] <= position <= ends[place]:

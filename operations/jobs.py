@@ -39,3 +39,5 @@ STAGES: tuple[tuple[Stage, ...], ...] = (
         *(Stage("analytics", f"polyglot-clickhouse_{bar}", (topic(bar),)) for bar in BARS),
     ),
 )
+#: The same in one row.
+EVERY_STAGE = tuple(stage for stages in STAGES for stage in stages)

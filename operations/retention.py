@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from operations.jobs import STAGES
+from operations.jobs import EVERY_STAGE
 from runtime.broker import no_answer
 from runtime.config import Settings
 from runtime.offsets import OffsetReader
@@ -62,18 +62,18 @@ def plan(settings: Settings, now_ms: int | None = None, wanted: Domains | None =
     topics = {one.name: one for one in (wanted or domains()).topics.values() if not one.cut_by_broker}
     reader = OffsetReader(settings)
     begins, ends = reader.begins(topics), reader.ends(topics)
-    readers = {
-        stage.group: reader.committed(stage.group, [place for place in begins if place[0] in stage.reads])
-        for stages in STAGES
-        for stage in stages
-        if not topics.keys().isdisjoint(stage.reads)
-    }
+    read: dict[tuple[str, int], dict[str, int]] = {place: {} for place in begins}
+    for stage in EVERY_STAGE:
+        mine = [place for place in begins if place[0] in stage.reads]
+        committed = reader.committed(stage.group, mine)
+        for place in mine:  # a group that has not begun is at 0
+            read[place][stage.group] = committed.get(place, 0)
     old: dict[tuple[str, int], int] = {}
     for kept_ms in {_kept_ms(settings, topic) for topic in topics.values()} - {-1}:
-        mine = [name for name, topic in topics.items() if _kept_ms(settings, topic) == kept_ms]
-        old |= reader.since(mine, now_ms - kept_ms)
+        names = [name for name, topic in topics.items() if _kept_ms(settings, topic) == kept_ms]
+        old |= reader.since(names, now_ms - kept_ms)
     return [
-        _part(topics[place[0]], place, (begin, ends[place]), old.get(place, begin), _read(readers, place))
+        _part(topics[place[0]], place, (begin, ends[place]), old.get(place, begin), read[place])
         for place, begin in sorted(begins.items())
     ]
 
@@ -81,12 +81,6 @@ def plan(settings: Settings, now_ms: int | None = None, wanted: Domains | None =
 def _kept_ms(settings: Settings, topic: Topic) -> int:
     override = settings.kafka.retention_ms
     return topic.retention_ms if override is None else override
-
-
-def _read(readers: dict[str, dict[tuple[str, int], int]], place: tuple[str, int]) -> dict[str, int]:
-    """Return how far each group that reads a topic has come in a partition; 0 for one that has not begun."""
-    reading = {stage.group for stages in STAGES for stage in stages if place[0] in stage.reads}
-    return {group: readers[group].get(place, 0) for group in reading}
 
 
 def _part(topic: Topic, place: tuple[str, int], has: tuple[int, int], old: int, read: dict[str, int]) -> Part:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-#: The column that says where a record was in the log, and the file's own note: the offset behind the last one.
-OFFSET, END = "kafka_offset", b"end"
+from schemas.catalog import LOG
+
+#: The column that says where a record was in the log.
+OFFSET = LOG[2]
+#: The file's own note: the offset behind its last record.
+END = b"end"
 
 
 def place(folder: Path, topic: str, partition: int) -> Path:

@@ -54,7 +54,7 @@ def condition(table: Table, layout: Layout, now: datetime | None = None) -> Cond
     crowded = tuple(sorted(partition for partition, count in small.items() if count >= upkeep.small_files))
     done = layout.timeline
     compacted = done.newest("commit") if table.mode == "upsert" else ""
-    unfinished = tuple(sorted({done.pending[one] for one in done.pending} & {COMPACTION, CLUSTERING, "clean"}))
+    unfinished = tuple(sorted({*done.pending.values()} & {COMPACTION, CLUSTERING, "clean"}))
     due = []
     if table.mode == "append" and (crowded or CLUSTERING in unfinished):
         due.append(CLUSTERING)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -89,7 +89,7 @@ def read(files: fs.FileSystem, path: str) -> Layout | None:
         return None
     try:
         timeline, replaced = _timeline(files, f"{path}/.hoodie/timeline")
-        found = _data(files, path)
+        found = list(_data(files, path))
     except (OSError, ValueError, KeyError, StopIteration) as error:
         raise LayoutError(f"{path}: {error}") from error
     current, stale = _sorted_out(found, timeline, replaced)
@@ -118,7 +118,7 @@ def _replaced(files: fs.FileSystem, path: str) -> set[tuple[str, str]]:
     return {(partition, group) for partition, groups in by_partition.items() for group in groups}
 
 
-def _data(files: fs.FileSystem, path: str) -> Iterable[File]:
+def _data(files: fs.FileSystem, path: str) -> Iterator[File]:
     for info in files.get_file_info(fs.FileSelector(path, recursive=True)):
         inside = info.path[len(path) + 1 :]
         if info.type != fs.FileType.File or inside.startswith(".hoodie/"):

@@ -68,7 +68,7 @@ def _op(unfinished: bool) -> str:
 
 
 def _options(more: dict[str, str]) -> str:
-    return ",".join(f"{name}={value}" for name, value in {**SHARED, **_SERVICE, **more}.items() if value)
+    return ",".join(f"{name}={value}" for name, value in {**SHARED, **_SERVICE, **more}.items())
 
 
 def _call(spark: SparkSession, procedure: str) -> None:

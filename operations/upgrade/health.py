@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from operations.jobs import STAGES
+from operations.jobs import EVERY_STAGE
 from operations.upgrade.rejections import Rejections
 from runtime.config import Settings
 from runtime.console import Console, Tracker
@@ -58,7 +58,7 @@ def unhealthy(
         if not counts["completed"]:
             return f"{job.name} has completed no checkpoint in {seconds:.0f} s ({counts['failed']} failed)"
     last = _committed(offsets, jobs)
-    for stage in (stage for stages in STAGES for stage in stages):
+    for stage in EVERY_STAGE:
         committed = last.get(stage.group)
         behind = lag(offsets.ends(stage.reads), committed) if committed is not None else 0
         if behind > _FEW and committed == first.get(stage.group):
@@ -85,5 +85,5 @@ def _broken(rest: FlinkRest, job: JobInfo) -> str:
 
 def _committed(offsets: OffsetReader, jobs: Sequence[JobInfo]) -> dict[str, dict[tuple[str, int], int]]:
     names = {job.name for job in jobs}
-    stages = [stage for stages in STAGES for stage in stages if stage.job in names]
+    stages = [stage for stage in EVERY_STAGE if stage.job in names]
     return {stage.group: offsets.committed(stage.group, offsets.ends(stage.reads)) for stage in stages}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from operations.dead_letters.listing import Filter, counted, dead_letters
-from operations.jobs import STAGES
+from operations.jobs import EVERY_STAGE
 from runtime.config import Settings
 from runtime.offsets import OffsetReader
 
@@ -38,7 +38,7 @@ class Rejections:
     def now(cls, settings: Settings) -> Rejections:
         """Count the dead letters that are there, and what the jobs have committed."""
         offsets, read = OffsetReader(settings), dict[str, int]()
-        for stage in (stage for stages in STAGES for stage in stages):
+        for stage in EVERY_STAGE:
             sums = dict.fromkeys(stage.reads, 0)
             for (topic, _), offset in offsets.committed(stage.group, offsets.ends(stage.reads)).items():
                 sums[topic] += offset

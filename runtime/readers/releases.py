@@ -35,7 +35,7 @@ def schedule(settings: Settings, source: str = "") -> Schedule:
 
     Args:
         settings: of the installation.
-        source: a file that `polyglot versions --json` has written, for who has no broker; ``current`` for this code's
+        source: a file that `polyglot versions --save` has written, for who has no broker; ``current`` for this code's
             versions everywhere; empty for the topic.
 
     Raises:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from support.checkout import checkout
-from support.stack import Stack
+from support.stack import started
 from support.topics import records, values, view
 from support.upgrades import upgrade
 
@@ -49,18 +49,9 @@ def frames(which):
 def stack(tmp_path_factory):
     """A stack whose jobs run this checkout; ``new`` is one with another version, ``rules`` the file of its rules."""
     folder = tmp_path_factory.mktemp("versions")
-    one = Stack(folder, memory_mb=2560, slots=8)
-    one.rules = folder / "quality.toml"
-    one.rules.write_text("")
-    one.env["POLYGLOT_QUALITY_FILE"] = str(one.rules)
-    one.settings = one.settings.model_copy(update={"quality_file": one.rules})
-    one.new = checkout(folder / "new", {"schemas/versions.toml": ("current = 1", "current = 2")})
-    try:
-        one.json("up")
-        one.json("submit")
+    with started(folder, rules="") as one:
+        one.new = checkout(folder / "new", {"schemas/versions.toml": ("current = 1", "current = 2")})
         yield one
-    finally:
-        one.close()
 
 
 def feed(stack, which, folder):
