@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from flink_jobs.fold_accounts import Counted
 from flink_jobs.replies import normalized, together
-from runtime.fills import END, OFFSET, place
+from runtime.fills import END, place
+from schemas.catalog import OFFSET
 from udfs.normalize.normalizer import Normalizer
 from udfs.wire.blocks import Part
 from udfs.wire.envelope import Envelopes

@@ -13,10 +13,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from batch.publishing.sender import PublishError, Sender
+from batch.ranges import format_instant
 from operations import topics
 from operations.releases import Release, packed
 from operations.runs import known
@@ -231,4 +231,4 @@ def where(event: Mapping[str, Any]) -> str:
 def at(us: int) -> str:
     if us == ALWAYS:
         return "the beginning"
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+    return format_instant(us)

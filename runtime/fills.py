@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from schemas.catalog import LOG
-
-#: The column that says where a record was in the log.
-OFFSET = LOG[2]
 #: The file's own note: the offset behind its last record.
 END = b"end"
 

@@ -30,7 +30,8 @@ ADJUSTED = FACTOR, ADJUSTED_BAR = ("adjustment_factor", "adjusted_bar")
 
 #: Table of raw frames, and what it keeps beside the envelope: where in Kafka a frame lay.
 BRONZE = "bronze_raw"
-LOG = ("topic", "kafka_partition", "kafka_offset")
+OFFSET = "kafka_offset"
+LOG = ("topic", "kafka_partition", OFFSET)
 #: ClickHouse tables by kind: of the latest versions, and of every version.
 CLICKHOUSE = {"bar": "bars", "quote_bar": "quote_bars", ADJUSTED_BAR: "adjusted_bars"}
 CLICKHOUSE_HISTORY = {ADJUSTED_BAR: "adjusted_bars_history"}

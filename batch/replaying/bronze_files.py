@@ -22,11 +22,9 @@ import pyarrow.parquet as pq
 from batch.ranges import Days, Span, day_text
 from batch.replaying.steps import Piece, ShardKey, Step
 from batch.spark.bronze import ENVELOPE, BronzeError
-from schemas.catalog import LOG
+from schemas.catalog import LOG, OFFSET
 from udfs.gate.resubmitted import PREFIX
 
-#: Where a frame lay in its partition.
-OFFSET = LOG[2]
 _ROWS = 32_768
 _REPEATED = ["topic", "ingest_date", "entity_id"]
 
@@ -87,7 +85,7 @@ def pieces(uri: str, wanted: Wanted, again: Span) -> list[Piece]:
     rows = rows.combine_chunks()
     shards, codes = _codes(rows, ("topic", "kafka_partition", "ingest_date"))
     order = np.argsort(codes, kind="stable")
-    offsets, resubmitted = _longs(rows, "kafka_offset")[order], _resubmitted(rows, again)[order]
+    offsets, resubmitted = _longs(rows, OFFSET)[order], _resubmitted(rows, again)[order]
     bounds = [*np.flatnonzero(np.diff(codes[order], prepend=-1)).tolist(), len(order)]
     found = []
     for first, end in pairwise(bounds):
@@ -127,7 +125,7 @@ def _by_shard(
 ) -> Iterator[tuple[ShardKey, pa.RecordBatch]]:
     """Cut rows by shard, with those that are wanted only; each shard's rows stay in their order, or are sorted."""
     shards, codes = _codes(rows, ("topic", "kafka_partition"))
-    offsets = _longs(rows, "kafka_offset")
+    offsets = _longs(rows, OFFSET)
     limits = np.array([wanted.last_offset.get(shard, -1) if shard in step.shards else -1 for shard in shards])
     keep = offsets <= limits[codes]
     holds = wanted.holds(rows)

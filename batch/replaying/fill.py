@@ -14,7 +14,8 @@ from batch.ranges import Days, Span
 from batch.replaying.bronze_files import Wanted, pieces, read
 from batch.replaying.steps import ShardKey, steps
 from batch.spark.bronze import ENVELOPE
-from runtime.fills import END, OFFSET, place
+from runtime.fills import END, place
+from schemas.catalog import OFFSET
 
 
 def extract(files: Sequence[str], spans: Mapping[ShardKey, tuple[int, int]], folder: Path) -> dict[ShardKey, int]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch.ranges import Span
-from batch.replaying.bronze_files import OFFSET, read
+from batch.replaying.bronze_files import read
 from batch.replaying.files import (
     COUNTS,
     LOW_RATE,
@@ -37,6 +37,7 @@ from batch.replaying.shards import Task
 from batch.replaying.steps import ShardKey
 from batch.spark.bronze import ENVELOPE
 from batch.spark.columns import VALUE
+from schemas.catalog import OFFSET
 from schemas.quality import Quality
 from schemas.versions import Schedule
 from udfs.gate.resubmitted import Verdicts

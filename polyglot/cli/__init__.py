@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, NoReturn
 
@@ -19,6 +20,12 @@ from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
 #: The ``--json`` option of every command.
 JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout, for machines.")]
+
+
+def help_with(command: Callable[..., object], *examples: str) -> str:
+    """Return a command's help: what its docstring says, examples, and the exit codes."""
+    lines = "\n\n".join(f"    {line}" for line in examples)
+    return f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}"
 
 
 def build() -> typer.Typer:

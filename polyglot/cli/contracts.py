@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from polyglot.cli import JsonOption
+from polyglot.cli import JsonOption, help_with
 from runtime.config import settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 
@@ -34,8 +34,7 @@ def register(app: typer.Typer) -> None:
             "polyglot contracts register\n\npolyglot contracts register --import --json",
         ),
     ):
-        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
-        group.command(name, help=f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}")(command)
+        group.command(name, help=help_with(command, *examples.split("\n\n")))(command)
     app.add_typer(group, name="contracts", rich_help_panel=PANEL)
 
 

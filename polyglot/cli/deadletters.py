@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polyglot.cli import JsonOption
+from polyglot.cli import JsonOption, help_with
 from polyglot.cli.replay import spark
 from runtime.config import Settings
 from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
@@ -42,8 +42,7 @@ def register(app: typer.Typer) -> None:
             "polyglot deadletters redrive sim:BTCUSDT:trade:17",
         ),
     ):
-        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
-        group.command(name, help=f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}")(command)
+        group.command(name, help=help_with(command, *examples.split("\n\n")))(command)
     app.add_typer(group, name="deadletters", rich_help_panel=PANEL)
 
 

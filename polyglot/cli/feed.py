@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polyglot.cli import JsonOption
+from polyglot.cli import JsonOption, help_with
 from runtime.config import Settings
-from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.console import CommandError, Console, Exit
 
 if TYPE_CHECKING:
     from collectors.reference import Supplement
@@ -34,9 +34,7 @@ _REFERENCE = "Reference data and backfill"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    lines = "\n\n".join(f"    {line}" for line in EXAMPLES)
-    text = f"{feed.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}"
-    app.command(rich_help_panel=PANEL, help=text)(feed)
+    app.command(rich_help_panel=PANEL, help=help_with(feed, *EXAMPLES))(feed)
 
 
 def feed(

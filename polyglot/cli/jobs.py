@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from polyglot.cli import JsonOption
+from polyglot.cli import JsonOption, help_with
 from runtime.config import Settings
-from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.console import CommandError, Console, Exit
 
 PANEL = "Jobs"
 
@@ -29,10 +29,7 @@ def register(app: typer.Typer) -> None:
             'polyglot query --json "select count() from bars" | jq ".rows[0][0]"',
         ),
     ):
-        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
-        app.command(rich_help_panel=PANEL, help=f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}")(
-            command
-        )
+        app.command(rich_help_panel=PANEL, help=help_with(command, *examples.split("\n\n")))(command)
 
 
 def submit(

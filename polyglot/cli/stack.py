@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyglot.cli import JsonOption
+from polyglot.cli import JsonOption, help_with
 from runtime.config import Settings, settings
-from runtime.console import EXIT_CODES_HELP, Console, Exit
+from runtime.console import Console, Exit
 
 if TYPE_CHECKING:
     from operations.attention import Attention
@@ -30,9 +30,7 @@ def register(app: typer.Typer) -> None:
         (doctor, "polyglot doctor"),
         (topics, "polyglot topics\n\npolyglot topics --apply\n\npolyglot topics --json"),
     ):
-        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
-        text = f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}"
-        app.command(rich_help_panel=PANEL, help=text)(command)
+        app.command(rich_help_panel=PANEL, help=help_with(command, *examples.split("\n\n")))(command)
 
 
 def build(json_output: JsonOption = False) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyglot.cli import JsonOption
+from polyglot.cli import JsonOption, help_with
 from polyglot.cli._signals import until_stopped
 from polyglot.cli.replay import spark
 from runtime.config import Settings
@@ -32,8 +32,7 @@ def register(app: typer.Typer) -> None:
         ("ls", ls, "polyglot tables ls\n\npolyglot tables ls bronze_raw --json"),
         ("maintain", maintain, "polyglot tables maintain --dry-run\n\npolyglot tables maintain gold_bar"),
     ):
-        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
-        group.command(name, help=f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}")(command)
+        group.command(name, help=help_with(command, *examples.split("\n\n")))(command)
     app.add_typer(group, name="tables", rich_help_panel=PANEL)
 
 

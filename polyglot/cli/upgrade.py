@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyglot.cli import JsonOption
+from polyglot.cli import JsonOption, help_with
 from runtime.config import Settings
-from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
+from runtime.console import CommandError, Console, Exit
 
 if TYPE_CHECKING:
     from operations.releases import Release
@@ -52,10 +52,7 @@ def register(app: typer.Typer) -> None:
         (render, "polyglot render normalize --state s3://bucket/flink\n\npolyglot render ingest --standalone"),
         (history, "polyglot history\n\npolyglot history --json"),
     ):
-        lines = "\n\n".join(f"    {line}" for line in examples.split("\n\n"))
-        app.command(rich_help_panel=PANEL, help=f"{command.__doc__}\n\nExamples:\n\n{lines}\n\n{EXIT_CODES_HELP}")(
-            command
-        )
+        app.command(rich_help_panel=PANEL, help=help_with(command, *examples.split("\n\n")))(command)
 
 
 def plan(
