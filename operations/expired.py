@@ -21,7 +21,7 @@ Extract = Callable[[Mapping[tuple[str, int], tuple[int, int]], Path], dict[tuple
 
 
 @dataclass(frozen=True)
-class Cut:
+class Expired:
     """A partition that has [begin, end), and a job whose next record, ``position``, is not among these or the next."""
 
     job: str
@@ -44,7 +44,7 @@ class Cut:
         return f"{self.job}: at most {self.records:,} of {where}"
 
 
-def cuts(settings: Settings, jobs: Collection[str]) -> list[Cut]:
+def cuts(settings: Settings, jobs: Collection[str]) -> list[Expired]:
     """Return where these jobs cannot go on in their topics; their places are those of the last checkpoint.
 
     Raises:
@@ -55,11 +55,11 @@ def cuts(settings: Settings, jobs: Collection[str]) -> list[Cut]:
         begins, ends = reader.begins(stage.reads), reader.ends(stage.reads)
         for place, position in reader.committed(stage.group, begins).items():
             if not begins[place] <= position <= ends[place]:
-                found.append(Cut(stage.job, stage.group, *place, position, begins[place], ends[place]))
+                found.append(Expired(stage.job, stage.group, *place, position, begins[place], ends[place]))
     return found
 
 
-def refuse(found: Sequence[Cut]) -> None:
+def refuse(found: Sequence[Expired]) -> None:
     """Say what is gone, and what can be done, if there is anything.
 
     Raises:
@@ -93,6 +93,6 @@ def fill(settings: Settings, extract: Extract) -> tuple[Path | None, int]:
     return folder, sum(counts.values())
 
 
-def _filled(cut: Cut) -> bool:
+def _filled(cut: Expired) -> bool:
     """Tell whether Bronze has a copy that the job can read."""
     return cut.job == FILLED and cut.position < cut.begin and cut.topic in domains().raw_topics()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mutants import Mutation
 
-LAYOUT, DUE, SERVICES = (f"tests/unit/batch/maintenance/test_{name}.py" for name in ("layout", "due", "services"))
+LAYOUT, DUE, SERVICES = (
+    f"tests/unit/batch/maintenance/test_{name}.py" for name in ("table_files", "conditions", "services")
+)
 
 OF_THE_LAKE = (
     Mutation(
@@ -23,28 +25,28 @@ OF_THE_LAKE = (
     ),
     Mutation(
         "lake: what only began is no part of a table",
-        "batch/maintenance/layout.py",
+        "batch/maintenance/table_files.py",
         "if ended and file.instant not in timeline.pending:",
         "if True:",
         (LAYOUT,),
     ),
     Mutation(
         "lake: a log behind a base file is read, one before it is not",
-        "batch/maintenance/layout.py",
+        "batch/maintenance/table_files.py",
         "under = file.instant < base or",
         "under = file.instant > base or",
         (LAYOUT,),
     ),
     Mutation(
         "lake: what was replaced is kept for its time",
-        "batch/maintenance/due.py",
+        "batch/maintenance/conditions.py",
         "min(replaced) <= limit) or",
         "min(replaced) <= now) or",
         (DUE,),
     ),
     Mutation(
         "lake: only what is old in all its parts is deleted regardless of commits",
-        "batch/maintenance/due.py",
+        "batch/maintenance/conditions.py",
         "all_old=max(replaced, default=limit) <= limit,",
         "all_old=min(replaced, default=limit) <= limit,",
         (DUE,),

@@ -14,7 +14,7 @@ from runtime.console import EXIT_CODES_HELP, CommandError, Console, Exit
 from schemas.domains import domains
 
 if TYPE_CHECKING:
-    from batch.maintenance.due import Condition
+    from batch.maintenance.conditions import Condition
     from schemas.domains import Table
 
 PANEL = "Data"
@@ -83,8 +83,8 @@ def maintain(
 
 
 def _carry_out(settings: Settings, console: Console, tables: list[Table]) -> dict[str, list[str]]:
-    from batch.maintenance.run import MaintenanceBusyError, alone  # noqa: PLC0415 - keeps --help instant
-    from batch.maintenance.run import maintain as carry_out  # noqa: PLC0415
+    from batch.maintenance.rounds import MaintenanceBusyError, alone  # noqa: PLC0415 - keeps --help instant
+    from batch.maintenance.rounds import maintain as carry_out  # noqa: PLC0415
 
     try:
         with alone(settings.var_dir), spark(settings, console, "maintain") as session:
@@ -103,8 +103,8 @@ def _tables(names: list[str] | None) -> list[Table]:
 
 
 def _look(settings: Settings, tables: list[Table]) -> list[Condition]:
-    from batch.maintenance.layout import LayoutError  # noqa: PLC0415 - keeps --help instant
-    from batch.maintenance.run import look  # noqa: PLC0415
+    from batch.maintenance.rounds import look  # noqa: PLC0415
+    from batch.maintenance.table_files import LayoutError  # noqa: PLC0415 - keeps --help instant
 
     try:
         return look(settings.lake_uri, tables)

@@ -11,9 +11,9 @@ from pyarrow import fs
 from pyspark.sql import DataFrame, SparkSession
 
 from batch.maintenance import services
-from batch.maintenance.due import CLEANING, CLUSTERING, COMPACTION
-from batch.maintenance.layout import read
-from batch.maintenance.run import look, maintain
+from batch.maintenance.conditions import CLEANING, CLUSTERING, COMPACTION
+from batch.maintenance.rounds import look, maintain
+from batch.maintenance.table_files import read
 from batch.spark.bronze import open_table
 from batch.spark.shared_tables import SHARED
 from schemas.domains import Table, Upkeep, domains

@@ -8,7 +8,7 @@ from support.patience import wait_for
 from support.scenario import Scenario
 from support.upgrades import feeding
 
-from batch.maintenance.layout import read
+from batch.maintenance.table_files import read
 
 pytestmark = pytest.mark.timeout(1800)
 

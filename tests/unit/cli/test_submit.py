@@ -2,7 +2,7 @@
 
 import pytest
 
-from operations.expired import Cut
+from operations.expired import Expired
 from polyglot.cli import jobs, run
 from runtime.config import Settings
 from runtime.console import Exit
@@ -33,7 +33,7 @@ def cluster(monkeypatch):
             ]
 
     found = Rest("")
-    cut = Cut("normalize", "polyglot-normalize", "raw.sim.trade.v1", 0, 40, 100, 400)
+    cut = Expired("normalize", "polyglot-normalize", "raw.sim.trade.v1", 0, 40, 100, 400)
     monkeypatch.setattr("runtime.flink_rest.FlinkRest", Rest)
     monkeypatch.setattr("operations.expired.cuts", lambda _, names: [cut] if "normalize" in names else [])
     monkeypatch.setattr("operations.upgrade.apply.cancel", lambda _, ended: found.cancelled.extend(j.id for j in ended))

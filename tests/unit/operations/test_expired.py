@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from operations import expired
-from operations.expired import Cut, cuts, fill, refuse
+from operations.expired import Expired, cuts, fill, refuse
 from runtime.console import CommandError
 
 RAW, TRADES = "raw.sim.trade.v1", "normalized.trade.v1"
@@ -51,7 +51,7 @@ def both_cut(log):
 def test_gone_is_what_lies_between_a_groups_place_and_the_oldest_record(log, settings):
     both_cut(log)
     assert cuts(settings, ["normalize", "ingest"]) == [
-        Cut("normalize", "polyglot-normalize", RAW, 0, position=40, begin=100, end=400)
+        Expired("normalize", "polyglot-normalize", RAW, 0, position=40, begin=100, end=400)
     ]
     assert [one.records for one in cuts(settings, ["analytics"])] == [10]
 

@@ -8,7 +8,7 @@ from support.patience import patient
 
 from operations import lifecycle
 from operations.client import Client, Order
-from operations.expired import Cut
+from operations.expired import Expired
 from operations.releases import pack
 from operations.runs import known, latest_checkpoint
 from runtime.console import CommandError, Console
@@ -84,7 +84,7 @@ def test_one_client_submits_all_each_from_its_own_checkpoint(settings, cluster, 
 
 
 def test_a_job_does_not_start_behind_what_it_has_not_read_unless_it_is_told_to(settings, cluster, submit, monkeypatch):
-    gone = Cut("ingest", "polyglot-ingest", "raw.sim.trade.v1", 0, 40, 100, 400)
+    gone = Expired("ingest", "polyglot-ingest", "raw.sim.trade.v1", 0, 40, 100, 400)
     monkeypatch.setattr(lifecycle, "cuts", lambda _, jobs: [gone] if "ingest" in jobs else [])
     submit(["ingest"])  # it never ran: it begins where the topic does
     complete(Layout.at(settings.var_dir).checkpoints / "id-ingest" / "chk-4", 100)

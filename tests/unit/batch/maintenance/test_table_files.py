@@ -6,7 +6,7 @@ import pytest
 from pyarrow import fs
 from support.hudi_names import Names
 
-from batch.maintenance.layout import LayoutError, read
+from batch.maintenance.table_files import LayoutError, read
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from batch.maintenance.layout import REPLACE, Layout
+from batch.maintenance.table_files import REPLACE, Layout
 from schemas.domains import Table
 
 COMPACTION, CLUSTERING, CLEANING = "compaction", "clustering", "cleaning"

@@ -11,8 +11,8 @@ from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from batch.maintenance import services
-from batch.maintenance.due import CLEANING, CLUSTERING, COMPACTION, Condition, condition
-from batch.maintenance.layout import read
+from batch.maintenance.conditions import CLEANING, CLUSTERING, COMPACTION, Condition, condition
+from batch.maintenance.table_files import read
 from schemas.domains import Table
 
 

@@ -9,9 +9,9 @@ import pytest
 from pyarrow import fs
 from support.hudi_names import Names
 
-from batch.maintenance.due import CLEANING, CLUSTERING, COMPACTION, condition
-from batch.maintenance.layout import read
-from batch.maintenance.run import MaintenanceBusyError, alone
+from batch.maintenance.conditions import CLEANING, CLUSTERING, COMPACTION, condition
+from batch.maintenance.rounds import MaintenanceBusyError, alone
+from batch.maintenance.table_files import read
 from schemas.domains import Upkeep, domains
 
 DAY, NEXT = "2026-01-05", "2026-01-06"
