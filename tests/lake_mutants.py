@@ -10,6 +10,13 @@ LAYOUT, DUE, SERVICES = (
 
 OF_THE_LAKE = (
     Mutation(
+        "lake: nobody takes the place of a writer whose heart beats",
+        "batch/maintenance/heartbeats.py",
+        "datetime.now(UTC) - heartbeat.mtime <= DEAD_AFTER",
+        "False",
+        ("tests/unit/batch/maintenance/test_heartbeats.py",),
+    ),
+    Mutation(
         "lake: a table's writers take one lock",
         "batch/spark/shared_tables.py",
         '"io.polyglot.lake.TableLock"',

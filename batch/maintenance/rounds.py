@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from batch.maintenance import services
 from batch.maintenance.conditions import CLEANING, CLUSTERING, COMPACTION, Condition, condition
+from batch.maintenance.heartbeats import WriterAliveError, wait_until_dead
 from batch.maintenance.table_files import read
 from schemas.domains import Table
 
@@ -47,6 +48,7 @@ def maintain(
 
     Raises:
         LayoutError: a table cannot be read.
+        MaintenanceBusyError: a compaction of the table is under way elsewhere.
     """
     done: dict[str, list[str]] = {}
     for table in tables:
@@ -63,6 +65,7 @@ def maintain(
 def _run(spark: SparkSession, service: str, table: Table, path: str, found: Condition) -> None:
     if service == COMPACTION:
         if COMPACTION in found.unfinished:
+            _wait_for_its_writer(path)
             services.compact(spark, path, unfinished=True)
         if found.most_log_files >= table.upkeep.log_files:
             services.compact(spark, path)
@@ -73,6 +76,16 @@ def _run(spark: SparkSession, service: str, table: Table, path: str, found: Cond
             services.cluster(spark, table, path, found.partitions)
     else:
         services.clean(spark, table, path, all_old=found.all_old)
+
+
+def _wait_for_its_writer(path: str) -> None:
+    files, folder = fs.FileSystem.from_uri(path)
+    layout = read(files, folder)
+    pending = layout.timeline.pending if layout else {}
+    try:
+        wait_until_dead(files, folder, (began for began, action in pending.items() if action == COMPACTION))
+    except WriterAliveError as error:
+        raise MaintenanceBusyError(str(error)) from None
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from batch.maintenance import services
 from batch.maintenance.conditions import CLEANING, CLUSTERING, COMPACTION
+from batch.maintenance.heartbeats import DEAD_AFTER
 from batch.maintenance.rounds import look, maintain
 from batch.maintenance.table_files import read
 from batch.spark.bronze import open_table
@@ -110,6 +113,33 @@ def test_rows_stay_and_files_become_few(spark, written):
     layout = read(fs.LocalFileSystem(), f"{lake.removeprefix('file://')}/{of.name}")
     assert {one.log for one in layout.current} <= {False, mode == "upsert"}
     assert maintain(spark, lake, [of]) == {}
+
+
+@pytest.mark.parametrize("written", ["upsert"], indirect=True)
+def test_a_killed_compaction_is_finished(spark, written):
+    of, lake, mode = written
+    path = f"{lake}/{of.name}"
+    services._call(
+        spark,
+        f"run_compaction(op => 'schedule', path => '{path}', "
+        f"options => '{services._options({'hoodie.compact.inline.max.delta.commits': '1'})}')",
+    )
+    commit(spark, of, mode, path, COMMITS)
+    expected = rows(open_table(spark, path))
+    # What a run leaves that was killed in its middle: the instant has begun, and its heartbeat was beating just now.
+    hoodie = Path(path.removeprefix("file://")) / ".hoodie"
+    (plan,) = (hoodie / "timeline").glob("*.compaction.requested")
+    plan.with_suffix(".inflight").touch()
+    heartbeat = hoodie / ".heartbeat" / plan.name.partition(".")[0]
+    heartbeat.parent.mkdir(exist_ok=True)
+    heartbeat.touch()
+    beaten = time.time() - DEAD_AFTER.total_seconds() + 5
+    os.utime(heartbeat, (beaten, beaten))
+
+    assert maintain(spark, lake, [of])[of.name][0] == COMPACTION
+    (found,) = look(lake, [of])
+    assert (found.due, found.unfinished) == ((), ())
+    assert rows(open_table(spark, path)) == expected
 
 
 def test_a_reader_that_began_before_goes_on(spark, written):
