@@ -16,6 +16,7 @@ from batch.verifying.result import STORES, Verified
 from batch.verifying.sources import sources
 from batch.verifying.verify import verify as _verify
 from runtime.config import Settings
+from runtime.object_store import hadoop_conf
 from runtime.quality import rules
 from runtime.readers.releases import schedule
 
@@ -35,7 +36,9 @@ def open_session(settings: Settings | None = None, *, memory_mb: int | None = No
     """
     found = settings or Settings()
     jars, scratch = found.cache_dir / "jars" / "spark", found.var_dir / "spark"
-    with spark_session(jars.resolve(), scratch.resolve(), memory_mb=memory_mb, where=found.spark) as spark:
+    with spark_session(
+        jars.resolve(), scratch.resolve(), memory_mb=memory_mb, where=found.spark, hadoop=hadoop_conf(found)
+    ) as spark:
         yield spark
 
 

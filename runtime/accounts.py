@@ -7,15 +7,12 @@ somebody added stay.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from runtime import secret_files
 from runtime.errors import CommandError, Exit
 
 #: The account for people and their tools; it reads and does nothing else.
@@ -67,7 +64,7 @@ def provide(path: Path, admin: str, password: str | None = None) -> dict[str, Ac
     if password == "":
         hint = "unset POLYGLOT_CLICKHOUSE__PASSWORD, and `polyglot up` makes one"
         raise CommandError("an empty ClickHouse password would let everybody in", hint=hint, code=Exit.USAGE)
-    with _alone(path.parent):
+    with secret_files.alone(path.parent):
         before = read(path)
         after = {
             **before,
@@ -75,7 +72,7 @@ def provide(path: Path, admin: str, password: str | None = None) -> dict[str, Ac
             READER: Account(password=_password(before, READER), role="reader"),
         }
         if after != before:
-            _write(path, json.dumps(after, indent=2) + "\n")
+            secret_files.write(path, json.dumps(after, indent=2) + "\n")
         path.chmod(0o600)  # an editor may have opened it up
     return after
 
@@ -83,32 +80,3 @@ def provide(path: Path, admin: str, password: str | None = None) -> dict[str, Ac
 def _password(before: dict[str, Account], name: str) -> str:
     """Return what the account has; a new one needs no quoting in any notation."""
     return before[name]["password"] if name in before else secrets.token_hex(24)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder, which only its owner may enter, against everybody who would write into it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
-    # A file, as NFS locks no folders.
-    with os.fdopen(os.open(folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file in one step: it is never there half written, nor for a moment with another mode."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.unlink(missing_ok=True)  # of one that was killed: we are alone here
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)  # jobs run on with what is told now, whatever happens to the machine
-    finally:
-        os.close(folder)

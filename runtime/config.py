@@ -17,7 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from runtime import accounts
+from runtime import accounts, s3_keys
 from runtime.errors import CommandError, Exit
 
 #: The repository's root: contracts, SQL and job modules are read from here.
@@ -311,10 +311,43 @@ class RedisSettings(BaseModel):
 
 
 class LakeSettings(BaseModel):
-    """Where the Hudi tables are: a URI of a Hadoop file system; empty means ``<var_dir>/lake``."""
+    """Where the Hudi tables are: a URI of a Hadoop file system.
+
+    Empty means ``<var_dir>/lake``, or the bucket of the stack's own S3 server where there is one.
+    """
 
     enabled: bool = Field(True, description="whether jobs write their lake tables; ingest writes nothing else")
     uri: str = ""
+
+
+class S3Settings(BaseModel):
+    """What ``s3a://`` is: a server of this stack (``polyglot up --with s3``), another one, or Amazon's."""
+
+    enabled: bool = Field(False, description="whether `polyglot up` starts a server, and the lake is there")
+    port: int = Field(18333, description="of that server; it takes this one and the nine that follow")
+    bucket: str = Field("lake", description="of the lake on that server")
+    endpoint: str = Field("", description="URL of a server elsewhere; empty: the stack's own, or else Amazon's")
+    region: str = "us-east-1"
+    path_style: bool = Field(True, description="whether the bucket is in the path, not in the host's name")
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    _keys_file: Path | None = PrivateAttr(None)
+
+    @property
+    def url(self) -> str:
+        """Return the server's address; empty for Amazon's."""
+        return self.endpoint or (f"http://127.0.0.1:{self.port}" if self.enabled else "")
+
+    @property
+    def used(self) -> bool:
+        """Return whether anything is said here: else Hadoop and the environment say where S3 is."""
+        return bool(self.url or self.access_key)
+
+    def keys(self) -> tuple[str, str] | None:
+        """Return access key and secret key: those that are set, else those that the stack has made."""
+        if self.access_key and self.secret_key:
+            return self.access_key.get_secret_value(), self.secret_key.get_secret_value()
+        return s3_keys.read(self._keys_file) if self._keys_file and not self.endpoint else None
 
 
 class MetricsSettings(BaseModel):
@@ -396,6 +429,7 @@ class Settings(BaseSettings):
     flink: FlinkSettings = FlinkSettings()
     redis: RedisSettings = RedisSettings()
     lake: LakeSettings = LakeSettings()
+    s3: S3Settings = S3Settings()
     registry: RegistrySettings = RegistrySettings()
     metrics: MetricsSettings = MetricsSettings()
     repair: RepairSettings = RepairSettings()
@@ -406,7 +440,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _know_the_accounts(self) -> Self:
-        """Tell the client's settings where this stack keeps its accounts."""
+        """Tell the clients' settings where this stack keeps its accounts.
+
+        A stack that was made with an S3 server has its lake there, whatever command looks for it.
+        """
+        keys = s3_keys.place(self.var_dir.resolve())
+        self.s3 = self.s3.model_copy(update={"enabled": self.s3.enabled or keys.exists()})
+        self.s3._keys_file = keys  # noqa: SLF001
         self.clickhouse = self.clickhouse.model_copy()  # the default is one object for all
         self.clickhouse._accounts_file = accounts.place(self.var_dir.resolve())  # noqa: SLF001
         return self
@@ -419,7 +459,8 @@ class Settings(BaseSettings):
     @property
     def lake_uri(self) -> str:
         """Return the lake's root URI, without a trailing slash."""
-        return (self.lake.uri or f"file://{self.var_dir.resolve()}/lake").rstrip("/")
+        here = f"s3a://{self.s3.bucket}" if self.s3.enabled else f"file://{self.var_dir.resolve()}/lake"
+        return (self.lake.uri or here).rstrip("/")
 
     @classmethod
     def settings_customise_sources(

@@ -19,6 +19,7 @@ from runtime.flink_config import flatten, flink_config
 from runtime.java import java
 from runtime.layout import Layout
 from runtime.maven import connector_jars
+from runtime.object_store import hadoop_conf
 
 
 def shipped_config() -> dict[str, Any]:
@@ -175,4 +176,4 @@ def class_path(settings: Settings) -> str:
     names = sorted(jar.name for jar in library(settings))
     # As in the scripts: by name, and Flink itself last.
     names.sort(key=lambda name: name.startswith("flink-dist"))
-    return os.pathsep.join([*(str(lib / name) for name in names), *filter(None, [os.environ.get("HADOOP_CONF_DIR")])])
+    return os.pathsep.join([*(str(lib / name) for name in names), *hadoop_conf(settings)])

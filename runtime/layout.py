@@ -45,6 +45,15 @@ class Layout:
         return self.var / "flink"
 
     @property
+    def hadoop(self) -> Path:
+        """What Hadoop must know of S3, keys included; only its owner may enter."""
+        return self.var / "hadoop"
+
+    @property
+    def s3(self) -> Path:
+        return self.var / "s3"
+
+    @property
     def clickhouse(self) -> Path:
         return self.var / "clickhouse"
 

@@ -88,9 +88,10 @@ def connector_jars() -> list[Path]:
     return jars
 
 
-def lock_jar() -> Path:
-    """Return the jar with the lock of the lake's tables, for a Spark that has a Hudi of its own."""
-    return CONNECTORS / "hudi" / "target" / "polyglot-connector-hudi-lock.jar"
+def lake_jars() -> list[Path]:
+    """Return what a Spark that has a Hudi of its own needs for the lake: the lock of its tables, and S3."""
+    hudi, s3 = (CONNECTORS / name / "target" for name in ("hudi", "s3"))
+    return [hudi / "polyglot-connector-hudi-lock.jar", s3 / "polyglot-s3.jar"]
 
 
 def connectors_ready(cache: Path) -> bool:

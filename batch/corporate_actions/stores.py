@@ -21,7 +21,7 @@ from batch.ranges import Days
 from batch.spark import clickhouse
 from batch.spark.bronze import open_table
 from batch.spark.clickhouse import ClickHouseUnavailableError, Endpoint
-from batch.spark.shared_tables import SHARED
+from batch.spark.shared_tables import shared
 from batch.spark.views import event_date, key_of
 from schemas import catalog
 from schemas.catalog import ADJUSTED_BAR, CLICKHOUSE_HISTORY, DATED_BY
@@ -49,16 +49,16 @@ def upsert(spark: SparkSession, lake_uri: str, kind: str, published: DataFrame, 
     try:
         count = rows.count()
         if count:
-            writer = rows.coalesce(1).write.format("hudi").options(**_hudi(table))
-            writer.mode("append").save(f"{lake_uri}/{table}")
+            path = f"{lake_uri}/{table}"
+            rows.coalesce(1).write.format("hudi").options(**_hudi(table, path)).mode("append").save(path)
     finally:
         rows.unpersist()
     return count
 
 
-def _hudi(table: str) -> dict[str, str]:
+def _hudi(table: str, path: str) -> dict[str, str]:
     return {
-        **SHARED,
+        **shared(path),
         "hoodie.table.name": table,
         "hoodie.datasource.write.table.type": "MERGE_ON_READ",
         "hoodie.datasource.write.operation": "upsert",

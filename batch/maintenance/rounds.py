@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from batch.maintenance import services
 from batch.maintenance.conditions import CLEANING, CLUSTERING, COMPACTION, Condition, condition
 from batch.maintenance.heartbeats import WriterAliveError, wait_until_dead
 from batch.maintenance.table_files import read
+from runtime.object_store import Place
 from schemas.domains import Table
 
 
@@ -21,19 +21,18 @@ class MaintenanceBusyError(RuntimeError):
     """Another process maintains this lake."""
 
 
-def look(lake_uri: str, tables: Sequence[Table]) -> list[Condition]:
+def look(lake: Place, tables: Sequence[Table]) -> list[Condition]:
     """Return the condition of each table that there is.
 
     Raises:
         LayoutError: a table cannot be read.
     """
-    files, root = fs.FileSystem.from_uri(lake_uri)
-    found = ((table, read(files, f"{root}/{table.name}")) for table in tables)
+    found = ((table, read(lake.files, f"{lake.path}/{table.name}")) for table in tables)
     return [condition(table, layout) for table, layout in found if layout is not None]
 
 
 def maintain(
-    spark: SparkSession, lake_uri: str, tables: Sequence[Table], said: Callable[[str], None] = lambda _text: None
+    spark: SparkSession, lake: Place, tables: Sequence[Table], said: Callable[[str], None] = lambda _text: None
 ) -> dict[str, list[str]]:
     """Run what is due; return the services that were run of each table.
 
@@ -42,7 +41,7 @@ def maintain(
 
     Args:
         spark: a session.
-        lake_uri: the lake's root.
+        lake: its root.
         tables: which.
         said: is told what begins.
 
@@ -52,38 +51,37 @@ def maintain(
     """
     done: dict[str, list[str]] = {}
     for table in tables:
-        path = f"{lake_uri}/{table.name}"
+        at = Place(f"{lake.uri}/{table.name}", lake.files, f"{lake.path}/{table.name}")
         for service in (COMPACTION, CLUSTERING, CLEANING):
-            for found in look(lake_uri, [table]):
+            for found in look(lake, [table]):
                 if service in found.due:
                     said(f"{table.name}: {service}")
-                    _run(spark, service, table, path, found)
+                    _run(spark, service, table, at, found)
                     done.setdefault(table.name, []).append(service)
     return done
 
 
-def _run(spark: SparkSession, service: str, table: Table, path: str, found: Condition) -> None:
+def _run(spark: SparkSession, service: str, table: Table, at: Place, found: Condition) -> None:
     if service == COMPACTION:
         if COMPACTION in found.unfinished:
-            _wait_for_its_writer(path)
-            services.compact(spark, path, unfinished=True)
+            _wait_for_its_writer(at)
+            services.compact(spark, at.uri, unfinished=True)
         if found.most_log_files >= table.upkeep.log_files:
-            services.compact(spark, path)
+            services.compact(spark, at.uri)
     elif service == CLUSTERING:
         if CLUSTERING in found.unfinished:
-            services.cluster(spark, table, path, (), unfinished=True)
+            services.cluster(spark, table, at.uri, (), unfinished=True)
         if found.partitions:
-            services.cluster(spark, table, path, found.partitions)
+            services.cluster(spark, table, at.uri, found.partitions)
     else:
-        services.clean(spark, table, path, all_old=found.all_old)
+        services.clean(spark, table, at.uri, all_old=found.all_old)
 
 
-def _wait_for_its_writer(path: str) -> None:
-    files, folder = fs.FileSystem.from_uri(path)
-    layout = read(files, folder)
+def _wait_for_its_writer(at: Place) -> None:
+    layout = read(at.files, at.path)
     pending = layout.timeline.pending if layout else {}
     try:
-        wait_until_dead(files, folder, (began for began, action in pending.items() if action == COMPACTION))
+        wait_until_dead(at.files, at.path, (began for began, action in pending.items() if action == COMPACTION))
     except WriterAliveError as error:
         raise MaintenanceBusyError(str(error)) from None
 

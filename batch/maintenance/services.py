@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from pyspark.sql import SparkSession
 
-from batch.spark.shared_tables import SHARED
+from batch.spark.shared_tables import shared
 from schemas.domains import Table
 
 #: On top of what all writers share.
@@ -22,7 +22,7 @@ _SERVICE = {
 
 def compact(spark: SparkSession, path: str, *, unfinished: bool = False) -> None:
     """Merge the log files of each file group into a base file; with ``unfinished`` what a dead run has planned."""
-    options = _options({"hoodie.compact.inline.max.delta.commits": "1"})
+    options = _options(path, {"hoodie.compact.inline.max.delta.commits": "1"})
     _call(spark, f"run_compaction(op => '{_op(unfinished)}', path => '{path}', options => '{options}')")
 
 
@@ -32,12 +32,13 @@ def cluster(
     """Put the small files of some partitions together, sorted; with ``unfinished`` what a dead run has planned."""
     upkeep = table.upkeep
     options = _options(
+        path,
         {
             "hoodie.clustering.plan.strategy.small.file.limit": str(upkeep.small_file),
             "hoodie.clustering.plan.strategy.target.file.max.bytes": str(upkeep.file_size),
             "hoodie.clustering.plan.strategy.max.bytes.per.group": str(8 * upkeep.file_size),
             "hoodie.clustering.plan.strategy.single.group.clustering.enabled": "false",
-        }
+        },
     )
     which = "" if unfinished else f", selected_partitions => '{','.join(sorted(partitions))}'"
     order = ",".join(table.sorted_by)
@@ -60,15 +61,15 @@ def clean(spark: SparkSession, table: Table, path: str, *, all_old: bool) -> Non
     policy = "'KEEP_LATEST_FILE_VERSIONS', file_versions_retained => 1"
     if not all_old:
         policy = f"'KEEP_LATEST_BY_HOURS', hours_retained => {hours}"
-    _call(spark, f"run_clean(table => '{table.name}', clean_policy => {policy}, options => '{_options({})}')")
+    _call(spark, f"run_clean(table => '{table.name}', clean_policy => {policy}, options => '{_options(path, {})}')")
 
 
 def _op(unfinished: bool) -> str:
     return "execute" if unfinished else "scheduleAndExecute"
 
 
-def _options(more: dict[str, str]) -> str:
-    return ",".join(f"{name}={value}" for name, value in {**SHARED, **_SERVICE, **more}.items())
+def _options(path: str, more: dict[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in {**shared(path), **_SERVICE, **more}.items())
 
 
 def _call(spark: SparkSession, procedure: str) -> None:

@@ -10,6 +10,7 @@ from devstack.local.clickhouse import gateway
 from devstack.local.component import Component
 from devstack.local.flink import jobmanager, taskmanager
 from devstack.local.kafka import broker
+from devstack.local.object_store import object_store
 from devstack.local.redis import cache
 from devstack.local.registry import registry
 from devstack.local.watchers import adjust, maintenance, metrics, repair
@@ -18,6 +19,7 @@ from runtime.console import CommandError, Exit
 
 BUILDERS = {
     "kafka": broker,
+    "s3": object_store,
     "jobmanager": jobmanager,
     "taskmanager": taskmanager,
     "clickhouse": gateway,
@@ -30,6 +32,7 @@ BUILDERS = {
 #: What a user may name; the two halves of the cluster only make sense together.
 NAMES = {
     "kafka": ("kafka",),
+    "s3": ("s3",),
     "flink": ("jobmanager", "taskmanager"),
     "clickhouse": ("clickhouse",),
     "redis": ("redis",),
@@ -39,7 +42,7 @@ NAMES = {
     "metrics": ("metrics",),
 }
 #: Those that run only where the settings or a command ask for them.
-OPTIONAL = ("repair", "adjust", "maintenance", "metrics")
+OPTIONAL = ("s3", "repair", "adjust", "maintenance", "metrics")
 
 
 def components(settings: Settings, only: Sequence[str] = (), more: Sequence[str] = ()) -> list[Component]:

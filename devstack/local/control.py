@@ -18,6 +18,7 @@ import psutil
 from devstack.local.clickhouse import provide_accounts
 from devstack.local.component import Component
 from devstack.local.components import components, fingerprint
+from devstack.local.object_store import provide_keys
 from devstack.local.supervisor import stop_components
 from runtime.config import ROOT, Settings
 from runtime.console import CommandError, Console, Exit
@@ -123,6 +124,8 @@ def _ensure_supervisor(settings: Settings, layout: Layout, console: Console, man
         return False
     if any(component.name == "clickhouse" for component in managed):
         provide_accounts(settings)  # before the supervisor notes whether a password that is set agrees with them
+    if any(component.name == "s3" for component in managed):
+        provide_keys(settings)  # before others are told of them
     state = state or State(stack_id=uuid.uuid4().hex)
     _clear_remains(state, prints, console)
     _check_ports(managed, state)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 #: Settings are passwords by name, or sections that may hold one (``POLYGLOT_KAFKA='{"sasl_password": …}'``); their
 #: names are read in either case.
-_SECRET = re.compile(r"POLYGLOT_(\w+PASSWORD|KAFKA|CLICKHOUSE|REDIS|REGISTRY|GATEWAY__USERS)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"POLYGLOT_(\w+PASSWORD|KAFKA|CLICKHOUSE|REDIS|REGISTRY|S3|S3__\w+_KEY|GATEWAY__USERS)", re.IGNORECASE
+)
 
 
 def without_passwords(environment: Mapping[str, str]) -> dict[str, str]:

@@ -90,3 +90,9 @@ def probe_redis(conf: RedisSettings) -> Answer:
             raise UnhealthyError("PING was not answered with PONG")
         info = client.info("server")
     return Answer(str(info.get("valkey_version") or info["redis_version"]))
+
+
+def probe_object_store(url: str, version: str) -> Answer:
+    """Ask the S3 server for its health; it tells its version to nobody."""
+    http().get(f"{url}/healthz").raise_for_status()
+    return Answer(version)

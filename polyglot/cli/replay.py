@@ -201,12 +201,14 @@ def spark(settings: Settings, console: Console, name: str) -> Iterator[SparkSess
     from batch.spark.bronze import BronzeError, reason  # noqa: PLC0415
     from batch.spark.session import SparkUnavailableError, spark_session  # noqa: PLC0415
     from batch.spark.topics import BrokerError  # noqa: PLC0415
+    from runtime.object_store import hadoop_conf  # noqa: PLC0415
 
     jars, scratch = settings.cache_dir / "jars" / "spark", settings.var_dir / "spark"
     console.info("starting Spark")
     try:
         app = f"polyglot {name}"
-        with spark_session(jars.resolve(), scratch.resolve(), app=app, where=settings.spark) as session:
+        hadoop = hadoop_conf(settings)
+        with spark_session(jars.resolve(), scratch.resolve(), app=app, where=settings.spark, hadoop=hadoop) as session:
             yield session
     except SparkUnavailableError as error:
         raise CommandError(str(error), code=Exit.MISSING) from None

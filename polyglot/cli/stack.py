@@ -56,7 +56,7 @@ def up(
     ] = None,
     more: Annotated[
         list[str] | None,
-        typer.Option("--with", help="Start this, too: repair, adjust, maintenance or metrics (repeatable)."),
+        typer.Option("--with", help="Start this, too: s3, repair, adjust, maintenance or metrics (repeatable)."),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait until everything answers.")] = 120.0,
     with_build: Annotated[
@@ -68,12 +68,16 @@ def up(
 
     What runs already is left alone. One background process stays behind and restarts whatever dies. `repair` and
     `adjust` restate bars and adjusted series without an operator, `maintenance` keeps the lake's tables in shape,
-    `metrics` serves `polyglot metrics`; settings start them, too (repair.enabled …).
+    `metrics` serves `polyglot metrics`; settings start them, too (repair.enabled …). `s3` is an object store for a new
+    stack's lake; from then on this stack has it always.
     """
     from devstack.local.control import up as start  # noqa: PLC0415 - keeps --help instant
+    from devstack.local.object_store import move_lake  # noqa: PLC0415
     from devstack.local.status import collect  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)
+    if "s3" in (more or ()):
+        conf = move_lake(conf)
     seconds = start(conf, console, only=only or (), more=more or (), timeout_s=timeout, build=with_build)
     found = collect(conf, only or ())
     console.table(["component", "url", "version"], [[one.name, one.url, one.version] for one in found])

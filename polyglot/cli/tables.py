@@ -85,10 +85,11 @@ def maintain(
 def _carry_out(settings: Settings, console: Console, tables: list[Table]) -> dict[str, list[str]]:
     from batch.maintenance.rounds import MaintenanceBusyError, alone  # noqa: PLC0415 - keeps --help instant
     from batch.maintenance.rounds import maintain as carry_out  # noqa: PLC0415
+    from runtime.object_store import open_lake  # noqa: PLC0415
 
     try:
         with alone(settings.var_dir), spark(settings, console, "maintain") as session:
-            done = carry_out(session, settings.lake_uri, tables, console.info)
+            done = carry_out(session, open_lake(settings), tables, console.info)
     except MaintenanceBusyError as error:
         raise CommandError(str(error), code=Exit.FAILED) from None
     console.success(f"{sum(map(len, done.values()))} services were run")
@@ -105,9 +106,10 @@ def _tables(names: list[str] | None) -> list[Table]:
 def _look(settings: Settings, tables: list[Table]) -> list[Condition]:
     from batch.maintenance.rounds import look  # noqa: PLC0415
     from batch.maintenance.table_files import LayoutError  # noqa: PLC0415 - keeps --help instant
+    from runtime.object_store import open_lake  # noqa: PLC0415
 
     try:
-        return look(settings.lake_uri, tables)
+        return look(open_lake(settings), tables)
     except LayoutError as error:
         raise CommandError(f"a table cannot be read: {error}", code=Exit.FAILED) from None
 

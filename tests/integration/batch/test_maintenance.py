@@ -18,7 +18,8 @@ from batch.maintenance.heartbeats import DEAD_AFTER
 from batch.maintenance.rounds import look, maintain
 from batch.maintenance.table_files import read
 from batch.spark.bronze import open_table
-from batch.spark.shared_tables import SHARED
+from batch.spark.shared_tables import shared
+from runtime.object_store import Place
 from schemas.domains import Table, Upkeep, domains
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -37,7 +38,7 @@ def table(mode: str) -> Table:
 def written_by(of: Table, mode: str) -> dict[str, str]:
     """What the stream's sink writes by; Spark stands in for it here, the real one is in the scenarios."""
     found = {
-        **SHARED,
+        **shared("file:"),
         "hoodie.table.name": of.name,
         "hoodie.datasource.write.recordkey.field": "id",
         "hoodie.datasource.write.partitionpath.field": "day",
@@ -70,18 +71,18 @@ def rows(found: DataFrame) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture(params=["append", "upsert"])
-def written(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Table, str, str]]:
+def written(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Table, Place, str]]:
     of = table(request.param)
     path = f"{tmp_path.as_uri()}/{of.name}"
     for number in range(COMMITS):
         commit(spark, of, request.param, path, number)
-    yield of, tmp_path.as_uri(), request.param
+    yield of, Place(tmp_path.as_uri(), fs.LocalFileSystem(), str(tmp_path)), request.param
     spark.sql(f"DROP TABLE IF EXISTS {of.name}")
 
 
 def test_rows_stay_and_files_become_few(spark, written):
     of, lake, mode = written
-    path = f"{lake}/{of.name}"
+    path = f"{lake.uri}/{of.name}"
     service = CLUSTERING if mode == "append" else COMPACTION
     (before,) = look(lake, [of])
     assert before.due == (service,)
@@ -89,7 +90,7 @@ def test_rows_stay_and_files_become_few(spark, written):
     assert len(expected) == len(DAYS) * 10 * (COMMITS if mode == "append" else 1)
 
     # A run that died behind its plan; the stream writes on.
-    options = services._options({"hoodie.compact.inline.max.delta.commits": "1"})
+    options = services._options(path, {"hoodie.compact.inline.max.delta.commits": "1"})
     plan = f"op => 'schedule', path => '{path}', options => '{options}'"
     if mode == "append":
         services._call(spark, f"run_clustering({plan}, selected_partitions => '{','.join(DAYS)}')")
@@ -110,7 +111,7 @@ def test_rows_stay_and_files_become_few(spark, written):
     (found,) = look(lake, [of])
     assert (found.due, found.unfinished, found.stale_files) == ((), (), 0)
     assert found.files < before.files
-    layout = read(fs.LocalFileSystem(), f"{lake.removeprefix('file://')}/{of.name}")
+    layout = read(lake.files, f"{lake.path}/{of.name}")
     assert {one.log for one in layout.current} <= {False, mode == "upsert"}
     assert maintain(spark, lake, [of]) == {}
 
@@ -118,16 +119,16 @@ def test_rows_stay_and_files_become_few(spark, written):
 @pytest.mark.parametrize("written", ["upsert"], indirect=True)
 def test_a_killed_compaction_is_finished(spark, written):
     of, lake, mode = written
-    path = f"{lake}/{of.name}"
+    path = f"{lake.uri}/{of.name}"
     services._call(
         spark,
         f"run_compaction(op => 'schedule', path => '{path}', "
-        f"options => '{services._options({'hoodie.compact.inline.max.delta.commits': '1'})}')",
+        f"options => '{services._options(path, {'hoodie.compact.inline.max.delta.commits': '1'})}')",
     )
     commit(spark, of, mode, path, COMMITS)
     expected = rows(open_table(spark, path))
     # What a run leaves that was killed in its middle: the instant has begun, and its heartbeat was beating just now.
-    hoodie = Path(path.removeprefix("file://")) / ".hoodie"
+    hoodie = Path(lake.path) / of.name / ".hoodie"
     (plan,) = (hoodie / "timeline").glob("*.compaction.requested")
     plan.with_suffix(".inflight").touch()
     heartbeat = hoodie / ".heartbeat" / plan.name.partition(".")[0]
@@ -144,7 +145,7 @@ def test_a_killed_compaction_is_finished(spark, written):
 
 def test_a_reader_that_began_before_goes_on(spark, written):
     of, lake, _ = written
-    path = f"{lake}/{of.name}"
+    path = f"{lake.uri}/{of.name}"
     kept = replace(of, upkeep=replace(UPKEEP, kept_ms=3_600_000))
     before = open_table(spark, path)
     expected = rows(before)

@@ -6,6 +6,7 @@ import java.util.Map;
 import org.apache.avro.Schema;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hudi.client.transaction.lock.StorageBasedLockProvider;
 import org.apache.hudi.common.engine.EngineType;
 import org.apache.hudi.config.HoodieWriteConfig;
 import org.apache.hudi.keygen.constant.KeyGeneratorType;
@@ -20,13 +21,10 @@ final class HudiConfigs {
             Map.entry("hoodie.write.markers.type", "DIRECT"),
             // Spark's table services work beside the sink: whoever changes the timeline has the table's lock meanwhile.
             Map.entry("hoodie.write.concurrency.mode", "OPTIMISTIC_CONCURRENCY_CONTROL"),
-            Map.entry("hoodie.write.lock.provider", TableLock.class.getName()),
             // What another writer has not finished is none of ours; ours is rolled back when the table is opened.
             Map.entry("hoodie.clean.failed.writes.policy", "LAZY"),
             // The metadata table costs several more files per commit; these tables have few files to list.
             Map.entry("hoodie.metadata.enable", "false"),
-            // Each instant sleeps this long to outwait other hosts' clocks; there is one host per table.
-            Map.entry("hoodie.time.generator.max_expected_clock_skew_ms", "1"),
             // Rows are already unique per commit (UpsertWriter keeps the winner).
             Map.entry("hoodie.combine.before.upsert", "false"),
             Map.entry("hoodie.parquet.compression.codec", "snappy"),
@@ -44,11 +42,25 @@ final class HudiConfigs {
             Map.entry("hoodie.keep.min.commits", "50"),
             Map.entry("hoodie.keep.max.commits", "100"));
 
+    private static final String LOCK = "hoodie.write.lock.provider";
+
+    private static final Map<String, String> ON_THIS_HOST = Map.ofEntries(
+            Map.entry(LOCK, TableLock.class.getName()),
+            // Each instant sleeps this long to outwait other hosts' clocks; there is one host per table.
+            Map.entry("hoodie.time.generator.max_expected_clock_skew_ms", "1"));
+
+    private static final Map<String, String> ON_S3 = Map.ofEntries(
+            Map.entry(LOCK, StorageBasedLockProvider.class.getName()),
+            // A writer that was killed keeps the lock for so long, and a living one renews it in time.
+            Map.entry("hoodie.write.lock.storage.validity.timeout.secs", "60"),
+            Map.entry("hoodie.write.lock.storage.heartbeat.poll.secs", "5"));
+
     private HudiConfigs() {}
 
     static HoodieWriteConfig write(TableSpec spec, Schema schema) {
         var keys = RowKeys.of(spec);
         var props = new HashMap<>(DEFAULTS);
+        props.putAll(spec.path().startsWith("s3") ? ON_S3 : ON_THIS_HOST);
         // Appends never replace a file, so there is nothing to clean.
         props.put("hoodie.clean.automatic", String.valueOf(spec.isUpsert()));
         props.put("hoodie.datasource.write.recordkey.field", String.join(",", spec.keyFields()));

@@ -1,0 +1,79 @@
+"""Files of the lake, wherever it is: as Hadoop's clients in Flink and Spark find them, and as Python does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from xml.sax.saxutils import escape
+
+from runtime import secret_files
+from runtime.config import Settings
+from runtime.layout import Layout
+
+if TYPE_CHECKING:
+    from pyarrow import fs
+
+_SCHEMES = ("s3a://", "s3://")
+
+
+def hadoop_options(settings: Settings) -> dict[str, str]:
+    """Return what Hadoop must know of S3; nothing where the settings say nothing of it."""
+    s3 = settings.s3
+    if not s3.used:
+        return {}
+    found = {
+        "hadoop.tmp.dir": str(Layout.at(settings.var_dir).hadoop / "tmp"),
+        "fs.s3a.path.style.access": str(s3.path_style).lower(),
+        "fs.s3a.endpoint.region": s3.region,
+        # Else each file that is written costs a delete for every folder above it.
+        "fs.s3a.directory.marker.retention": "keep",
+    }
+    if s3.url:
+        found |= {"fs.s3a.endpoint": s3.url, "fs.s3a.connection.ssl.enabled": str(s3.url.startswith("https:")).lower()}
+    if keys := s3.keys():
+        found |= dict(zip(("fs.s3a.access.key", "fs.s3a.secret.key"), keys, strict=True))
+    return found
+
+
+def hadoop_conf(settings: Settings) -> list[str]:
+    """Return the folders of a class path with what Hadoop is configured with: what our settings say goes first."""
+    own = [str(_write(settings, options))] if (options := hadoop_options(settings)) else []
+    return [*own, *filter(None, [os.environ.get("HADOOP_CONF_DIR")])]
+
+
+def _write(settings: Settings, options: dict[str, str]) -> Path:
+    folder = Layout.at(settings.var_dir).hadoop
+    lines = (
+        f"  <property><name>{name}</name><value>{escape(value)}</value></property>" for name, value in options.items()
+    )
+    text = "\n".join(['<?xml version="1.0"?>', "<configuration>", *lines, "</configuration>", ""])
+    with secret_files.alone(folder):
+        if not (folder / "core-site.xml").exists() or (folder / "core-site.xml").read_text() != text:
+            secret_files.write(folder / "core-site.xml", text)
+    return folder
+
+
+class Place(NamedTuple):
+    """A folder: its URI for Hadoop, and for Python its file system and the path there."""
+
+    uri: str
+    files: fs.FileSystem
+    path: str
+
+
+def open_lake(settings: Settings) -> Place:
+    """Return the lake's root."""
+    from pyarrow import fs  # noqa: PLC0415 - half a second of import that most commands can do without
+
+    uri = settings.lake_uri
+    if not uri.startswith(_SCHEMES):
+        return Place(uri, *fs.FileSystem.from_uri(uri))
+    s3 = settings.s3
+    access, secret = s3.keys() or (None, None)
+    scheme, _, host = s3.url.partition("://")
+    where = {"endpoint_override": host, "scheme": scheme} if s3.url else {}
+    files = fs.S3FileSystem(
+        access_key=access, secret_key=secret, region=s3.region, force_virtual_addressing=not s3.path_style, **where
+    )
+    return Place(uri, files, uri.partition("://")[2])
