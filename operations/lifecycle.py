@@ -17,7 +17,6 @@ from operations.runs import Runs, known, latest_checkpoint, remember
 from runtime.config import Settings
 from runtime.console import CommandError, Console, Exit
 from runtime.flink_rest import FlinkRest, JobInfo
-from runtime.layout import Layout
 from runtime.quality import rules
 from runtime.readers.releases import schedule
 from savepoints.compatibility import faults
@@ -199,7 +198,7 @@ def savepoints(settings: Settings, names: Sequence[str], *, stop: bool = True) -
         CommandError: a job does not run, or its savepoint failed. One that was to stop goes on then; the others are
             stopped, and the savepoints that they left are remembered.
     """
-    target = Layout.at(settings.var_dir).savepoints.as_uri()
+    target = settings.savepoints_uri
     with FlinkRest(settings.flink.url) as rest:
         running = {job.name: job for job in rest.jobs(live=True)}
         if absent := [name for name in names if name not in running]:

@@ -13,6 +13,7 @@ from typing import Any
 from runtime.config import Settings
 from runtime.files import replace
 from runtime.layout import Layout
+from runtime.object_store import open_place
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,16 @@ def latest_checkpoint(settings: Settings, name: str) -> str:
     savepoint is in the lake's tables already.
     """
     runs = known(settings, name)
-    checkpoints = Layout.at(settings.var_dir).checkpoints
-    found = [path for job_id in runs.job_ids for path in (checkpoints / job_id).glob("chk-*/_metadata")]
-    found += [path for one in runs.savepoints if (path := Path(one.removeprefix("file:")) / "_metadata").exists()]
-    return str(max(found, key=lambda p: p.stat().st_mtime).parent) if found else ""
+    checkpoints = open_place(settings, settings.checkpoints_uri)
+    folders = [f"{checkpoints.path}/{job_id}" for job_id in runs.job_ids]
+    found = [one for folder in folders for one in checkpoints.within(folder) if one.base_name == "_metadata"]
+    savepoints = [open_place(settings, one) for one in runs.savepoints]
+    found += [one for place in savepoints for one in place.within(place.path) if one.base_name == "_metadata"]
+    if not found:
+        return ""
+    newest = max(found, key=lambda one: one.mtime_ns).path.rpartition("/")[0]
+    scheme = checkpoints.uri.partition("://")[0]
+    return newest if scheme == "file" else f"{scheme}://{newest}"
 
 
 def _record(settings: Settings, name: str) -> Path:

@@ -19,6 +19,8 @@ from pydantic_settings import (
 
 from runtime import accounts, s3_keys
 from runtime.errors import CommandError, Exit
+from runtime.lake_settings import LakeSettings, S3Settings
+from runtime.spark_settings import SparkSettings
 
 #: The repository's root: contracts, SQL and job modules are read from here.
 ROOT = Path(__file__).resolve().parent.parent
@@ -201,6 +203,9 @@ class FlinkSettings(BaseModel):
         "and the RPC port, 0: no endpoint",
     )
     parallelism: int = 1
+    state_uri: str = Field(
+        "", description="where checkpoints and savepoints are; empty: `<var_dir>/flink`, or the stack's own S3 server"
+    )
     checkpoint_interval_s: float = 10.0
     idle_after_s: float = Field(
         2.0,
@@ -263,91 +268,12 @@ class FlinkSettings(BaseModel):
         return self.rest_port + 2 if self.metrics_port is None else self.metrics_port
 
 
-LOCAL_MASTER = "local[2]"
-
-
-class SparkSettings(BaseModel):
-    """Where Spark runs: in this process tree, or on a cluster that it is a client of."""
-
-    master: str = Field(
-        LOCAL_MASTER, description="Spark's master: local[n], spark://host:port, k8s://https://host:port or yarn"
-    )
-    driver_host: str | None = Field(
-        None,
-        description="address at which executors reach the driver; None: loopback if Spark is local, else Spark's guess",
-    )
-    memory_mb: int = Field(2048, description="heap of the driver, which is the whole engine if Spark is local")
-    executor_memory_mb: int = Field(2048, description="heap of each executor")
-    executor_cores: int = Field(1, ge=1, description="how many tasks an executor runs at once")
-    cores: int = Field(2, ge=1, description="how many tasks a cluster runs for us at once, all executors together")
-    jars_dir: Path | None = Field(
-        None, description="where executors have the jars of `polyglot build`; None: where we do"
-    )
-    archive: str | None = Field(
-        None,
-        description="packed environment that executors unpack: a URI of a .tar.gz or .zip that has this project's "
-        "packages at its top, and its interpreter where `python` says",
-    )
-    python: str | None = Field(
-        None, description="executors' Python; one in the archive begins with ./environment; None: the path of ours"
-    )
-    shared_dir: Path | None = Field(
-        None, description="folder that all executors have at this path, for what replays write; None: var_dir"
-    )
-    conf: dict[str, str] = Field(default_factory=dict, description="Spark's own options, on top of ours")
-
-    @property
-    def local(self) -> bool:
-        """Whether Spark runs on this machine alone."""
-        return self.master.startswith("local")
-
-
 class RedisSettings(BaseModel):
     """The Redis-protocol server."""
 
     host: str = "127.0.0.1"
     port: int = 16379
     password: SecretStr | None = None
-
-
-class LakeSettings(BaseModel):
-    """Where the Hudi tables are: a URI of a Hadoop file system.
-
-    Empty means ``<var_dir>/lake``, or the bucket of the stack's own S3 server where there is one.
-    """
-
-    enabled: bool = Field(True, description="whether jobs write their lake tables; ingest writes nothing else")
-    uri: str = ""
-
-
-class S3Settings(BaseModel):
-    """What ``s3a://`` is: a server of this stack (``polyglot up --with s3``), another one, or Amazon's."""
-
-    enabled: bool = Field(False, description="whether `polyglot up` starts a server, and the lake is there")
-    port: int = Field(18333, description="of that server; it takes this one and the nine that follow")
-    bucket: str = Field("lake", description="of the lake on that server")
-    endpoint: str = Field("", description="URL of a server elsewhere; empty: the stack's own, or else Amazon's")
-    region: str = "us-east-1"
-    path_style: bool = Field(True, description="whether the bucket is in the path, not in the host's name")
-    access_key: SecretStr | None = None
-    secret_key: SecretStr | None = None
-    _keys_file: Path | None = PrivateAttr(None)
-
-    @property
-    def url(self) -> str:
-        """Return the server's address; empty for Amazon's."""
-        return self.endpoint or (f"http://127.0.0.1:{self.port}" if self.enabled else "")
-
-    @property
-    def used(self) -> bool:
-        """Return whether anything is said here: else Hadoop and the environment say where S3 is."""
-        return bool(self.url or self.access_key)
-
-    def keys(self) -> tuple[str, str] | None:
-        """Return access key and secret key: those that are set, else those that the stack has made."""
-        if self.access_key and self.secret_key:
-            return self.access_key.get_secret_value(), self.secret_key.get_secret_value()
-        return s3_keys.read(self._keys_file) if self._keys_file and not self.endpoint else None
 
 
 class MetricsSettings(BaseModel):
@@ -459,8 +385,25 @@ class Settings(BaseSettings):
     @property
     def lake_uri(self) -> str:
         """Return the lake's root URI, without a trailing slash."""
-        here = f"s3a://{self.s3.bucket}" if self.s3.enabled else f"file://{self.var_dir.resolve()}/lake"
-        return (self.lake.uri or here).rstrip("/")
+        return (self.lake.uri or f"{self._root}/lake").rstrip("/")
+
+    @property
+    def checkpoints_uri(self) -> str:
+        """Return where Flink keeps checkpoints."""
+        return f"{self._state}/checkpoints"
+
+    @property
+    def savepoints_uri(self) -> str:
+        """Return where Flink keeps savepoints."""
+        return f"{self._state}/savepoints"
+
+    @property
+    def _state(self) -> str:
+        return (self.flink.state_uri or f"{self._root}/flink").rstrip("/")
+
+    @property
+    def _root(self) -> str:
+        return f"s3a://{self.s3.bucket}" if self.s3.enabled else f"file://{self.var_dir.resolve()}"
 
     @classmethod
     def settings_customise_sources(

@@ -131,8 +131,10 @@ def flink_config(settings: Settings) -> dict[str, Any]:
         "state.backend.type": "hashmap",
         "execution.checkpointing.interval": f"{int(settings.flink.checkpoint_interval_s * 1000)} ms",
         "execution.checkpointing.storage": "filesystem",
-        "execution.checkpointing.dir": layout.checkpoints.as_uri(),
-        "execution.checkpointing.savepoint-dir": layout.savepoints.as_uri(),
+        # By Hadoop's client, which is on the class path for the lake (connectors/s3), not by a plugin of Flink's.
+        "fs.allowed-fallback-filesystems": "s3a",
+        "execution.checkpointing.dir": settings.checkpoints_uri,
+        "execution.checkpointing.savepoint-dir": settings.savepoints_uri,
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.num-retained": 2,
         "execution.checkpointing.tolerable-failed-checkpoints": 100,

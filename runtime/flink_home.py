@@ -147,6 +147,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "POLYGLOT_LOG": str(layout.log("flink-client")),
     }
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    if conf := hadoop_conf(settings):
+        env["HADOOP_CONF_DIR"] = conf
     # Many images set this, and then each worker compiles all our modules anew, which takes it a third of a second.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     return env
@@ -176,4 +178,4 @@ def class_path(settings: Settings) -> str:
     names = sorted(jar.name for jar in library(settings))
     # As in the scripts: by name, and Flink itself last.
     names.sort(key=lambda name: name.startswith("flink-dist"))
-    return os.pathsep.join([*(str(lib / name) for name in names), *hadoop_conf(settings)])
+    return os.pathsep.join([*(str(lib / name) for name in names), *filter(None, [hadoop_conf(settings)])])

@@ -36,10 +36,11 @@ def hadoop_options(settings: Settings) -> dict[str, str]:
     return found
 
 
-def hadoop_conf(settings: Settings) -> list[str]:
-    """Return the folders of a class path with what Hadoop is configured with: what our settings say goes first."""
-    own = [str(_write(settings, options))] if (options := hadoop_options(settings)) else []
-    return [*own, *filter(None, [os.environ.get("HADOOP_CONF_DIR")])]
+def hadoop_conf(settings: Settings) -> str:
+    """Return the folder with what Hadoop is configured with; empty where neither settings nor environment name one."""
+    if options := hadoop_options(settings):
+        return str(_write(settings, options))
+    return os.environ.get("HADOOP_CONF_DIR", "")
 
 
 def _write(settings: Settings, options: dict[str, str]) -> Path:
@@ -61,14 +62,26 @@ class Place(NamedTuple):
     files: fs.FileSystem
     path: str
 
+    def within(self, folder: str) -> list[fs.FileInfo]:
+        """Return the files of a folder here, and of the folders in it; none if there is no such folder."""
+        from pyarrow import fs  # noqa: PLC0415 - as below
+
+        found = self.files.get_file_info(fs.FileSelector(folder, allow_not_found=True, recursive=True))
+        return [one for one in found if one.type == fs.FileType.File]
+
 
 def open_lake(settings: Settings) -> Place:
     """Return the lake's root."""
+    return open_place(settings, settings.lake_uri)
+
+
+def open_place(settings: Settings, uri: str) -> Place:
+    """Return the folder at a URI: ``file:/…``, ``file:///…`` or ``s3a://…``."""
     from pyarrow import fs  # noqa: PLC0415 - half a second of import that most commands can do without
 
-    uri = settings.lake_uri
     if not uri.startswith(_SCHEMES):
-        return Place(uri, *fs.FileSystem.from_uri(uri))
+        path = "/" + uri.removeprefix("file:").lstrip("/")
+        return Place(uri, fs.LocalFileSystem(), path)
     s3 = settings.s3
     access, secret = s3.keys() or (None, None)
     scheme, _, host = s3.url.partition("://")
@@ -76,4 +89,4 @@ def open_lake(settings: Settings) -> Place:
     files = fs.S3FileSystem(
         access_key=access, secret_key=secret, region=s3.region, force_virtual_addressing=not s3.path_style, **where
     )
-    return Place(uri, files, uri.partition("://")[2])
+    return Place(uri, files, uri.partition("://")[2].rstrip("/"))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
 
 from pyspark.sql import SparkSession
 
-from runtime.config import SparkSettings
 from runtime.maven import lake_jars
+from runtime.spark_settings import SparkSettings
 
 __all__ = ["ROOT", "SparkSession", "SparkUnavailableError", "spark_session"]
 
@@ -72,7 +72,7 @@ def spark_session(
     memory_mb: int | None = None,
     app: str = "polyglot",
     where: SparkSettings | None = None,
-    hadoop: Sequence[str] = (),
+    hadoop: str = "",
 ) -> Iterator[SparkSession]:
     """Start Spark in this process tree, or as a client of a cluster, and stop it, whatever happens.
 
@@ -82,7 +82,7 @@ def spark_session(
         memory_mb: heap of the driver; by default what `where` says.
         app: name of the application.
         where: Spark runs; by default here, on two cores.
-        hadoop: folders with what Hadoop is configured with (``runtime.object_store.hadoop_conf``).
+        hadoop: folder with what Hadoop is configured with (``runtime.object_store.hadoop_conf``).
 
     Raises:
         SparkUnavailableError: the jars are missing.
@@ -99,7 +99,7 @@ def spark_session(
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     conf = {
         # Not spark.jars: a local executor would fetch a copy of each from its own driver.
-        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in (*hadoop, *jars, *lake_jars())),
+        "spark.driver.extraClassPath": os.pathsep.join(str(one) for one in (hadoop, *jars, *lake_jars()) if one),
         "spark.driver.memory": f"{memory_mb or where.memory_mb}m",
         "spark.driver.extraJavaOptions": " ".join([f"-Dlog4j2.configurationFile=file:{log4j}", *_JAVA]),
         "spark.ui.enabled": "false",

@@ -19,11 +19,11 @@ from runtime.console import CommandError, Exit
 
 BUILDERS = {
     "kafka": broker,
-    "s3": object_store,
     "jobmanager": jobmanager,
     "taskmanager": taskmanager,
     "clickhouse": gateway,
     "redis": cache,
+    "s3": object_store,
     "repair": repair,
     "adjust": adjust,
     "maintenance": maintenance,
@@ -32,10 +32,10 @@ BUILDERS = {
 #: What a user may name; the two halves of the cluster only make sense together.
 NAMES = {
     "kafka": ("kafka",),
-    "s3": ("s3",),
     "flink": ("jobmanager", "taskmanager"),
     "clickhouse": ("clickhouse",),
     "redis": ("redis",),
+    "s3": ("s3",),
     "repair": ("repair",),
     "adjust": ("adjust",),
     "maintenance": ("maintenance",),

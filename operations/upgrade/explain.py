@@ -8,12 +8,11 @@ from operations.runs import known
 from operations.upgrade.apply import Wish
 from runtime.config import Settings
 from runtime.flink_rest import FlinkRest
-from runtime.layout import Layout
 
 
 def calls(settings: Settings, wish: Wish) -> list[str]:
     """Return the calls, with the ids of the jobs that run now; ``SAVEPOINT`` is what the first ones print."""
-    target = Layout.at(settings.var_dir).savepoints.as_uri()
+    target = settings.savepoints_uri
     manager = f"{settings.flink.host}:{settings.flink.rest_port}"
     with FlinkRest(settings.flink.url) as rest:
         running = {job.name: job.id for job in rest.jobs(live=True)}

@@ -29,12 +29,15 @@ class Stack:
     def __init__(self, folder: Path, memory_mb: int = 2304, slots: int = 4, rules: str | None = None) -> None:
         self._watch = evidence.Watch()
         kafka, flink, clickhouse, redis, metrics = free_ports(5, run=4)
+        taken = [first + more for first in (kafka, flink, clickhouse, redis, metrics) for more in range(4)]
+        (s3,) = free_ports(1, run=10, avoid=taken)
         self.settings = Settings(
             var_dir=folder / "var",
             kafka={"bootstrap_servers": f"127.0.0.1:{kafka}"},
             flink={"rest_port": flink, "taskmanager_memory_mb": memory_mb, "taskmanager_slots": slots},
             clickhouse={"port": clickhouse},
             redis={"port": redis},
+            s3={"port": s3},
             metrics={"port": metrics, "refresh_s": 0},
         )
         self.layout = Layout.at(self.settings.var_dir)
@@ -48,6 +51,7 @@ class Stack:
             "POLYGLOT_FLINK__TASKMANAGER_SLOTS": str(slots),
             "POLYGLOT_CLICKHOUSE__PORT": str(clickhouse),
             "POLYGLOT_REDIS__PORT": str(redis),
+            "POLYGLOT_S3__PORT": str(s3),
             "POLYGLOT_METRICS__PORT": str(metrics),
             "POLYGLOT_METRICS__REFRESH_S": "0",
         }

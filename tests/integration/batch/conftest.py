@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 import pytest
 from pyspark.sql import SparkSession
 from support.absent import absent
+from support.object_store import s3_server
 
 from batch.spark.session import SparkUnavailableError, spark_session
-from runtime.config import settings
+from runtime.config import Settings, settings
+from runtime.object_store import hadoop_conf
 
 #: Small data on few cores: no code is compiled for it, no plan is thought over twice.
 SMALL = {
@@ -34,12 +36,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def spark() -> Iterator[SparkSession]:
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings with an S3 server, which runs."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def spark(object_store: Settings) -> Iterator[SparkSession]:
     with TemporaryDirectory(prefix="polyglot-spark-") as scratch, pytest.MonkeyPatch.context() as patch:
         # Workers import `support` as well: a topic in memory is read there.
         patch.setenv("PYTHONPATH", str(FOLDER.parents[1]), prepend=os.pathsep)
+        jars = settings().cache_dir / "jars" / "spark"
         try:
-            with spark_session(settings().cache_dir / "jars" / "spark", Path(scratch), memory_mb=1536) as session:
+            with spark_session(jars, Path(scratch), memory_mb=1536, hadoop=hadoop_conf(object_store)) as session:
                 for name, value in SMALL.items():
                     session.conf.set(name, value)
                 yield session

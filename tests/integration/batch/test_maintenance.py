@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pyarrow import fs
 from pyspark.sql import DataFrame, SparkSession
 
 from batch.maintenance import services
@@ -19,7 +18,8 @@ from batch.maintenance.rounds import look, maintain
 from batch.maintenance.table_files import read
 from batch.spark.bronze import open_table
 from batch.spark.shared_tables import shared
-from runtime.object_store import Place
+from runtime.config import Settings
+from runtime.object_store import Place, open_place
 from schemas.domains import Table, Upkeep, domains
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -35,10 +35,10 @@ def table(mode: str) -> Table:
     return replace(domains().tables[name], name=f"{mode}_{name}", sorted_by=("entity_id", "event_time"), upkeep=UPKEEP)
 
 
-def written_by(of: Table, mode: str) -> dict[str, str]:
+def written_by(of: Table, mode: str, path: str) -> dict[str, str]:
     """What the stream's sink writes by; Spark stands in for it here, the real one is in the scenarios."""
     found = {
-        **shared("file:"),
+        **shared(path),
         "hoodie.table.name": of.name,
         "hoodie.datasource.write.recordkey.field": "id",
         "hoodie.datasource.write.partitionpath.field": "day",
@@ -63,20 +63,23 @@ def commit(spark: SparkSession, of: Table, mode: str, path: str, number: int) ->
     first = 10 * number if mode == "append" else 0
     rows = [(f"{day}-{n}", f"sim:{n % 3}", 1_000 * n, number, day) for day in DAYS for n in range(first, first + 10)]
     frame = spark.createDataFrame(rows, "id string, entity_id string, event_time long, version int, day string")
-    frame.coalesce(1).write.format("hudi").options(**written_by(of, mode)).mode("append").save(path)
+    frame.coalesce(1).write.format("hudi").options(**written_by(of, mode, path)).mode("append").save(path)
 
 
 def rows(found: DataFrame) -> list[tuple[object, ...]]:
     return sorted(map(tuple, found.select("id", "entity_id", "event_time", "version", "day").collect()))
 
 
-@pytest.fixture(params=["append", "upsert"])
-def written(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Table, Place, str]]:
-    of = table(request.param)
-    path = f"{tmp_path.as_uri()}/{of.name}"
+@pytest.fixture(params=["append", "upsert", "append on s3", "upsert on s3"])
+def written(
+    spark: SparkSession, object_store: Settings, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[Table, Place, str]]:
+    mode, _, where = request.param.partition(" on ")
+    of = table(mode)
+    lake = open_place(object_store, f"s3a://polyglot/{tmp_path.name}" if where else tmp_path.as_uri())
     for number in range(COMMITS):
-        commit(spark, of, request.param, path, number)
-    yield of, Place(tmp_path.as_uri(), fs.LocalFileSystem(), str(tmp_path)), request.param
+        commit(spark, of, mode, f"{lake.uri}/{of.name}", number)
+    yield of, lake, mode
     spark.sql(f"DROP TABLE IF EXISTS {of.name}")
 
 
@@ -143,6 +146,7 @@ def test_a_killed_compaction_is_finished(spark, written):
     assert rows(open_table(spark, path)) == expected
 
 
+@pytest.mark.parametrize("written", ["append", "upsert"], indirect=True)
 def test_a_reader_that_began_before_goes_on(spark, written):
     of, lake, _ = written
     path = f"{lake.uri}/{of.name}"
