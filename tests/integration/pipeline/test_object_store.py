@@ -1,4 +1,4 @@
-"""A stack on S3: a captured day with kills in it, upkeep, starts from a savepoint and a checkpoint, a round of chaos."""
+"""A stack on S3: a captured day with kills in it, upkeep, starts from where it was, a round of chaos."""
 
 import signal
 import subprocess
