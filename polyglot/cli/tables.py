@@ -1,4 +1,4 @@
-"""``polyglot tables`` and ``polyglot tables maintain``."""
+"""``polyglot tables``: what is in the lake's tables, their upkeep, and how a lost one is made again."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     for name, command, examples in (
         ("ls", ls, "polyglot tables ls\n\npolyglot tables ls bronze_raw --json"),
         ("maintain", maintain, "polyglot tables maintain --dry-run\n\npolyglot tables maintain gold_bar"),
+        ("rebuild", rebuild, "polyglot tables rebuild silver_trade gold_bar"),
     ):
         group.command(name, help=help_with(command, *examples.split("\n\n")))(command)
     app.add_typer(group, name="tables", rich_help_panel=PANEL)
@@ -80,6 +81,37 @@ def maintain(
     after = _look(settings, tables)
     _show(console, after)
     console.result({"dry_run": False, "done": done, "due": {one.table: list(one.due) for one in after if one.due}})
+
+
+def rebuild(
+    names: Annotated[list[str], typer.Argument(metavar="TABLE…", help="Which: of Silver, or Gold's bars.")],
+    json_output: JsonOption = False,
+) -> None:
+    """Make tables that are gone again, by a replay of all of Bronze.
+
+    Their jobs must stand still, stopped with a savepoint after `polyglot drain`; they go on from it afterwards. A table
+    that is there is never replaced: delete its folder first.
+    """
+    from batch.maintenance.rebuild import TableThereError  # noqa: PLC0415 - keeps --help instant
+    from batch.maintenance.rebuild import rebuild as make_again  # noqa: PLC0415
+    from operations.rebuilding import demand_rest  # noqa: PLC0415
+    from runtime.quality import rules  # noqa: PLC0415
+    from runtime.readers.releases import schedule  # noqa: PLC0415
+
+    settings, console = Settings(), Console(json_output=json_output)
+    tables = _tables(names)
+    runs = demand_rest(settings, tables)
+    scratch = settings.replays_dir / "rebuild"
+    try:
+        with spark(settings, console, "rebuild") as session:
+            found = make_again(
+                session, settings.lake_uri, tables, scratch, runs, quality=rules(settings), schedule=schedule(settings)
+            )
+    except TableThereError as error:
+        raise CommandError(str(error), hint="a table that is there is not replaced", code=Exit.USAGE) from None
+    console.table(["table", "rows"], [[name, f"{count:,}"] for name, count in found.items()])
+    console.result(found)
+    console.success("the jobs go on with: polyglot submit")
 
 
 def _carry_out(settings: Settings, console: Console, tables: list[Table]) -> dict[str, list[str]]:

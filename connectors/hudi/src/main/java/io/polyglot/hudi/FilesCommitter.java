@@ -24,6 +24,11 @@ final class FilesCommitter implements Committer<StagedBatch> {
     static final String BATCH = "polyglot.batch";
     static final String JOB = "polyglot.job";
     static final String CHECKPOINT = "polyglot.checkpoint";
+    /**
+     * Of the commit by which Spark made a lost table again ({@code batch/maintenance/rebuild.py}): the runs of the job,
+     * comma separated, whose results are all in it.
+     */
+    static final String REBUILT = "polyglot.rebuilt";
 
     private static final Logger LOG = LoggerFactory.getLogger(FilesCommitter.class);
 
@@ -99,13 +104,19 @@ final class FilesCommitter implements Committer<StagedBatch> {
         if (missing.isEmpty()) {
             return false;
         }
-        if (table.archivedExtras(BATCH).contains(batch.id())) {
+        if (table.archivedExtras(BATCH).contains(batch.id()) || wasRebuilt(batch, missing)) {
             return true;
         }
         // Committing the others would lose rows that the source will not send again.
         throw new IllegalStateException(missing.size() + " of " + batch.files().size() + " staged files of checkpoint "
                 + batch.checkpoint() + " of " + spec.path() + " are gone, and no commit holds them, the first being "
                 + missing.get(0).path() + ": they hold rows that this job counts as written; restore an older checkpoint or repair the table");
+    }
+
+    /** Whether the staged files went with a table that was lost, and all their rows came back when it was made again. */
+    private boolean wasRebuilt(StagedBatch batch, List<StagedFile> missing) throws IOException {
+        return missing.size() == batch.files().size() && batch.checkpoint() <= run.restored() && !run.former().isEmpty()
+                && table.extras(REBUILT).stream().anyMatch(runs -> List.of(runs.split(",")).containsAll(run.former()));
     }
 
     private void commit(StagedBatch batch) throws IOException {

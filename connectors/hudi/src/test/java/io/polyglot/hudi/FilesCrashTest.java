@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.apache.flink.core.io.SimpleVersionedSerialization;
+import org.apache.flink.util.FileUtils;
 import org.apache.hudi.common.model.WriteOperationType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -329,6 +330,35 @@ class FilesCrashTest {
             assertThat(run.alreadyCommitted()).isEqualTo(1);
         }
         assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 16));
+    }
+
+    /** The table was lost behind the last commit of a run, and Spark made it again with all that the run had read. */
+    @ParameterizedTest
+    @ValueSource(strings = {"one", "one,two", "", "another"})
+    void aTableThatWasMadeAgainHasWhatItsRunsHadStaged(String rebuilt) throws Exception {
+        FilesRun.Checkpoint savepoint;
+        try (var run = new FilesRun(spec, FilesRun.Checkpoint.NONE, "one", Set.of())) {
+            savepoint = run.write(0, file(0, 10)).barrier();
+            run.complete();
+        }
+        FileUtils.deleteDirectory(table.toFile());
+        try (var hudi = HudiTable.open(spec, RowCodec.of(spec))) {
+            var instant = hudi.startAppend();
+            var file = new Staging(spec).put(file(0, 10));
+            var stat = BaseFile.store(hudi.config(), hudi.forWriting(), instant, file, new Staging(spec).content(file));
+            hudi.commitAppend(instant, List.of(stat), Map.of(FilesCommitter.REBUILT, rebuilt));
+            new Staging(spec).remove(file);
+        }
+        if (!rebuilt.startsWith("one")) {
+            assertThatThrownBy(() -> new FilesRun(spec, savepoint, "two", Set.of("one"))).hasMessageContaining("are gone");
+            return;
+        }
+        try (var run = new FilesRun(spec, savepoint, "two", Set.of("one"))) {
+            assertThat(run.alreadyCommitted()).isEqualTo(1);
+            run.write(0, file(10, 20)).barrier();
+            run.complete();
+        }
+        assertThat(Fixtures.ids(table)).isEqualTo(everySecond(0, 20));
     }
 
     /** With so many of a checkpoint's two files in the table. */
