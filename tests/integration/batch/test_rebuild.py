@@ -34,7 +34,7 @@ def test_what_is_lost_is_made_again_and_nothing_else(spark: SparkSession, tmp_pa
     lake, scratch = tmp_path / "lake", tmp_path / "scratch"
 
     def verified() -> batch.Verified:
-        return batch.verify(stores=["hudi"], versions="current", settings=settings, spark=spark)
+        return batch.verify(stores=["silver", "gold"], versions="current", settings=settings, spark=spark)
 
     with pytest.raises(TableThereError, match="silver_trade"):
         rebuild(spark, settings.lake_uri, tables, scratch, [])
