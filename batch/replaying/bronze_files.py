@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +19,8 @@ import pyarrow.parquet as pq
 
 from batch.ranges import Days, Span, day_text
 from batch.replaying.steps import Piece, ShardKey, Step
-from batch.spark.bronze import ENVELOPE, BronzeError
+from batch.spark.bronze import ENVELOPE
+from runtime.object_store import local, source
 from schemas.catalog import LOG, OFFSET
 from udfs.gate.resubmitted import PREFIX
 
@@ -53,18 +52,6 @@ class Wanted:
         return found
 
 
-def local(uri: str) -> Path:
-    """Return the path of a local file.
-
-    Raises:
-        BronzeError: it is not local.
-    """
-    parts = urlparse(uri)
-    if parts.scheme not in ("", "file"):
-        raise BronzeError(f"a replay reads Bronze from local files only, not from {parts.scheme}://")
-    return Path(unquote(parts.path))
-
-
 def may_hold(uri: str, days: Days) -> bool:
     """Tell whether a file of Bronze may have rows of these dates: its folder is named by their ingest date."""
     return days.holds(local(uri).parent.name)
@@ -76,7 +63,7 @@ def pieces(uri: str, wanted: Wanted, again: Span) -> list[Piece]:
     Records of `again` that were sent again, amended or redriven, are counted apart.
     """
     columns = [*LOG, "ingest_date", "event_time", "source_id", *(["entity_id"] if wanted.entities else [])]
-    rows = pq.read_table(local(uri), columns=columns, read_dictionary=[*_REPEATED, "source_id"])
+    rows = pq.read_table(source(uri), columns=columns, read_dictionary=[*_REPEATED, "source_id"])
     keep = wanted.holds(rows)
     if keep is not None:
         rows = rows.filter(pa.array(keep))
@@ -110,12 +97,12 @@ def read(step: Step, wanted: Wanted, kept: Sequence[str] = ENVELOPE) -> Iterator
     """Yield the envelopes of a step's shards, each shard's in order of its log; ``kept`` are their columns."""
     columns = [*dict.fromkeys((*LOG, "ingest_date", *ENVELOPE))]
     if step.sort:
-        tables = [pq.read_table(local(uri), columns=columns, read_dictionary=["topic"]) for uri in step.files]
+        tables = [pq.read_table(source(uri), columns=columns, read_dictionary=["topic"]) for uri in step.files]
         rows = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
         yield from _by_shard(rows, step, wanted, kept)
         return
     for uri in step.files:
-        file = pq.ParquetFile(local(uri), read_dictionary=["topic"])
+        file = pq.ParquetFile(source(uri), read_dictionary=["topic"], pre_buffer=uri.startswith("s3"))
         for batch in file.iter_batches(_ROWS, columns=columns):
             yield from _by_shard(batch, step, wanted, kept)
 

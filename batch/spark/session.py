@@ -96,10 +96,13 @@ def spark_session(
     os.environ["PYSPARK_PYTHON"] = where.python or sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    if hadoop:
+        # The JVM has it on its class path, and workers read the lake's files themselves.
+        os.environ["HADOOP_CONF_DIR"] = hadoop
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     conf = {
         # Not spark.jars: a local executor would fetch a copy of each from its own driver.
-        "spark.driver.extraClassPath": os.pathsep.join(str(one) for one in (hadoop, *jars, *lake_jars()) if one),
+        "spark.driver.extraClassPath": os.pathsep.join(str(one) for one in (*jars, *lake_jars())),
         "spark.driver.memory": f"{memory_mb or where.memory_mb}m",
         "spark.driver.extraJavaOptions": " ".join([f"-Dlog4j2.configurationFile=file:{log4j}", *_JAVA]),
         "spark.ui.enabled": "false",
@@ -120,7 +123,7 @@ def spark_session(
         "spark.sql.extensions": "org.apache.spark.sql.hudi.HoodieSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.hudi.catalog.HoodieCatalog",
         "spark.port.maxRetries": "64",
-        **(_here(scratch, where) if where.local else _cluster(jars, where)),
+        **(_here(scratch, where) if where.local else _cluster(jars, where, hadoop)),
         **where.conf,
     }
     builder = SparkSession.builder.master(where.master).appName(app)
@@ -142,7 +145,7 @@ def _here(scratch: Path, where: SparkSettings) -> dict[str, str]:
     return {"spark.driver.bindAddress": host, "spark.driver.host": host, "spark.local.dir": str(scratch)}
 
 
-def _cluster(jars: list[Path], where: SparkSettings) -> dict[str, str]:
+def _cluster(jars: list[Path], where: SparkSettings, hadoop: str = "") -> dict[str, str]:
     """Return the options of a client of a cluster: what executors need besides a Spark of their own."""
     os.environ.pop("SPARK_LOCAL_IP", None)
     there = [str((where.jars_dir or jar.parent) / jar.name) for jar in jars]
@@ -158,6 +161,7 @@ def _cluster(jars: list[Path], where: SparkSettings) -> dict[str, str]:
         # A replay spreads its shards over the executors that are there when it begins.
         "spark.scheduler.minRegisteredResourcesRatio": "1.0",
         "spark.executorEnv.PYTHONPATH": root,
+        **({"spark.executorEnv.HADOOP_CONF_DIR": hadoop} if hadoop else {}),
         # Folds write files: of two copies of a task the second would only cost.
         "spark.speculation": "false",
         **({"spark.driver.host": where.driver_host} if where.driver_host else {}),

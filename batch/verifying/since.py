@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from batch.ranges import Span
-from batch.replaying.bronze_files import local
 from batch.spark.bronze import read_bronze
 from batch.spark.topics import Broker, contents, extents, read
+from runtime.object_store import local, source
 from schemas import catalog
 from schemas.catalog import DAY, REVISIONS, SECOND
 
@@ -51,7 +51,7 @@ def days_of(files: Iterable[str]) -> tuple[set[int], int]:
     days: set[int] = set()
     since = 1 << 62
     for file in files:
-        times = pq.read_table(local(file), columns=["event_time"]).column("event_time")
+        times = pq.read_table(source(file), columns=["event_time"]).column("event_time")
         if len(times):
             since = min(since, pc.min(times).as_py())
             at = np.asarray(times)

@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from batch.ranges import Days
-from batch.replaying.bronze_files import local, may_hold
+from batch.replaying.bronze_files import may_hold
 from batch.replaying.files import ArrowFunction, Batches
 from batch.spark.views import UNREADABLE, table_names
 from batch.verifying.hashes import Mask, kinds, of_arrow, of_columns
 from batch.verifying.scans import ENVELOPE, Found, Range, Scanned, add_values
 from batch.verifying.sums import Sums, added, summed
+from runtime.object_store import size, source
 from schemas import catalog
 from schemas.catalog import BARS, LOG
 from schemas.contracts import contract
@@ -92,7 +93,7 @@ class TableScan:
 
     @property
     def cost(self) -> int:
-        return local(self.uri).stat().st_size // 20
+        return size(self.uri) // 20
 
     def run(self) -> Scanned:
         found = Found()
@@ -104,9 +105,11 @@ class TableScan:
 
     def _read(self, found: Found) -> None:
         wanted = columns_of(self.store, self.kind)
-        there = [name for name in pq.read_schema(local(self.uri)).names if name in wanted]
+        there = [name for name in pq.read_schema(source(self.uri)).names if name in wanted]
         repeated = [name for name in there if name in _REPEATED]
-        file = pq.ParquetFile(local(self.uri), read_dictionary=repeated, memory_map=True)
+        file = pq.ParquetFile(
+            source(self.uri), read_dictionary=repeated, memory_map=True, pre_buffer=self.uri.startswith("s3")
+        )
         if self.store == "silver" and not may_hold(self.uri, self.days) and not self._sent_again(file):
             return
         for rows in file.iter_batches(_ROWS, columns=there):

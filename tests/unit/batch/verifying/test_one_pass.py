@@ -16,12 +16,12 @@ from support.memory_log import MemoryPart, Record
 from support.scanned import LocalReading
 
 from batch.ranges import Days, Span
-from batch.replaying.bronze_files import local
 from batch.replaying.files import arrow_schema, normalized_schema
 from batch.spark.columns import VALUE
 from batch.verifying.one_pass import UnreadableError
 from batch.verifying.scans import ENVELOPE, WIRE, Range, replayed
 from batch.verifying.sums import ByDay
+from runtime.object_store import local
 from schemas import catalog
 from udfs.ingest.ingestor import Ingestor
 from udfs.kernels.slices import Slices
