@@ -8,6 +8,8 @@ LAYOUT, DUE, SERVICES = (
     f"tests/unit/batch/maintenance/test_{name}.py" for name in ("table_files", "conditions", "services")
 )
 
+SNAPSHOTS = "tests/unit/batch/test_snapshots.py"
+
 OF_THE_LAKE = (
     Mutation(
         "lake: nobody takes the place of a writer whose heart beats",
@@ -57,5 +59,54 @@ OF_THE_LAKE = (
         "all_old=max(replaced, default=limit) <= limit,",
         "all_old=min(replaced, default=limit) <= limit,",
         (DUE,),
+    ),
+    Mutation(
+        "lake: the lock on S3 is written only by who saw its last state",
+        "connectors/s3/src/main/java/org/apache/hudi/aws/transaction/lock/S3StorageLockClient.java",
+        "request.putCustomRequestHeader(condition, value);",
+        'request.putCustomRequestHeader("x-unknown", value);',
+        ("connectors/s3/src/test/java/org/apache/hudi/aws/transaction/lock/S3StorageLockClientTest.java",),
+    ),
+    Mutation(
+        "lake: the sink and Spark take the same lock on S3",
+        "batch/spark/shared_tables.py",
+        '"hoodie.write.lock.storage.validity.timeout.secs": "60"',
+        '"hoodie.write.lock.storage.validity.timeout.secs": "6"',
+        (SERVICES,),
+    ),
+    Mutation(
+        "lake: staged files that are gone are forgiven only where the table was made again with them",
+        "connectors/hudi/src/main/java/io/polyglot/hudi/FilesCommitter.java",
+        "containsAll(run.former())",
+        "isEmpty() || true",
+        ("connectors/hudi/src/test/java/io/polyglot/hudi/FilesCrashTest.java",),
+    ),
+    Mutation(
+        "lake: no key of S3 is handed down",
+        "devstack/local/environment.py",
+        r"S3__\w+_KEY|",
+        "",
+        ("tests/unit/devstack/local/test_object_store.py",),
+    ),
+    Mutation(
+        "snapshot: a changed byte is found",
+        "batch/snapshots/bronze_copy.py",
+        "if digest.hexdigest() != one.sha256:",
+        "if not digest.hexdigest():",
+        (SNAPSHOTS,),
+    ),
+    Mutation(
+        "snapshot: another digest is a difference",
+        "batch/snapshots/manifest.py",
+        "if one != other:",
+        "if bool(one) != bool(other):",
+        (SNAPSHOTS,),
+    ),
+    Mutation(
+        "snapshot: it is of one version",
+        "operations/snapshots.py",
+        "if one.restated or one.version != families()[one.family].current:",
+        "if one.restated:",
+        ("tests/unit/operations/test_snapshots.py",),
     ),
 )
