@@ -25,6 +25,7 @@ FAULTS = ("kill-taskmanager", "kill-jobmanager", "kill-clickhouse")
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     one = Stack(tmp_path_factory.mktemp("s3"), memory_mb=2560, slots=8)
+    one.env["POLYGLOT_FLINK__CHECKPOINT_INTERVAL_S"] = "2"  # many small files, so that there is something to do
     try:
         one.json("up", "--with", "s3")
         one.json("submit")
