@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from support.pages import python_blocks
 
 import batch
 import batch.api
@@ -70,3 +71,12 @@ def test_the_notebook_finds_the_difference(spark: SparkSession, monkeypatch: pyt
     ((table, one),) = known["after"].first_differences
     assert (table, one.key, set(one.fields)) == ("silver_trade", known["key"], {"price"})
     assert one.fields["price"][1] == "1.500000000000"
+
+
+def test_spark_reads_the_lake_as_a_page_says(spark: SparkSession, installation: Settings) -> None:
+    (block,) = (one for one in python_blocks("howto/read-the-lake.md") if "spark" in one)
+    known: dict[str, Any] = {"spark": spark, "LAKE": installation.lake_uri}
+    exec(block, known)  # noqa: S102 - our own page
+    rows = known["latest"].collect()
+    assert rows
+    assert {row["interval"] for row in rows} == {"1m"}

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hudi import HudiTableBuilder
 from support import drivers
+from support.pages import python_blocks
 from support.registry import FakeRegistry, served
 
 from devstack.demo.reconciliation import reconcile
@@ -59,6 +60,23 @@ def test_hudi_rs_reads_the_lake_as_clickhouse_has_it(outcome):
         )
         asked = outcome.ask(f"select {columns} from {name}")
         assert sorted(_texts(asked)) == sorted(_texts(zip(*gold.to_pydict().values(), strict=True))), table
+
+
+def test_duckdb_and_polars_read_what_a_page_says(outcome, tmp_path):
+    """The lake has been maintained meanwhile, so there are files that count no more."""
+    blocks = [block for block in python_blocks("howto/read-the-lake.md") if "spark" not in block]
+    assert len(blocks) == 4
+    figures = {
+        "gold_bar": "bars.num_rows",
+        "silver_trade": "sum(row[2] for row in volumes.fetchall())",
+        "silver_quote": 'int(spreads["quotes"].sum())',
+    }
+    told = ", ".join(f'"{name}": {code}' for name, code in figures.items())
+    program = tmp_path / "page.py"
+    code = "\n".join([*blocks, "import json", f"print(json.dumps({{{told}}}))"])
+    program.write_text(code.replace("file:///path/to/lake", outcome.stack.settings.lake_uri))
+    read = drivers.smoke([drivers.python("lake", drivers.SOURCES / "lake" / "requirements.lock"), program], 300)
+    assert read == {one["table"]: one["found"] for one in outcome.verified["tables"] if one["table"] in figures}
 
 
 def test_confluents_client_reads_the_topics_and_writes_the_same_bytes(outcome):
