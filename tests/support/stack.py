@@ -74,6 +74,10 @@ class Stack:
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)
 
+    def of_commands(self) -> Settings:
+        """Return the settings as a command of this stack has them: where its lake is, shows only when it is up."""
+        return Settings(var_dir=self.settings.var_dir, s3={"port": self.settings.s3.port})
+
     def pid(self, name: str) -> int:
         state = read_state(self.layout)
         assert state and state.components[name].pid, f"{name} is not running"

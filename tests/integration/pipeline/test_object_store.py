@@ -11,7 +11,6 @@ from support.patience import patient
 from support.pipeline import await_raw
 from support.stack import Stack
 
-from runtime.config import Settings
 from runtime.object_store import open_lake, open_place
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(3600)]
@@ -32,11 +31,6 @@ def stack(tmp_path_factory):
         yield one
     finally:
         one.close()
-
-
-def of(stack):
-    """Return the settings as a command of this stack sees them."""
-    return Settings(**{**stack.settings.model_dump(exclude={"s3"}), "s3": {"port": stack.settings.s3.port}})
 
 
 def kill(pid):
@@ -68,7 +62,7 @@ def test_a_captured_day_with_kills(stack):
 def test_nothing_of_it_is_on_this_disk(stack):
     assert not (stack.settings.var_dir / "lake").exists()
     assert list((stack.settings.var_dir / "flink" / "checkpoints").rglob("_metadata")) == []
-    settings = of(stack)
+    settings = stack.of_commands()
     lake, state = open_lake(settings), open_place(settings, settings.checkpoints_uri)
     assert any(one.path.endswith(".parquet") for one in lake.within(f"{lake.path}/bronze_raw"))
     assert any(one.base_name == "_metadata" for one in state.within(state.path))
