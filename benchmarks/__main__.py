@@ -28,12 +28,14 @@ _PORTS = {
     "POLYGLOT_FLINK__REST_PORT": "48081",
     "POLYGLOT_CLICKHOUSE__PORT": "48123",
     "POLYGLOT_REDIS__PORT": "46379",
+    "POLYGLOT_S3__PORT": "48333",
     "POLYGLOT_VAR_DIR": str(ROOT / "var" / "bench"),
 }
 #: In the order in which they run; those in `OPTIONAL` only if they are asked for.
-PARTS = ("stages", "growth", "whole", "memory", "latency", "query", "others")
-OPTIONAL = ("others",)
-NO_STACK = ("growth",)
+PARTS = ("stages", "growth", "whole", "memory", "latency", "query", "others", "lake")
+OPTIONAL = ("others", "lake")
+#: They need none, or start their own.
+NO_STACK = ("growth", "lake")
 REPORT = ROOT / "var" / "report" / "bench.json"
 README = ROOT / "benchmarks" / "README.md"
 #: What a quick run takes of the frames: the rates need so many, or nothing lies between start and end.
@@ -57,7 +59,7 @@ def _arguments() -> argparse.Namespace:
 
 def _parts(asked: argparse.Namespace, config: Settings, console: Console) -> dict[str, Callable[[], Any]]:
     """Return what each part runs; imported here, after the environment is set."""
-    from benchmarks import growth, latency, stages, whole  # noqa: PLC0415
+    from benchmarks import growth, lake, latency, stages, whole  # noqa: PLC0415
     from benchmarks.others import run as others  # noqa: PLC0415
     from benchmarks.preload import preload  # noqa: PLC0415
 
@@ -77,6 +79,7 @@ def _parts(asked: argparse.Namespace, config: Settings, console: Console) -> dic
         "memory": lambda: whole.sustained(config, console, whole.MEMORY_RATE, minutes, warm_up_s),
         "latency": lambda: latency.latencies(config, console, seconds, warm_up_s),
         "query": lambda: latency.queried(config, console, seconds, warm_up_s),
+        "lake": lambda: lake.costs(console, 30 if quick else 200),
         "others": lambda: others.measured(config, console, frames // 2, frames // 10, repeats),
     }
 

@@ -99,6 +99,19 @@ def others(found: dict[str, Any]) -> Lines:
     ]
 
 
+def lake(found: dict[str, Any]) -> Lines:
+    """Return what a lake on S3 costs: what, and the figure; two figures are those before and after upkeep."""
+    lines = []
+    for what, kinds in found["requests"].items():
+        each = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items())
+        lines.append([f"requests of {what}, a million events", f"{sum(kinds.values()):,}: {each}"])
+    for name, one in found["tables"].items():
+        lines.append([name, f"{one['bytes_a_record']} bytes a record, {one['files'][0]} and {one['files'][1]} files"])
+    for name, (before, after) in found["queries"].items():
+        lines.append([f"all of {name}", f"{before:.2f} s and {after:.2f} s"])
+    return lines
+
+
 def tables(found: dict[str, Any]) -> Iterator[tuple[str, list[str], Lines]]:
     """Yield title, head and lines of each table that the report has figures for."""
     if one := found.get("stages"):
@@ -113,6 +126,9 @@ def tables(found: dict[str, Any]) -> Iterator[tuple[str, list[str], Lines]]:
             _OTHERS,
             others(found["others"]),
         )
+    if one := found.get("lake"):
+        title = f"a lake on S3, {one['frames']:,} frames, a commit every {one['checkpoint_s']:g} s"
+        yield title, ["what", "figure"], lake(one)
     if "aims" in found:
         yield "aims", ["what", "figure", "aim", "verdict"], rows(found["aims"])
 

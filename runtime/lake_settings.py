@@ -25,7 +25,7 @@ class S3Settings(BaseModel):
     enabled: bool = Field(
         False, description="whether `polyglot up` starts a server, and the lake and Flink's state are there"
     )
-    port: int = Field(18333, description="of that server; it takes this one and the nine that follow")
+    port: int = Field(18333, description="of that server; it takes this one and the ten that follow")
     bucket: str = Field("polyglot", description="of the lake and of Flink's state on that server")
     endpoint: str = Field("", description="URL of a server elsewhere; empty: the stack's own, or else Amazon's")
     region: str = "us-east-1"

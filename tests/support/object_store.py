@@ -16,7 +16,7 @@ from support.patience import patient, wait_for
 @contextmanager
 def s3_server(var: Path) -> Iterator[Settings]:
     """Run the stack's own S3 server alone; its keys and data are in ``var``."""
-    (port,) = free_ports(1, run=10)
+    (port,) = free_ports(1, run=11)
     settings = Settings(var_dir=var, s3={"enabled": True, "port": port})
     component = object_store(settings)
     component.prepare()

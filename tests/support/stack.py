@@ -30,7 +30,7 @@ class Stack:
         self._watch = evidence.Watch()
         kafka, flink, clickhouse, redis, metrics = free_ports(5, run=4)
         taken = [first + more for first in (kafka, flink, clickhouse, redis, metrics) for more in range(4)]
-        (s3,) = free_ports(1, run=10, avoid=taken)
+        (s3,) = free_ports(1, run=11, avoid=taken)
         self.settings = Settings(
             var_dir=folder / "var",
             kafka={"bootstrap_servers": f"127.0.0.1:{kafka}"},

@@ -69,3 +69,17 @@ def test_a_text_without_one_block_is_refused(text):
 
 def test_the_readme_has_the_block():
     assert block(_found()) in replaced(README.read_text(encoding="utf-8"), _found())
+
+
+def test_a_lake_is_told_by_requests_tables_and_queries():
+    found = {
+        "requests": {"feeding": {"PUT": 1200, "GET": 300}, "upkeep": {"GET": 7}},
+        "tables": {"silver_trade": {"bytes_a_record": 41.5, "files": [20, 2]}},
+        "queries": {"silver_trade, Spark": [2.0, 1.25]},
+    }
+    assert table.lake(found) == [
+        ["requests of feeding, a million events", "1,500: PUT 1,200, GET 300"],
+        ["requests of upkeep, a million events", "7: GET 7"],
+        ["silver_trade", "41.5 bytes a record, 20 and 2 files"],
+        ["all of silver_trade, Spark", "2.00 s and 1.25 s"],
+    ]

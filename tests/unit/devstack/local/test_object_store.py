@@ -19,7 +19,7 @@ def test_no_key_is_on_its_command_line(tmp_path):
     keys = s3_keys.read(s3_keys.place(tmp_path))
     assert keys
     assert not any(key in part for key in keys for part in component.command)
-    assert len(component.ports) == 10
+    assert len(component.ports) == 11
 
 
 def test_no_process_inherits_keys():
