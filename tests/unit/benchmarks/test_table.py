@@ -77,7 +77,7 @@ def test_a_lake_is_told_by_requests_tables_and_queries():
         "tables": {"silver_trade": {"bytes_a_record": 41.5, "files": [20, 2]}},
         "queries": {"silver_trade, Spark": [2.0, 1.25]},
     }
-    assert table.lake(found) == [
+    assert lake(found) == [
         ["requests of feeding, a million events", "1,500: PUT 1,200, GET 300"],
         ["requests of upkeep, a million events", "7: GET 7"],
         ["silver_trade", "41.5 bytes a record, 20 and 2 files"],
