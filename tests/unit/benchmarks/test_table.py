@@ -5,7 +5,7 @@ import pytest
 from benchmarks import aims
 from benchmarks.__main__ import README
 from benchmarks.measure import Rounds
-from benchmarks.table import BASES, BEGIN, END, block, replaced, stages, tables
+from benchmarks.table import BASES, BEGIN, END, block, lake, replaced, stages, tables
 
 
 def _found():
