@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 _QUEUED = 200_000
+_LARGEST = 1_000_000_000
 _FLUSH_S = 90
 
 
@@ -28,6 +29,8 @@ class Sender:
                 **kafka,
                 "enable.idempotence": True,
                 "compression.type": "lz4",
+                # The broker decides what is too large: its topics may have frames that are larger than this client's limit.
+                "message.max.bytes": _LARGEST,
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": _QUEUED,
                 "delivery.timeout.ms": 60_000,

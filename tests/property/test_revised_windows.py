@@ -51,13 +51,19 @@ def revised_logs(draw: st.DrawFn, *, amended: bool = True) -> Log:
 
 
 def _numbered(trades: list[Trade], inserted: list[tuple[int, Revision]]) -> Log:
-    """Put revisions into a log, received when the log is there and numbered as normalization does."""
+    """Put revisions into a log, received when the log is there and numbered as normalization does.
+
+    One that comes before all trades is received a day before its own. The next one is not received before that, for
+    normalization numbers the newest ingest dates of an entity and never an older one.
+    """
     log: Log = []
     max_ingest: dict[str, int] = {}
+    revised: dict[str, int] = {}
     seqs: dict[tuple[str, str, int], int] = {}
     for place in range(len(trades) + 1):
         for revision in [revision for where, revision in inserted if where == place]:
             ingest = max_ingest.get(revision.entity, revision.ingest - DAY)
+            ingest = revised[revision.entity] = max(ingest, revised.get(revision.entity, ingest))
             scope = revision.kind, revision.entity, ingest // DAY
             seqs[scope] = seqs.get(scope, 0) + 1
             log.append(revision._replace(ingest=ingest, seq=seqs[scope]))
