@@ -29,7 +29,7 @@ class Sender:
                 **kafka,
                 "enable.idempotence": True,
                 "compression.type": "lz4",
-                # The broker decides what is too large: its topics may have frames that are larger than this client's limit.
+                # What came out of the log goes in again; the broker decides what is too large.
                 "message.max.bytes": _LARGEST,
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": _QUEUED,
