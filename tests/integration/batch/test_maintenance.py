@@ -70,7 +70,7 @@ def rows(found: DataFrame) -> list[tuple[object, ...]]:
     return sorted(map(tuple, found.select("id", "entity_id", "event_time", "version", "day").collect()))
 
 
-@pytest.fixture(params=["append", "upsert", "append on s3", "upsert on s3"])
+@pytest.fixture(params=["append", "upsert", "upsert on s3"])
 def written(
     spark: SparkSession, object_store: Settings, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Table, Place, str]]:
