@@ -53,11 +53,14 @@ def world(monkeypatch):
     offsets = SimpleNamespace(ends=lambda _topics: found.ends, committed=committed)
     monkeypatch.setattr(health, "OffsetReader", lambda _settings: offsets)
     monkeypatch.setattr(health, "Rejections", SimpleNamespace(now=lambda _: found.rejected))
-    monkeypatch.setattr(health, "_POLL_S", 0.001)
+    # Time passes by waiting alone: on a busy machine the watch would be over after one look.
+    clock = SimpleNamespace(now=0.0)
+    waiting = SimpleNamespace(monotonic=lambda: clock.now, sleep=lambda s: setattr(clock, "now", clock.now + s))
+    monkeypatch.setattr(health, "time", waiting)
     return found
 
 
-def watched(world, seconds=0.02):
+def watched(world, seconds=20):
     tracker, console = SimpleNamespace(describe=lambda _: None), SimpleNamespace(warn=world.warnings.append)
     return unhealthy(Settings(), console, world, [JOB], seconds, BEFORE, tracker)
 
