@@ -4,15 +4,18 @@ import gzip
 import json
 import shutil
 import signal
+from contextlib import suppress
 
 import psutil
 import pytest
+from support.absent import absent
 from support.checkout import checkout, environment
 from support.patience import patient, wait_for
 from support.playbooks import DO, FOLDER, LOOK, OVER, commands, follow
 from support.retention import cut
 from support.stack import started
 
+from devstack.chaos.disk import SmallDisk, unmount
 from runtime.flink_rest import FlinkRest
 from runtime.offsets import OffsetReader
 
@@ -29,11 +32,32 @@ NO_PRICE_IS, NONE_IS_DEARER = "0.000000000001", "1000000000"
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with started(tmp_path_factory.mktemp("playbooks"), rules="") as one:
-        one.json(*feed(1, 3_000))
-        one.json("drain")
-        yield one
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("playbooks")
+
+
+@pytest.fixture(scope="module")
+def disks(folder):
+    """Small disks under the lake and the checkpoints; none where this machine does not let us mount any."""
+    mounted = []
+    with suppress(OSError):
+        mounted += [SmallDisk(folder / "var" / name) for name in ("lake", "flink/checkpoints")]
+    yield mounted
+    for disk in mounted:
+        unmount(disk.folder)
+
+
+@pytest.fixture(scope="module")
+def stack(folder, disks):
+    with started(folder, rules="") as one:
+        try:
+            one.json(*feed(1, 3_000))
+            one.json("drain")
+            yield one
+        finally:
+            one.run("down")  # what is mounted cannot be wiped
+            for disk in disks:
+                unmount(disk.folder)
 
 
 def feed(seed, frames, hour=10):
@@ -44,6 +68,11 @@ def feed(seed, frames, hour=10):
 def counted_trades(stack, entities="%"):
     query = f"select sum(trade_count) from bars_latest where interval = '1d' and entity_id like '{entities}'"
     return int(stack.json("query", query)["rows"][0][0])
+
+
+def proof(stack):
+    """Return what the last verification found."""
+    return json.loads((stack.layout.var / "report" / "verify.json").read_text())
 
 
 def test_every_page_is_followed_here():
@@ -151,6 +180,25 @@ def states(stack):
         return {job.name: job.state for job in rest.jobs(live=True)}
 
 
+def test_disk_full(stack, disks):
+    if not disks:
+        absent("this machine lets us mount no small disk")
+    before = counted_trades(stack)
+    for disk in disks:
+        disk.fill()
+    fed = stack.json(*feed(4, 1_000, 13))
+    # Between two attempts: a job that runs again for a moment has no cause.
+    wait_for(lambda: "No space left on device" in stack.run("jobs").stdout, 180, "the disk is not full", every=1)
+    said = follow(stack, "disk-full.md", LOOK)
+    assert any(f" in {disk.folder}" in said["polyglot doctor"] for disk in disks)
+    for disk in disks:
+        disk.free()
+    follow(stack, "disk-full.md", DO, OVER)
+    assert fed["frames"] == 1_000
+    assert proof(stack)["skipped"] == {}
+    assert counted_trades(stack) > before
+
+
 def expired(stack):
     return {one["group"]: one["expired"] for one in stack.json("status")["groups"] if one["expired"]}
 
@@ -175,9 +223,9 @@ def test_expired_offsets(stack):
     assert states(stack) == {"ingest": "RUNNING"}
     follow(stack, "expired-offsets.md", DO, OVER)
     assert expired(stack) == {}
-    proof = json.loads((stack.layout.var / "report" / "verify.json").read_text())
-    assert list(proof["skipped"]) == ["bronze", "entity_seq of trade"]
-    days = {one["table"]: one["days"] for one in proof["tables"]}["silver_trade"]
+    last = proof(stack)
+    assert list(last["skipped"]) == ["bronze", "entity_seq of trade"]
+    days = {one["table"]: one["days"] for one in last["tables"]}["silver_trade"]
     assert counted_trades(stack) == sum(day["replayed"] for day in days) > 0
 
 
