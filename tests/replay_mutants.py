@@ -54,4 +54,11 @@ OF_REPLAYS = (
         "path",
         ("tests/unit/batch/replaying/test_spool.py",),
     ),
+    Mutation(
+        "replay: a driver that spark-submit has started keeps its master",
+        "batch/spark/session.py",
+        "{} if submitted else {",
+        "{} if False else {",
+        ("tests/unit/batch/spark/test_session.py",),
+    ),
 )

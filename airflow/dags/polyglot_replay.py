@@ -2,7 +2,8 @@
 
 Recomputes a range of event time, publishes it, and proves it. `spark` folds Bronze's files; `flink` runs the stream's
 jobs over the range's part of the raw log. Both publish the bytes that the live jobs published; consumers drop them by
-number or version. Killed and retried, it publishes the same once more.
+number or version. Killed and retried, it publishes the same once more. `spark-submit` is Spark on the cluster of
+POLYGLOT_SPARK__MASTER, in a driver that the site's own Spark (SPARK_HOME) starts.
 
 The proof of what was published is Spark's, whoever recomputed it. Without publishing, the engine's own replay is what
 the stores are compared with.
@@ -18,7 +19,7 @@ from polyglot_provider.operators import PolyglotOperator, VerifyOperator
 from polyglot_provider.ranges import checked
 
 PUBLISH, VERIFY = "publish", "verify only"
-SPARK, FLINK = "spark", "flink"
+SPARK, FLINK, SUBMIT = "spark", "flink", "spark-submit"
 
 
 @task
@@ -26,7 +27,7 @@ def proofs(**context: Any) -> list[dict[str, str]]:
     """Return the options of each proof: the range, once for each entity."""
     params = context["params"]
     span = checked(params["from"], params["to"])
-    if params["mode"] == VERIFY and params["engine"] != SPARK:
+    if params["mode"] == VERIFY and params["engine"] == FLINK:
         span["engine"] = params["engine"]
     return [{**span, "entity": entity} for entity in params["entities"]] or [span]
 
@@ -37,8 +38,9 @@ def replays(ranges: list[dict[str, str]], **context: Any) -> list[dict[str, Any]
     params = context["params"]
     if params["mode"] == VERIFY:
         return []
-    engine = {} if params["engine"] == SPARK else {"engine": params["engine"]}
-    return [{"command": "replay", "options": {**one, **engine, "publish": True}} for one in ranges]
+    engine = {"engine": FLINK} if params["engine"] == FLINK else {}
+    command = f"{SUBMIT} replay" if params["engine"] == SUBMIT else "replay"
+    return [{"command": command, "options": {**one, **engine, "publish": True}} for one in ranges]
 
 
 with DAG(
@@ -53,7 +55,7 @@ with DAG(
         "from": Param("", type="string", title="From", description="ISO date or instant (UTC), included; empty: all."),
         "to": Param("", type="string", title="To", description="ISO date or instant (UTC), excluded; empty: all."),
         "entities": Param([], type="array", items={"type": "string"}, description="Such as sim:BTCUSDT; empty: all."),
-        "engine": Param(SPARK, enum=[SPARK, FLINK]),
+        "engine": Param(SPARK, enum=[SPARK, FLINK, SUBMIT]),
         "mode": Param(PUBLISH, enum=[PUBLISH, VERIFY]),
     },
 ) as dag:

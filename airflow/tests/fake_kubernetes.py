@@ -1,6 +1,7 @@
-"""A fake of the Kubernetes API for one kind, `FlinkDeployment`: create, get, list; validated by the operator's schema.
+"""A fake of the Kubernetes API for `FlinkDeployment` and `SparkApplication`: create, get, list; it validates.
 
-What it says of a deployment's job goes through `states`, one at each look.
+A deployment is validated by the operator's own schema, where that is at hand; an application by its structure, which is
+written down here, and by the operator's schema likewise. What it says of a job goes through `states`, one at each look.
 """
 
 from __future__ import annotations
@@ -19,17 +20,57 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-PLACE = re.compile(r"/apis/flink\.apache\.org/v1beta1/namespaces/([^/]+)/flinkdeployments(?:/([^/?]+))?")
+PLACE = re.compile(
+    r"/apis/(?:flink\.apache\.org/v1beta1|sparkoperator\.k8s\.io/v1beta2)"
+    r"/namespaces/([^/]+)/(flinkdeployments|sparkapplications)(?:/([^/?]+))?"
+)
 #: Beside the captures; not part of the repository.
 SHARED = Path(os.environ.get("POLYGLOT_CAPTURES") or Path(__file__).parents[3] / "shared" / "captures").parent
-SCHEMA = SHARED / "k8s" / "flinkdeployments.crd.yml.gz"
+_COUNT, _MEMORY = {"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]+m$"}
+_POD = {
+    "cores": _COUNT,
+    "memory": _MEMORY,
+    "serviceAccount": {"type": "string"},
+    "instances": _COUNT,
+    "env": {"type": "array", "items": {"required": ["name", "value"], "properties": {"value": {"type": "string"}}}},
+    "envFrom": {"type": "array"},
+    "volumeMounts": {"type": "array", "items": {"required": ["name", "mountPath"]}},
+}
+#: What of a `SparkApplication` is used here, of sparkoperator.k8s.io/v1beta2.
+APPLICATION = {
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    "properties": {
+        "apiVersion": {"const": "sparkoperator.k8s.io/v1beta2"},
+        "kind": {"const": "SparkApplication"},
+        "metadata": {"properties": {"name": {"pattern": "^[a-z0-9]([-a-z0-9]{0,53}[a-z0-9])?$"}}, "required": ["name"]},
+        "spec": {
+            "required": ["driver", "executor", "mainApplicationFile", "sparkVersion", "type"],
+            "additionalProperties": False,
+            "properties": {
+                "type": {"enum": ["Java", "Python", "Scala", "R"]},
+                "pythonVersion": {"enum": ["2", "3"]},
+                "mode": {"enum": ["cluster", "client"]},
+                "image": {"type": "string"},
+                "sparkVersion": {"type": "string"},
+                "mainApplicationFile": {"type": "string", "pattern": "^local:///"},
+                "arguments": {"type": "array", "items": {"type": "string"}},
+                "restartPolicy": {"properties": {"type": {"enum": ["Never", "Always", "OnFailure"]}}},
+                "sparkConf": {"additionalProperties": {"type": "string"}},
+                "volumes": {"type": "array", "items": {"required": ["name"]}},
+                "driver": {"properties": _POD, "additionalProperties": False},
+                "executor": {"properties": _POD, "additionalProperties": False},
+            },
+        },
+    },
+}
 
 
-def validator() -> Draft202012Validator | None:
-    """Return what the operator's own definition demands, strictly; None where it is not there."""
-    if not SCHEMA.exists():
+def validator(plural: str) -> Draft202012Validator | None:
+    """Return what the operator's own definition of a kind demands, strictly; None where it is not there."""
+    path = SHARED / "k8s" / f"{plural}.crd.yml.gz"
+    if not path.exists():
         return None
-    definition = yaml.load(gzip.decompress(SCHEMA.read_bytes()), yaml.CSafeLoader)
+    definition = yaml.load(gzip.decompress(path.read_bytes()), yaml.CSafeLoader)
     schema = _strict(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
     schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {}}
     return Draft202012Validator(schema)
@@ -51,11 +92,14 @@ class Kubernetes:
     """The fake's state."""
 
     def __init__(self, states: list[str]) -> None:
-        self.validator = validator()
+        #: That of deployments may be missing.
+        self.validator = validator("flinkdeployments")
+        applications = [Draft202012Validator(APPLICATION), validator("sparkapplications")]
+        self.validators = {"flinkdeployments": [self.validator], "sparkapplications": applications}
         self.states = list(states)
         self.stored: dict[tuple[str, str], dict[str, Any]] = {}
         self.requests: list[tuple[str, str]] = []
-        #: Answers to lose: the deployment is created, and nobody is told.
+        #: Answers to lose: what was asked for is created, and nobody is told.
         self.lose = 0
         self.url = ""
 
@@ -63,19 +107,22 @@ class Kubernetes:
         self.requests.append((method, path))
         found = PLACE.match(path)
         if not found:
-            return 200, {"kind": "FlinkDeploymentList", "items": list(self.stored.values()), "metadata": {}}
-        namespace, name = found.groups()
+            return 200, {"kind": "List", "items": list(self.stored.values()), "metadata": {}}
+        namespace, plural, name = found.groups()
         if method == "POST" and body is not None:
-            return self._create(namespace, body)
+            return self._create(namespace, plural, body)
         one = self.stored.get((namespace, name))
         if one is None:
             return 404, _status(404, "NotFound", name)
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        if plural == "sparkapplications":
+            message = {"errorMessage": "driver pod failed"} if state == "FAILED" else {}
+            return 200, {**one, "status": {"applicationState": {"state": state, **message}} if state else {}}
         cluster = "READY" if state != "RECONCILING" else "DEPLOYING"
         return 200, {**one, "status": {"jobManagerDeploymentStatus": cluster, "jobStatus": {"state": state}}}
 
-    def _create(self, namespace: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        errors = [error.message for error in self.validator.iter_errors(body)] if self.validator else []
+    def _create(self, namespace: str, plural: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        errors = [error.message for one in self.validators[plural] if one for error in one.iter_errors(body)]
         if errors:
             return 422, _status(422, "Invalid", "; ".join(errors))
         key = namespace, body["metadata"]["name"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fake_kubernetes import connection, serving
 from fake_polyglot import WELL
-from test_kubernetes import deployment
+from test_kubernetes import application, deployment
 
 ROOT = Path(__file__).parents[2]
 #: What any test had a DAG call.
@@ -34,8 +34,8 @@ def run(dag, fake):
 
 def test_all_are_there_without_errors(bag):
     assert bag.import_errors == {}
-    names = "amend backfill freshness kubernetes maintenance redrive repair replay restate upgrade verify_daily"
-    assert set(bag.dags) == {f"polyglot_{name}" for name in names.split()}
+    names = "amend backfill freshness kubernetes kubernetes_spark maintenance redrive repair replay restate upgrade"
+    assert set(bag.dags) == {f"polyglot_{name}" for name in [*names.split(), "verify_daily"]}
     for dag in bag.dags.values():
         assert dag.doc_md and dag.description
         assert dag.max_active_runs == 1, "two runs of one range at once would publish it twice"
@@ -204,6 +204,33 @@ def test_a_rendered_deployment_is_run_to_its_end(dag, run, fake, monkeypatch):
     assert fake.calls == [
         ["render", "normalize", "--state", "s3://bucket/flink", "--image", "polyglot-flink:2.2.1", "--json"]
     ]
+
+
+def test_a_rendered_application_is_run_to_its_end_and_proven(dag, run, fake, monkeypatch):
+    fake.answer("spark-application", {"document": application()})
+    one = dag("polyglot_kubernetes_spark")
+    one.task_dict["finished"].poke_interval = timedelta(seconds=0.1)
+    with serving(["SUBMITTED", "RUNNING", "COMPLETED"]) as cluster:
+        monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", connection(cluster))
+        assert run(one, {"from": "2024-08-08", "to": "2024-08-09", "entity": "sim:A"})[""] == "success"
+        ((namespace, name),) = cluster.stored
+    assert (namespace, name[:16]) == ("polyglot", "polyglot-replay-")
+    which = [*DAY, "--entity", "sim:A"]
+    image = ["--image", "polyglot-spark:3.5.7", "--claim", "polyglot"]
+    assert fake.calls == [
+        ["drain", "--json"],
+        ["spark-application", "--json", *image, "replay", *which, "--publish", "--json"],
+        ["drain", "--json"],
+        ["verify", *which, "--json"],
+    ]
+
+
+def test_a_replay_on_a_cluster_is_submitted_by_spark_submit(run, fake):
+    fake.answer("spark-submit", {"document": WELL["replay"]})
+    asked = {"engine": "spark-submit", "from": "2024-08-08", "to": "2024-08-09"}
+    assert run("polyglot_replay", asked)[""] == "success"
+    assert fake.calls[1:2] == [["spark-submit", "replay", *DAY, "--publish", "--json"]]
+    assert [call[0] for call in fake.calls] == ["drain", "spark-submit", "drain", "verify"]
 
 
 def test_scheduled_runs_of_the_backfill_do_nothing(bag):

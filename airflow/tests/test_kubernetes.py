@@ -1,4 +1,4 @@
-"""A FlinkDeployment is created once; its job is waited for, not its JobManager."""
+"""A FlinkDeployment is created once; its job is waited for, not its JobManager. A SparkApplication likewise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from fake_kubernetes import connection, serving
 from kubernetes.client import ApiException
-from polyglot_provider.kubernetes import BOUNDED, FlinkDeploymentOperator, FlinkDeploymentSensor, as_bounded
+from polyglot_provider.kubernetes import (
+    BOUNDED,
+    FlinkDeploymentOperator,
+    FlinkDeploymentSensor,
+    SparkApplicationOperator,
+    SparkApplicationSensor,
+    as_bounded,
+    of_run,
+)
 
 
 def deployment(name="normalize"):
@@ -94,3 +102,74 @@ def test_a_bounded_run_has_a_name_of_its_own_and_begins_from_nothing():
     (container,) = found["spec"]["podTemplate"]["spec"]["containers"]
     assert {one["name"]: one["value"] for one in container["env"]} == BOUNDED
     assert found["spec"]["job"] == {"jarURI": "local:///x.jar", "upgradeMode": "stateless"}
+
+
+def application():
+    """Return what `polyglot spark-application` renders, but for options of the JVM."""
+    pod = {
+        "cores": 1,
+        "memory": "2048m",
+        "envFrom": [{"secretRef": {"name": "polyglot"}}],
+        "volumeMounts": [{"name": "shared", "mountPath": "/shared"}],
+    }
+    return {
+        "apiVersion": "sparkoperator.k8s.io/v1beta2",
+        "kind": "SparkApplication",
+        "metadata": {"name": "polyglot-replay"},
+        "spec": {
+            "type": "Python",
+            "mode": "cluster",
+            "image": "polyglot-spark:3.5.7",
+            "sparkVersion": "3.5.7",
+            "mainApplicationFile": "local:///opt/polyglot/polyglot/submitted.py",
+            "arguments": ["replay", "--publish", "--json"],
+            "restartPolicy": {"type": "Never"},
+            "sparkConf": {"spark.driver.extraClassPath": "/opt/polyglot/.cache/jars/spark/*"},
+            "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": "polyglot"}}],
+            "driver": {**pod, "serviceAccount": "spark"},
+            "executor": {**pod, "instances": 2},
+        },
+    }
+
+
+def spark(body):
+    return SparkApplicationOperator(task_id="submit", application_file=json.dumps(body), namespace="polyglot")
+
+
+def test_a_retry_starts_no_second_driver(cluster, context):
+    cluster.lose = 1
+    body = of_run(application(), "manual__2024")
+    with pytest.raises(ApiException):
+        spark(body).execute(context)
+    assert spark(of_run(application(), "manual__2024")).execute(context) == {
+        "name": body["metadata"]["name"],
+        "uid": "u-1",
+    }
+    assert len(cluster.stored) == 1
+    context["ti"].task_id = "another"
+    with pytest.raises(
+        AirflowFailException, match=r"a SparkApplication polyglot-replay-\w+ already, of dag/run/task/-1"
+    ):
+        spark(body).execute(context)
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value"),
+    [("spec", "sparkConfig", {}), ("driver", "memry", "1m"), ("spec", "mainApplicationFile", "/here/submitted.py")],
+)
+def test_an_application_that_is_none_is_refused(cluster, context, place, key, value):
+    body = application()
+    (body["spec"] if place == "spec" else body["spec"][place])[key] = value
+    with pytest.raises(ApiException) as raised:
+        spark(body).execute(context)
+    assert raised.value.status == 422
+
+
+def test_an_application_is_waited_for_to_its_end(cluster, context):
+    spark(application()).execute(context)
+    waiting = SparkApplicationSensor(task_id="wait", application_name="polyglot-replay", namespace="polyglot")
+    cluster.states = ["", "SUBMITTED", "RUNNING", "UNKNOWN", "COMPLETED"]
+    assert [waiting.poke(context) for _ in range(5)] == [False, False, False, False, True]
+    cluster.states = ["FAILED"]
+    with pytest.raises(AirflowFailException, match="polyglot-replay is FAILED: driver pod failed"):
+        waiting.poke(context)

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from runtime.maven import lake_jars
 from runtime.spark_settings import SparkSettings
 
-__all__ = ["ROOT", "SparkSession", "SparkUnavailableError", "spark_session"]
+__all__ = ["ROOT", "SparkSession", "SparkUnavailableError", "before_start", "spark_session"]
 
 #: Folders that Spark's Python workers must see: kernels, contracts and SQL are imported from the repository.
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +46,8 @@ _JAVA = [
     "-XX:+UseParallelGC",  # a batch run wants throughput on few cores, not short pauses
     *(f"--add-opens={name}=ALL-UNNAMED" for name in _OPENS),
 ]
+#: What a driver's Python finds that `spark-submit` has started.
+_SUBMITTED = "PYSPARK_GATEWAY_PORT"
 #: Where executors unpack the packed environment, in their own working folder.
 _UNPACKED = "environment"
 
@@ -64,6 +66,31 @@ def _jars(folder: Path) -> list[Path]:
     return jars
 
 
+def before_start(jars: str, where: SparkSettings, memory_mb: int | None = None) -> dict[str, str]:
+    """Return the options that a driver's JVM must be started with; it takes all others later.
+
+    Args:
+        jars: its class path.
+        where: its heap, unless `memory_mb` says it.
+        memory_mb: heap of the driver.
+    """
+    return {
+        # Not spark.jars: a local executor would fetch a copy of each from its own driver.
+        "spark.driver.extraClassPath": jars,
+        "spark.driver.memory": f"{memory_mb or where.memory_mb}m",
+        "spark.driver.extraJavaOptions": " ".join(_JAVA),
+    }
+
+
+def classpath(jars_dir: Path) -> str:
+    """Return the driver's class path.
+
+    Raises:
+        SparkUnavailableError: the jars are missing.
+    """
+    return os.pathsep.join(str(jar) for jar in (*_jars(jars_dir), *lake_jars()))
+
+
 @contextmanager
 def spark_session(
     jars_dir: Path,
@@ -75,6 +102,8 @@ def spark_session(
     hadoop: str = "",
 ) -> Iterator[SparkSession]:
     """Start Spark in this process tree, or as a client of a cluster, and stop it, whatever happens.
+
+    Below `spark-submit`, whose JVM runs already and has its master, the session is that one's.
 
     Args:
         jars_dir: the Hudi bundle and the Kafka and Avro sources.
@@ -100,11 +129,11 @@ def spark_session(
         # The JVM has it on its class path, and workers read the lake's files themselves.
         os.environ["HADOOP_CONF_DIR"] = hadoop
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    start = before_start(classpath(jars_dir), where, memory_mb)
+    start["spark.driver.extraJavaOptions"] += f" -Dlog4j2.configurationFile=file:{log4j}"
+    submitted = _SUBMITTED in os.environ
     conf = {
-        # Not spark.jars: a local executor would fetch a copy of each from its own driver.
-        "spark.driver.extraClassPath": os.pathsep.join(str(one) for one in (*jars, *lake_jars())),
-        "spark.driver.memory": f"{memory_mb or where.memory_mb}m",
-        "spark.driver.extraJavaOptions": " ".join([f"-Dlog4j2.configurationFile=file:{log4j}", *_JAVA]),
+        **({} if submitted else {"spark.master": where.master, **start}),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -126,7 +155,7 @@ def spark_session(
         **(_here(scratch, where) if where.local else _cluster(jars, where, hadoop)),
         **where.conf,
     }
-    builder = SparkSession.builder.master(where.master).appName(app)
+    builder = SparkSession.builder.appName(app)
     for key, value in conf.items():
         builder = builder.config(key, value)
     with _stdout_as_stderr():

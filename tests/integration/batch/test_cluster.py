@@ -95,15 +95,17 @@ def packed(target: Path) -> Path:
     return target
 
 
-def replay(folder: Path, bronze: Path, entity: str, **spark: str) -> dict[str, str]:
-    """Replay an entity by the command line; return a digest of each kind of what came out."""
+def replay(folder: Path, bronze: Path, entity: str, *before: str, **spark: str) -> dict[str, str]:
+    """Replay an entity by the command line, or by what is given ``before``; return a digest of each kind."""
     env = {
         **os.environ,
         "POLYGLOT_VAR_DIR": str(folder),
         "POLYGLOT_LAKE__URI": bronze.as_uri(),
         **{f"POLYGLOT_SPARK__{name.upper()}": value for name, value in spark.items()},
     }
-    command = [sys.executable, "-m", "polyglot.cli", "replay", "--json", *(("--entity", entity) if entity else ())]
+    # There is no broker that could say which versions hold.
+    words = [*before, "replay", "--json", "--versions", "current", *(("--entity", entity) if entity else ())]
+    command = [sys.executable, "-m", "polyglot.cli", *words]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=patient(600), check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -121,10 +123,11 @@ def _any(found: dict[str, dict[str, int]], kind: str) -> bool:
     return found["records"][kind] > 0
 
 
-@pytest.mark.parametrize("entity", ["sim:C07USDT", ""])
+@pytest.mark.parametrize(("entity", "before"), [("sim:C07USDT", ()), ("", ()), ("", ("spark-submit",))])
 def test_a_cluster_computes_the_bytes_of_one_machine(
-    spark: SparkSession, cluster: Cluster, tmp_path: Path, entity: str
+    spark: SparkSession, cluster: Cluster, tmp_path: Path, entity: str, before: tuple[str, ...]
 ) -> None:
+    """The driver is the command's own, or one that `spark-submit` has started."""
     bronze = tmp_path / "lake"
     lake.write_bronze(spark, bronze, lake.bronze_rows("sim", list(frames())))
     here = replay(tmp_path / "here", bronze, entity)
@@ -134,6 +137,7 @@ def test_a_cluster_computes_the_bytes_of_one_machine(
         tmp_path / "driver",
         bronze,
         entity,
+        *before,
         master=cluster.master,
         driver_host="127.0.0.1",
         executor_memory_mb="768",

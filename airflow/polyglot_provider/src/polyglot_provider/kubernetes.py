@@ -1,6 +1,7 @@
-"""Flink on Kubernetes: a `FlinkDeployment`, submitted once, and its job, waited for to its end.
+"""Flink and Spark on Kubernetes: a `FlinkDeployment` or a `SparkApplication`, submitted once and waited for to its end.
 
-The official provider's operator fails when it is tried again after a create that went through (409). Its sensor is
+The official operator of Flink fails when it is tried again after a create that went through (409); Spark's gives each
+try a name of its own, so that a driver that has no pod yet is not found, and a second one is started. Flink's sensor is
 content with a JobManager that is ready.
 """
 
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from airflow.providers.apache.flink.operators.flink_kubernetes import FlinkKubernetesOperator
 from airflow.providers.apache.flink.sensors.flink_kubernetes import FlinkKubernetesSensor
+from airflow.providers.cncf.kubernetes.sensors.spark_kubernetes import SparkKubernetesSensor
 from airflow.sdk.exceptions import AirflowFailException
 from kubernetes.client import ApiException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: Says whose a deployment is.
+#: Says whose a resource is.
 ANNOTATION = "polyglot/run"
 CONFLICT = 409
 #: Seconds between two looks.
@@ -38,9 +40,7 @@ BOUNDED = {
 
 def as_bounded(document: dict[str, Any], run_id: str) -> dict[str, Any]:
     """Return a rendered deployment as one that reads to where its topics end now, and ends; named after the run."""
-    found: dict[str, Any] = json.loads(json.dumps(document))
-    # The operator takes 45 characters.
-    found["metadata"]["name"] += f"-bounded-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+    found = of_run(document, run_id, "bounded")
     for container in found["spec"]["podTemplate"]["spec"]["containers"]:
         container["env"] = [*container.get("env", []), *({"name": n, "value": v} for n, v in BOUNDED.items())]
     job = found["spec"]["job"]
@@ -49,8 +49,20 @@ def as_bounded(document: dict[str, Any], run_id: str) -> dict[str, Any]:
     return found
 
 
+def of_run(document: dict[str, Any], run_id: str, *words: str) -> dict[str, Any]:
+    """Return a rendered resource under a name of its own: the same for every try of the same run."""
+    found: dict[str, Any] = json.loads(json.dumps(document))
+    # Flink's operator takes 45 characters.
+    found["metadata"]["name"] = "-".join(
+        [found["metadata"]["name"], *words, hashlib.sha256(run_id.encode()).hexdigest()[:8]]
+    )
+    return found
+
+
 class FlinkDeploymentOperator(FlinkKubernetesOperator):
     """Creates a `FlinkDeployment`, or finds the one that an earlier try of the same task has created."""
+
+    kind = "FlinkDeployment"
 
     def execute(self, context: Context) -> dict[str, Any]:
         task = context["ti"]
@@ -67,7 +79,7 @@ class FlinkDeploymentOperator(FlinkKubernetesOperator):
             found = self._get(name)
             whose = found["metadata"].get("annotations", {}).get(ANNOTATION, "somebody else")
             if whose != owner:
-                raise AirflowFailException(f"there is a FlinkDeployment {name} already, of {whose}") from None
+                raise AirflowFailException(f"there is a {self.kind} {name} already, of {whose}") from None
             self.log.info("an earlier try has created %s", name)
             created = found
         return {"name": name, "uid": created["metadata"].get("uid", "")}
@@ -77,6 +89,41 @@ class FlinkDeploymentOperator(FlinkKubernetesOperator):
             group=self.api_group, version=self.api_version, plural=self.plural, name=name, namespace=self.namespace
         )
         return found
+
+
+class SparkApplicationOperator(FlinkDeploymentOperator):
+    """Creates a `SparkApplication` likewise, as `polyglot spark-application` has rendered it."""
+
+    kind = "SparkApplication"
+
+    def __init__(self, **kwargs: Any) -> None:
+        place = {"api_group": "sparkoperator.k8s.io", "api_version": "v1beta2", "plural": "sparkapplications"}
+        super().__init__(**{**place, **kwargs})
+
+
+class SparkApplicationSensor(SparkKubernetesSensor):
+    """Waits until a `SparkApplication` is COMPLETED; between two looks it keeps no worker."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"mode": "reschedule", "poke_interval": POKE_S, **kwargs})
+
+    def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
+        found = self.hook.get_custom_object(
+            group=self.api_group,
+            version=self.api_version,
+            plural="sparkapplications",
+            name=self.application_name,
+            namespace=self.namespace,
+        )
+        status = (found.get("status") or {}).get("applicationState") or {}
+        state = status.get("state", "")
+        self.log.info("application: %s", state or "not seen by the operator yet")
+        # UNKNOWN is a driver whose node does not answer just now: the operator goes on looking.
+        if state == "FAILED":
+            raise AirflowFailException(
+                f"{self.application_name} is {state}: {status.get('errorMessage') or 'no cause'}"
+            )
+        return bool(state == "COMPLETED")
 
 
 class FlinkDeploymentSensor(FlinkKubernetesSensor):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -40,6 +42,43 @@ def test_a_packed_environment_is_unpacked_where_executors_look_for_the_project()
     assert found["spark.executorEnv.PYTHONPATH"] == "./environment"
     assert found["spark.executor.extraClassPath"] == "/opt/jars/hudi-spark.jar:/opt/jars/kafka.jar"
     assert found["spark.driver.host"] == "10.0.0.1"
+
+
+class Builder:
+    """Takes the options of a session, and starts nothing."""
+
+    def __init__(self) -> None:
+        self.conf: dict[str, str] = {}
+
+    def appName(self, _name: str) -> Builder:  # noqa: N802 - Spark's
+        return self
+
+    def config(self, key: str, value: str) -> Builder:
+        self.conf[key] = value
+        return self
+
+    def getOrCreate(self) -> Any:  # noqa: N802 - Spark's
+        return SimpleNamespace(sparkContext=SimpleNamespace(setLogLevel=str), stop=lambda: None)
+
+
+@pytest.mark.parametrize("submitted", [False, True])
+def test_a_driver_that_spark_submit_has_started_keeps_its_master_and_its_jvm(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, submitted: bool
+) -> None:
+    for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "PYTHONPATH"):
+        monkeypatch.setenv(name, "")  # so that what the session sets is gone afterwards
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    if not submitted:
+        monkeypatch.delenv("PYSPARK_GATEWAY_PORT")
+    builder = Builder()
+    monkeypatch.setattr(session, "SparkSession", SimpleNamespace(builder=builder))
+    monkeypatch.setattr(session, "_jars", lambda _: JARS)
+    where = SparkSettings(master="k8s://https://a", executor_memory_mb=700)
+    with session.spark_session(tmp_path, tmp_path / "scratch", where=where):
+        pass
+    of_the_jvm = {"spark.master", "spark.driver.extraClassPath", "spark.driver.memory", "spark.driver.extraJavaOptions"}
+    assert of_the_jvm & builder.conf.keys() == (set() if submitted else of_the_jvm)
+    assert builder.conf["spark.executor.memory"] == "700m"
 
 
 @pytest.mark.parametrize(
