@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
 
 from runtime.config import ROOT, Settings, settings
 from runtime.readers.releases import schedule
@@ -82,10 +83,18 @@ class Job:
     states: dict[str, tuple[int, ...]] = field(default_factory=dict)
     replay: ReplayOrder | None = None
 
+    @property
+    def origin(self) -> str:
+        """Return the checkpoint or savepoint that Flink was told to start this from; empty if there is none."""
+        options = self.stream._j_stream_execution_environment.getConfiguration()  # noqa: SLF001
+        # Who deploys it may still use an older name of the option.
+        restored = get_gateway().jvm.org.apache.flink.runtime.jobgraph.SavepointRestoreSettings
+        return str(restored.fromConfiguration(options).getRestorePath() or "")
+
     def submit(self) -> None:
         """Run what was built, or hold it until the client says so.
 
-        Where there is no client of ours, as in an application cluster, the job asks itself which versions hold.
+        Where there is no client of ours the job asks itself which versions hold.
         """
         if held is None:
             self.run(versions=schedule(self.settings).text())

@@ -124,7 +124,10 @@ def _copy(source: Path, target: Path) -> None:
 
 def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    except FileNotFoundError:  # images have no git
+        return "unknown"
     return done.stdout.strip() or "unknown"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants import Mutation
 
 VERSIONS, CUTOVERS = "tests/property/test_versions.py", "tests/unit/operations/test_cutovers.py"
+APPLICATION = "tests/unit/operations/test_application.py"
 HASHES, ASKED = "tests/unit/batch/verifying/test_hashes.py", "tests/unit/cli/test_versions.py"
 
 OF_VERSIONS = (
@@ -105,5 +106,19 @@ OF_VERSIONS = (
         'if one["restated"] and one["recorded_at"] >= since:',
         'if one["restated"] and one["recorded_at"] > since:',
         (ASKED,),
+    ),
+    Mutation(
+        "law 3, versions: a job that starts itself cuts over where its savepoint ends",
+        "operations/application.py",
+        "{job.name: _read(job.origin)}",
+        "{}",
+        (APPLICATION,),
+    ),
+    Mutation(
+        "law 3, versions: a bounded run of a job that starts itself records nothing",
+        "operations/application.py",
+        "if job.settings.flink.bounded or job.settings.flink.replay:",
+        "if job.settings.flink.replay:",
+        (APPLICATION,),
     ),
 )

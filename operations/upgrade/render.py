@@ -13,6 +13,8 @@ from runtime.flink_config import jobmanager_memory, taskmanager_memory
 
 #: What runs a Python job in application mode.
 ENTRY = "org.apache.flink.client.python.PythonDriver"
+#: What it runs: a job that records its cut-overs itself.
+MODULE = "operations.application"
 _JAR = "local:///opt/flink/opt/flink-python-2.2.1.jar"
 #: Options of the cluster that an application needs as well; those of the job are in `flink_jobs.environment`.
 _OPTIONS = {
@@ -63,7 +65,7 @@ def kubernetes(
             "job": {
                 "jarURI": _JAR,
                 "entryClass": ENTRY,
-                "args": ["-pym", f"flink_jobs.{job}"],
+                "args": ["-pym", MODULE, job],
                 "parallelism": settings.flink.parallelism,
                 "upgradeMode": "savepoint",
                 "state": "running",
@@ -79,6 +81,6 @@ def standalone(settings: Settings, job: str, *, savepoint: str = "") -> list[str
     """Return the calls of Flink's own scripts that start the job as a cluster of its own."""
     start = ["$FLINK_HOME/bin/standalone-job.sh", "start", "--job-classname", ENTRY]
     start += ["--fromSavepoint", savepoint] if savepoint else []
-    start += [f"-Dparallelism.default={settings.flink.parallelism}", "-pym", f"flink_jobs.{job}"]
+    start += [f"-Dparallelism.default={settings.flink.parallelism}", "-pym", MODULE, job]
     return [" ".join(part if part.startswith("$") else shlex.quote(part) for part in start),
             "$FLINK_HOME/bin/taskmanager.sh start"]  # fmt: skip

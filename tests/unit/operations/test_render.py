@@ -1,6 +1,7 @@
 """Application mode: what is rendered is what the operator's own schema takes, and holds no password."""
 
 import gzip
+import importlib.util
 import json
 from pathlib import Path
 
@@ -64,9 +65,10 @@ def test_it_never_drops_state_and_holds_no_password():
 
 
 def test_a_standalone_cluster_of_one_job():
+    assert importlib.util.find_spec(render.MODULE)
     manager, worker = render.standalone(SETTINGS, "ingest", savepoint="file:/s p")
     assert manager == (
         "$FLINK_HOME/bin/standalone-job.sh start --job-classname org.apache.flink.client.python.PythonDriver "
-        "--fromSavepoint 'file:/s p' -Dparallelism.default=2 -pym flink_jobs.ingest"
+        "--fromSavepoint 'file:/s p' -Dparallelism.default=2 -pym operations.application ingest"
     )
     assert worker == "$FLINK_HOME/bin/taskmanager.sh start"
