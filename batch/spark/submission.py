@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from batch.spark.session import ROOT, SparkUnavailableError, before_start, classpath
-from runtime.config import Settings, SparkSettings
-from runtime.maven import lock_jar
+from runtime.config import Settings
+from runtime.maven import lake_jars
+from runtime.spark_settings import SparkSettings
 
 PROGRAM = Path("polyglot") / "submitted.py"
 #: Variable with the number under which `spark-submit` has its caller's stdout.
@@ -100,8 +101,8 @@ def application(
     if where.shared_dir is None:
         raise SparkUnavailableError("executors write files that the driver reads: set POLYGLOT_SPARK__SHARED_DIR")
     jars = f"{IMAGE_ROOT / '.cache' / 'jars' / 'spark'}/*"
-    lock = IMAGE_ROOT / lock_jar().relative_to(ROOT)
-    options = before_start(f"{jars}:{lock}", where)
+    lake = [str(IMAGE_ROOT / jar.relative_to(ROOT)) for jar in lake_jars()]
+    options = before_start(":".join([jars, *lake]), where)
     del options["spark.driver.memory"]  # the operator takes it from the driver's
 
     def pod(**own: Any) -> dict[str, Any]:
