@@ -17,6 +17,8 @@ from runtime.layout import Layout
 _PARTS = ("s3.port", "s3.port.grpc", "filer.port", "filer.port.grpc", "master.port", "master.port.grpc", "volume.port",
           "volume.port.grpc", "admin.port", "admin.port.grpc", "metricsPort")  # fmt: skip
 
+_LONGEST_SOCKET = 100
+
 
 def object_store(settings: Settings) -> Component:
     """Return the S3 server as a component."""
@@ -36,7 +38,7 @@ def object_store(settings: Settings) -> Component:
             # Keys are in the file: everybody on the machine can read a command line.
             f"-s3.config={s3_keys.place(layout.var)}",
             "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
-            f"-s3.localSocket={layout.s3 / 's3.sock'}",
+            *_socket(layout),
         ),
         url=url,
         ports={first + number: "POLYGLOT_S3__PORT" for number in range(len(_PARTS))},
@@ -47,6 +49,12 @@ def object_store(settings: Settings) -> Component:
         logs=(layout.output("s3"),),
         managed=not settings.s3.endpoint,
     )  # fmt: skip
+
+
+def _socket(layout: Layout) -> list[str]:
+    """Keep the server's own socket in the stack's folder, as far as a socket's name may be that long."""
+    path = str(layout.s3 / "s3.sock")
+    return [f"-s3.localSocket={path}"] if len(path) < _LONGEST_SOCKET else []
 
 
 def provide_keys(settings: Settings) -> None:
