@@ -38,8 +38,6 @@ def test_what_is_lost_is_made_again_and_nothing_else(spark: SparkSession, tmp_pa
 
     with pytest.raises(TableThereError, match="silver_trade"):
         rebuild(spark, settings.lake_uri, tables, scratch, [])
-    before = verified()
-    assert before.passed()
     for name in NAMES:
         shutil.rmtree(lake / name)
     assert not verified().passed()
