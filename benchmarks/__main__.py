@@ -28,7 +28,7 @@ _PORTS = {
     "POLYGLOT_FLINK__REST_PORT": "48081",
     "POLYGLOT_CLICKHOUSE__PORT": "48123",
     "POLYGLOT_REDIS__PORT": "46379",
-    "POLYGLOT_S3__PORT": "48333",
+    "POLYGLOT_S3__PORT": "28333",  # eleven in a row: below those that the system gives to outgoing connections
     "POLYGLOT_VAR_DIR": str(ROOT / "var" / "bench"),
 }
 #: In the order in which they run; those in `OPTIONAL` only if they are asked for.
