@@ -51,16 +51,15 @@ def latest_checkpoint(settings: Settings, name: str) -> str:
     savepoint is in the lake's tables already.
     """
     runs = known(settings, name)
-    checkpoints = open_place(settings, settings.checkpoints_uri)
-    folders = [f"{checkpoints.path}/{job_id}" for job_id in runs.job_ids]
-    found = [one for folder in folders for one in checkpoints.within(folder) if one.base_name == "_metadata"]
-    savepoints = [open_place(settings, one) for one in runs.savepoints]
-    found += [one for place in savepoints for one in place.within(place.path) if one.base_name == "_metadata"]
+    folders = [*(f"{settings.checkpoints_uri}/{job_id}" for job_id in runs.job_ids), *runs.savepoints]
+    places = [open_place(settings, folder) for folder in folders]
+    # Savepoints may lie on a disk while checkpoints are on S3, or the other way round.
+    found = [(one, place.uri) for place in places for one in place.within(place.path) if one.base_name == "_metadata"]
     if not found:
         return ""
-    newest = max(found, key=lambda one: one.mtime_ns).path.rpartition("/")[0]
-    scheme = checkpoints.uri.partition("://")[0]
-    return newest if scheme == "file" else f"{scheme}://{newest}"
+    newest, uri = max(found, key=lambda each: each[0].mtime_ns)
+    path = newest.path.rpartition("/")[0]
+    return path if uri.startswith("file:") else f"{uri.partition('://')[0]}://{path}"
 
 
 def _record(settings: Settings, name: str) -> Path:

@@ -35,7 +35,7 @@ def wait_until_dead(files: fs.FileSystem, path: str, instants: Iterable[str], pa
     while beating := [one.base_name for one in files.get_file_info(paths) if _beats(one)]:
         if time.monotonic() > deadline:
             raise WriterAliveError(f"{path}: another process works on {', '.join(beating)}")
-        time.sleep(1)
+        time.sleep(1)  # files tell nobody that they are old; heartbeats come by the minute
 
 
 def _beats(heartbeat: fs.FileInfo) -> bool:
