@@ -22,7 +22,7 @@ from batch.api import open_session
 from batch.maintenance.rounds import look
 from batch.spark.bronze import open_table
 from devstack.local.control import down, up
-from devstack.local.object_store import object_store
+from devstack.local.s3_server import object_store
 from operations.drain import drain
 from operations.jobs import JOBS
 from operations.lifecycle import submit

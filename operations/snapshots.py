@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from batch.snapshots.manifest import RULES, Manifest, SnapshotError, contracts
+from batch.snapshots.snapshot_manifest import RULES, Manifest, SnapshotError, contracts
 from runtime.config import Settings
 from runtime.flink_rest import FlinkRest
 from runtime.object_store import Place

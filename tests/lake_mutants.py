@@ -86,7 +86,7 @@ OF_THE_LAKE = (
         "devstack/local/environment.py",
         r"S3__\w+_KEY|",
         "",
-        ("tests/unit/devstack/local/test_object_store.py",),
+        ("tests/unit/devstack/local/test_s3_server.py",),
     ),
     Mutation(
         "snapshot: a changed byte is found",
@@ -97,7 +97,7 @@ OF_THE_LAKE = (
     ),
     Mutation(
         "snapshot: another digest is a difference",
-        "batch/snapshots/manifest.py",
+        "batch/snapshots/snapshot_manifest.py",
         "if one != other:",
         "if bool(one) != bool(other):",
         (SNAPSHOTS,),

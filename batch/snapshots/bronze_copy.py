@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from batch.publishing.sender import Sender, said
 from batch.replaying.files import COUNTS_SCHEMA, ArrowFunction, Batches, counted
-from batch.snapshots.manifest import File, Manifest, SnapshotError
+from batch.snapshots.snapshot_manifest import File, Manifest, SnapshotError
 from batch.spark.bronze import ENVELOPE
 from runtime.object_store import Place, source
 from schemas.catalog import LOG

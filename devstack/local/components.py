@@ -10,9 +10,9 @@ from devstack.local.clickhouse import gateway
 from devstack.local.component import Component
 from devstack.local.flink import jobmanager, taskmanager
 from devstack.local.kafka import broker
-from devstack.local.object_store import object_store
 from devstack.local.redis import cache
 from devstack.local.registry import registry
+from devstack.local.s3_server import object_store
 from devstack.local.watchers import adjust, maintenance, metrics, repair
 from runtime.config import Settings
 from runtime.console import CommandError, Exit

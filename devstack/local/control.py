@@ -18,7 +18,7 @@ import psutil
 from devstack.local.clickhouse import provide_accounts
 from devstack.local.component import Component
 from devstack.local.components import components, fingerprint
-from devstack.local.object_store import provide_keys
+from devstack.local.s3_server import provide_keys
 from devstack.local.supervisor import stop_components
 from runtime.config import ROOT, Settings
 from runtime.console import CommandError, Console, Exit

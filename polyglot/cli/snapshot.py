@@ -45,7 +45,8 @@ def create(place: PlaceArgument, json_output: JsonOption = False) -> None:
 
     Stop what feeds and run `polyglot drain` first.
     """
-    from batch.snapshots import bronze_copy, manifest  # noqa: PLC0415 - keeps --help instant
+    from batch.snapshots import bronze_copy  # noqa: PLC0415 - keeps --help instant
+    from batch.snapshots import snapshot_manifest as manifest  # noqa: PLC0415
     from batch.spark.bronze import newest_instant, read_bronze  # noqa: PLC0415
     from operations import snapshots  # noqa: PLC0415
     from operations.releases import pack  # noqa: PLC0415
@@ -92,7 +93,8 @@ def restore(place: PlaceArgument, json_output: JsonOption = False) -> None:
 
     Submit the jobs afterwards, drain, and check.
     """
-    from batch.snapshots import bronze_copy, manifest  # noqa: PLC0415 - keeps --help instant
+    from batch.snapshots import bronze_copy  # noqa: PLC0415 - keeps --help instant
+    from batch.snapshots import snapshot_manifest as manifest  # noqa: PLC0415
     from operations import snapshots  # noqa: PLC0415
 
     settings, console = Settings(), Console(json_output=json_output)
@@ -112,7 +114,7 @@ def restore(place: PlaceArgument, json_output: JsonOption = False) -> None:
 
 def check(place: PlaceArgument, json_output: JsonOption = False) -> None:
     """Verify this stack, and compare its digests with a snapshot's. Exits with 1 if anything differs."""
-    from batch.snapshots import manifest  # noqa: PLC0415 - keeps --help instant
+    from batch.snapshots import snapshot_manifest as manifest  # noqa: PLC0415 - keeps --help instant
 
     settings, console = Settings(), Console(json_output=json_output)
     source = _place(settings, place)
@@ -131,7 +133,7 @@ def check(place: PlaceArgument, json_output: JsonOption = False) -> None:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    from batch.snapshots.manifest import SnapshotError  # noqa: PLC0415
+    from batch.snapshots.snapshot_manifest import SnapshotError  # noqa: PLC0415
 
     try:
         yield

@@ -72,7 +72,7 @@ def up(
     stack's lake; from then on this stack has it always.
     """
     from devstack.local.control import up as start  # noqa: PLC0415 - keeps --help instant
-    from devstack.local.object_store import move_lake  # noqa: PLC0415
+    from devstack.local.s3_server import move_lake  # noqa: PLC0415
     from devstack.local.status import collect  # noqa: PLC0415
 
     conf, console = settings(), Console(json_output=json_output)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devstack.local.object_store import object_store
+from devstack.local.s3_server import object_store
 from runtime.config import Settings
 from runtime.ports import free_ports
 from support.patience import patient, wait_for

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from pyspark.sql import SparkSession
 from support.absent import absent
-from support.object_store import s3_server
+from support.s3_server import s3_server
 
 from batch.spark.session import SparkUnavailableError, spark_session
 from runtime.config import Settings, settings

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import fs
 
 from batch.snapshots.bronze_copy import demand_whole, save
-from batch.snapshots.manifest import NAME, Day, Manifest, SnapshotError, contracts, days, differences, read
+from batch.snapshots.snapshot_manifest import NAME, Day, Manifest, SnapshotError, contracts, days, differences, read
 from runtime.object_store import Place
 
 DAY = Day("silver_trade", "2026-01-05", 3, "abc")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch.snapshots.manifest import SnapshotError
+from batch.snapshots.snapshot_manifest import SnapshotError
 from operations.snapshots import demand_one_version, partitions
 from schemas.versions import Held, Schedule, families
 

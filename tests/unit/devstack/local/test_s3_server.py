@@ -6,7 +6,7 @@ import pytest
 
 from devstack.local.components import components
 from devstack.local.environment import without_passwords
-from devstack.local.object_store import move_lake, object_store
+from devstack.local.s3_server import move_lake, object_store
 from runtime import s3_keys
 from runtime.config import Settings
 from runtime.errors import CommandError
